@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Rewrites requirements/<group>.txt from pyproject.toml: one resolution over all groups, then one hashed file per group
+# with the same versions, so that groups can be added to one .venv in any order. No file names a package host.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv=${UV:-uv}
+options=(--universal --python-version 3.11 --generate-hashes --no-header --quiet)
+all=$(mktemp)
+trap 'rm -f "$all"' EXIT
+"$uv" pip compile pyproject.toml --all-extras "${options[@]}" "$@" -o "$all"
+sed -i -E '/^ +--hash/d; s/ \\$//' "$all"
+for group in base local aws gcp azure kubernetes serverless policies test; do
+    extra=(--extra "$group")
+    [ "$group" = base ] && extra=()
+    "$uv" pip compile pyproject.toml "${extra[@]}" -c "$all" "${options[@]}" -o "requirements/$group.txt"
+    sed -i -E "s/(, )?-c [^ ]+//" "requirements/$group.txt"
+    echo "requirements/$group.txt" >&2
+done
+echo "uv==$("$uv" --version | cut -d' ' -f2)" | "$uv" pip compile - "${options[@]}" --no-annotate -o requirements/uv.txt
