@@ -1,0 +1,115 @@
+"""What passes between the layers: a call, the backend that takes it, the batches of bytes that come back, and how it can fail."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from app.wire.events import End, Wire
+
+
+class Endpoint(StrEnum):
+    CHAT = "chat"
+    COMPLETIONS = "completions"
+    EMBEDDINGS = "embeddings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request of a caller. ``body`` is in OpenAI's form, with the caller's own fields; ``model`` in it is the public name."""
+
+    endpoint: Endpoint
+    model: str
+    body: Mapping[str, Any]
+    stream: bool = False
+    include_usage: bool = False  # the caller asked for the chunk that carries usage
+    request_id: str = ""
+    connect_s: float = 1.0  # how long a backend may take to accept the connection
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Bytes that arrived together and hold whole events only, and what they mean. The end comes in a batch of its own, without bytes."""
+
+    raw: bytes
+    wire: Wire
+    progress: bool = False
+    end: End | None = None
+
+
+class Kind(StrEnum):
+    """Why an attempt failed, in the words a router decides by."""
+
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"
+    REFUSED_BY_POLICY = "refused_by_policy"
+    BAD_REQUEST = "bad_request"
+    CONTEXT_TOO_LONG = "context_too_long"
+    MISCONFIGURED = "misconfigured"
+    FIRST_TOKEN_LATE = "first_token_late"
+    STALLED = "stalled"
+    CUT = "cut"
+    GARBLED = "garbled"
+    DEADLINE = "deadline"
+
+
+# The caller's own fault, or its content's: another backend would have to say the same.
+FINAL = frozenset({Kind.BAD_REQUEST, Kind.REFUSED_BY_POLICY, Kind.DEADLINE})
+
+
+class Failure(Exception):
+    """An attempt that gave no complete answer.
+
+    ``status`` is the HTTP status that a caller gets for it where it is not the kind's own; ``retry_after_s`` is in seconds; ``param`` names
+    the request's field at fault; ``billed`` says whether the vendor may charge for the attempt.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: float | None = None,
+        param: str | None = None,
+        billed: Literal["yes", "no", "maybe"] = "no",
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.param = param
+        self.billed = billed
+
+
+class Answer(Protocol):
+    """A backend's answer while it arrives. Iterating raises Failure; a complete answer's last batch carries its end."""
+
+    @property
+    def wire(self) -> Wire: ...
+    def __aiter__(self) -> AsyncIterator[Batch]: ...
+    def abort(self) -> None:
+        """Closes the connection at once, from anywhere: the backend stops generating, and a waiting iteration ends."""
+
+    async def aclose(self) -> None: ...
+
+
+class Backend(Protocol):
+    """One model at one provider. It maps the request, the answer and the errors; it never retries or routes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def endpoints(self) -> frozenset[Endpoint]: ...
+    async def open(self, call: Call, deadline: float) -> Answer:
+        """Sends ``call``; returns once the backend accepted it. ``deadline`` is in the event loop's time. Raises Failure."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether it can take a call now. A remote provider is always taken to be: its outage must not take the app out."""
+        ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,176 @@
+"""The routes file: which public models there are and which backends answer for them. Parsed once into frozen values.
+
+A mistake is told with the file, the line and the nearest known key.
+"""
+
+from __future__ import annotations
+
+import difflib
+from decimal import Decimal
+from typing import Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class RoutesError(ValueError):
+    """A routes file that cannot be used; the text says where, why and what to do."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Capabilities(_Frozen):
+    continuation: Literal["none", "final_message", "prefix", "bare", "instruct"] | None = None
+    context: int | None = Field(None, gt=0)
+
+
+class Price(_Frozen):
+    input_usd_per_mtok: Decimal = Field(ge=0)
+    output_usd_per_mtok: Decimal = Field(ge=0)
+
+
+class BackendSpec(_Frozen):
+    adapter: str
+    model: str = ""
+    revision: str = ""
+    base_url: str = ""
+    key_env: str = ""
+    region: str = ""
+    max_running: int = Field(64, gt=0)
+    capabilities: Capabilities = Capabilities()
+    price: Price | None = None
+
+
+class Use(_Frozen):
+    use: str
+    weight: int = Field(1, ge=0)
+
+
+class Limits(_Frozen):
+    """Seconds. ``between_tokens_s`` and ``first_token_s`` count content, not bytes."""
+
+    connect_s: float = Field(1, gt=0)
+    first_token_s: float = Field(60, gt=0)
+    between_tokens_s: float = Field(30, gt=0)
+    total_s: float = Field(600, gt=0)
+    wake_s: float = Field(900, gt=0)
+
+
+class ModelRoute(_Frozen):
+    strategy: Literal["failover", "weighted", "least_busy", "lowest_latency", "cheapest"] = "failover"
+    sticky: Literal["none", "session"] = "none"
+    backends: tuple[Use, ...] = Field(min_length=1)
+    system_prompt: str = ""
+    retries: int = Field(1, ge=0)
+    rescue: bool = True
+    hold_structured: bool = False
+    hedge_share: float = Field(0, ge=0, le=1)
+    on_store_loss: Literal["deny", "allow"] = "deny"
+    limits: Limits = Limits()
+    when_down: tuple[str, ...] = ()
+
+
+class KeyLimits(_Frozen):
+    requests_per_minute: int | None = Field(None, gt=0)
+    tokens_per_minute: int | None = Field(None, gt=0)
+    usd_per_day: Decimal | None = Field(None, ge=0)
+    usd_per_month: Decimal | None = Field(None, ge=0)
+
+
+class Routes(_Frozen):
+    version: Literal[1]
+    backends: dict[str, BackendSpec] = Field(min_length=1)
+    models: dict[str, ModelRoute] = Field(min_length=1)
+    default_model: str = ""
+    keys: dict[str, KeyLimits] = {}
+
+
+def parse(text: str, source: str) -> Routes:
+    """The routes in ``text``; ``source`` is the name by which a mistake is reported. Raises RoutesError."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise RoutesError(f"{source}{line}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(values, dict):
+        raise RoutesError(f"{source}: a routes file is a mapping that starts with 'version: 1'")
+    try:
+        routes = Routes.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RoutesError(f"{source}:{_line(node, first['loc'])}: {_explain(first, values)}") from None
+    _check_references(routes, source, node)
+    return routes
+
+
+def _check_references(routes: Routes, source: str, node: yaml.Node | None) -> None:
+    for name, model in routes.models.items():
+        for position, use in enumerate(model.backends):
+            if use.use not in routes.backends:
+                line = _line(node, ("models", name, "backends", position, "use"))
+                raise RoutesError(
+                    f"{source}:{line}: model '{name}' uses backend '{use.use}', which is not under 'backends'."
+                    f"{nearest(use.use, routes.backends)}"
+                )
+    if routes.default_model and routes.default_model not in routes.models:
+        raise RoutesError(
+            f"{source}:{_line(node, ('default_model',))}: default_model '{routes.default_model}' is not under 'models'."
+            f"{nearest(routes.default_model, routes.models)}"
+        )
+
+
+def nearest(word: str, known: Any) -> str:
+    """A sentence that lists what is known and names what was probably meant; starts with a space."""
+    names = sorted(map(str, known))
+    close = difflib.get_close_matches(word, names, n=1)
+    meant = f" Did you mean '{close[0]}'?" if close else ""
+    return f" Known: {', '.join(names)}.{meant}"
+
+
+def _explain(error: Any, values: Any) -> str:
+    *parents, key = error["loc"] or ("",)
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = _fields(parents)
+        return f"'{where}' is not a known key.{nearest(str(key), known)}"
+    if error["type"] == "missing":
+        return f"'{where}' is missing"
+    return f"'{where}' is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _fields(path: list[Any]) -> list[str]:
+    """The keys known at ``path``, where each mapping or list of the file takes one more part of the path."""
+    at: type[BaseModel] = Routes
+    parts = iter(path)
+    for part in parts:
+        annotation: Any = at.model_fields[part].annotation
+        models = [
+            arg for arg in (annotation, *get_args(annotation)) if isinstance(arg, type) and issubclass(arg, BaseModel)
+        ]
+        at = models[0]
+        if get_origin(annotation) in (dict, tuple):
+            next(parts, None)
+    return list(at.model_fields)
+
+
+def _line(node: yaml.Node | None, path: tuple[Any, ...]) -> int:
+    """The line of the deepest node on ``path`` that the text has, counted from 1."""
+    line = 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(part):
+                    line, node = key.start_mark.line + 1, value
+                    break
+            else:
+                return line
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line

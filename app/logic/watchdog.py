@@ -1,0 +1,41 @@
+"""One time limit for one answer: a single timer, moved by writing a number, so that a batch of a stream costs no timer of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from app.logic.answer import Kind
+
+
+class Watchdog:
+    """Calls ``expire`` once when the limit that was set last has passed. Times are the event loop's, in seconds."""
+
+    def __init__(self, expire: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._expire = expire
+        self._at = 0.0
+        self._kind = Kind.DEADLINE
+        self._timer: asyncio.TimerHandle | None = None
+        self.expired: Kind | None = None
+
+    def until(self, at: float, kind: Kind) -> None:
+        """From now on the limit is ``at``; passing it is a failure of ``kind``. A timer runs already: it moves itself when it fires."""
+        self._at = at
+        self._kind = kind
+        if self._timer is None or at < self._timer.when():
+            self.stop()
+            self._timer = self._loop.call_at(at, self._fire)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fire(self) -> None:
+        self._timer = None
+        if self._loop.time() < self._at:
+            self._timer = self._loop.call_at(self._at, self._fire)
+            return
+        self.expired = self._kind
+        self._expire()

@@ -1,0 +1,65 @@
+"""The app's configuration: read from the environment once, at start, into one frozen value. Deeper code never sees the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+PREFIX = "TRIMARAN_"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the text names the variable, why, and what to do."""
+
+
+def _switch(value: object) -> object:
+    return {"1": True, "0": False, "": False}.get(value, value) if isinstance(value, str) else value
+
+
+Switch = Annotated[bool, BeforeValidator(_switch)]
+
+
+class Settings(BaseModel):
+    """Each field is the variable TRIMARAN_<FIELD>. ``drain_s``: seconds that running answers get to finish after SIGTERM."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    routes: Path | None = None
+    routes_yaml: str = ""
+    api_keys: SecretStr = SecretStr("")
+    api_keys_file: Path | None = None
+    allow_no_keys: Switch = False
+    redis_url: SecretStr = SecretStr("")
+    data_dir: Path = Path(".trimaran/data")
+    revision: str = "dev"
+    engine: Literal["embedded", "vllm", "litserve", "none"] = "embedded"
+    drain_s: float = Field(30, ge=0)
+    log_prompts: Switch = False
+    entrypoint: Literal["server", "lambda", "sagemaker", "vertex", "runpod", "modal", "replicate"] = "server"
+
+    @property
+    def is_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """The settings that ``environment`` gives; other variables with the prefix are left alone. Raises SettingsError."""
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)}
+    try:
+        return Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        seen = "" if name == "TRIMARAN_API_KEYS" else f"'{given[str(first['loc'][0])]}' "
+        raise SettingsError(f"{name}={seen}cannot be used: {first['msg'][0].lower()}{first['msg'][1:]}") from None
