@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from app import logs
 from app.api.health import Health
 from app.api.keys import Keys, KeysError
+from app.api.request_log import RequestLog
 from app.api.server import build
 from app.engines.embedded import EmbeddedEngine
 from app.inference import adapters, http
@@ -107,7 +108,8 @@ def _application(settings: Settings, routes: Routes, keys: Keys, environment: Ma
     engines = _engines(settings, routes)
     session = http.session()
     around = adapters.Surroundings(http=session, engines=engines, environment=environment)
-    router = Router(routes, adapters.build(routes, around))
+    prices = {name: rates for name, spec in routes.backends.items() if (rates := adapters.price(spec)) is not None}
+    router = Router(routes, adapters.build(routes, around), prices)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -123,7 +125,14 @@ def _application(settings: Settings, routes: Routes, keys: Keys, environment: Ma
             for engine in engines.values():
                 await engine.aclose()
 
-    return build(router=router, health=Health(router), keys=keys, revision=settings.revision, lifespan=lifespan)
+    return build(
+        router=router,
+        health=Health(router),
+        keys=keys,
+        revision=settings.revision,
+        lifespan=lifespan,
+        observers=[RequestLog()],
+    )
 
 
 def _engines(settings: Settings, routes: Routes) -> dict[str, EmbeddedEngine]:

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.errors import Fault, fault_of
 from app.api.exchange import Exchange
 from app.logic.answer import Call, Endpoint, Failure
+from app.logic.record import Record
 from app.logic.router import Router, UnknownModel
 
 GENERATE_EVERY_S = 10.0  # a probe asks often; a generated token costs
@@ -54,7 +55,7 @@ class Health:
             endpoint=Endpoint.CHAT, model="", body={"messages": [message], "max_tokens": 1}, request_id=request_id
         )
         try:
-            reply = await self._router.open(call)
+            reply = await self._router.open(call, Record(request_id=request_id, started_at=time.monotonic()))
         except Failure as failure:
             return fault_of(failure)
         except UnknownModel as error:

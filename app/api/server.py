@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
@@ -20,6 +20,7 @@ from app.api.health import Health
 from app.api.keys import Keys, presented
 from app.api.models import Models
 from app.logic.answer import Endpoint
+from app.logic.record import Observer
 from app.logic.router import Router
 from app.wire.events import Wire
 
@@ -57,7 +58,8 @@ class Gate:
 
         if self._keys.required and scope["path"] not in OPEN:
             key = presented(dict(scope["headers"]))
-            if key is None or self._keys.name_of(key) is None:
+            scope["key_name"] = self._keys.name_of(key) if key else None
+            if scope["key_name"] is None:
                 await Exchange(scope, receive, stamped).fault(_no_key(key))
                 return
         await self._app(scope, receive, stamped)
@@ -80,16 +82,21 @@ def build(
     health: Health,
     keys: Keys,
     revision: str,
+    observers: Sequence[Observer],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
 ) -> FastAPI:
     """The application. The hot paths are raw ASGI routes: FastAPI's own handlers cost a third of the requests per second."""
     models = Models(router)
+
+    def generating(endpoint: Endpoint, wire: Wire) -> Completions:
+        return Completions(router, observers, endpoint, wire)
+
     app = FastAPI(title="Trimaran", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.router.routes += [
-        Route("/v1/chat", Completions(router, Endpoint.CHAT, Wire.CHAT), methods=["POST"]),
-        Route("/v1/chat/completions", Completions(router, Endpoint.CHAT, Wire.OPENAI_CHAT), methods=["POST"]),
-        Route("/v1/completions", Completions(router, Endpoint.COMPLETIONS, Wire.OPENAI_COMPLETIONS), methods=["POST"]),
-        Route("/v1/embeddings", Completions(router, Endpoint.EMBEDDINGS, Wire.OPENAI_EMBEDDINGS), methods=["POST"]),
+        Route("/v1/chat", generating(Endpoint.CHAT, Wire.CHAT), methods=["POST"]),
+        Route("/v1/chat/completions", generating(Endpoint.CHAT, Wire.OPENAI_CHAT), methods=["POST"]),
+        Route("/v1/completions", generating(Endpoint.COMPLETIONS, Wire.OPENAI_COMPLETIONS), methods=["POST"]),
+        Route("/v1/embeddings", generating(Endpoint.EMBEDDINGS, Wire.OPENAI_EMBEDDINGS), methods=["POST"]),
         Route("/v1/models", Asgi(models.list), methods=["GET"]),
         Route("/v1/models/{model:path}", Asgi(models.one), methods=["GET"]),
         Route("/health", Asgi(health.ready), methods=["GET"]),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import aiohttp
 
 from app.inference.embedded import Embedded, Engine
 from app.inference.openai_compatible import OpenAICompatible
 from app.logic.answer import Backend
+from app.logic.price import FREE, Rates, rates
 from app.logic.routes import BackendSpec, Routes, RoutesError, nearest
 
 
@@ -58,6 +60,34 @@ def build(routes: Routes, around: Surroundings) -> dict[str, Backend]:
             )
         built[name] = adapter(name, spec, around)
     return built
+
+
+def price(spec: BackendSpec) -> Rates | None:
+    """The routes file's own price, else the one that genai-prices knows for the model, else None: unknown is not zero."""
+    if spec.price is not None:
+        return rates(spec.price.input_usd_per_mtok, spec.price.output_usd_per_mtok)
+    if spec.adapter == "embedded":
+        return FREE
+    return _listed_price(spec)
+
+
+def _listed_price(spec: BackendSpec) -> Rates | None:
+    """From the prices that the package was released with; nothing is fetched."""
+    from genai_prices import Usage, calc_price  # 0.1 s: only where a price is looked up
+
+    def usd_per_mtok(**tokens: int) -> Decimal:
+        return calc_price(Usage(**tokens), model_ref=spec.model, provider_api_url=spec.base_url or None).total_price
+
+    million = 1_000_000
+    try:
+        return rates(
+            usd_per_mtok(input_tokens=million),
+            usd_per_mtok(output_tokens=million),
+            usd_per_mtok(input_tokens=million, cache_read_tokens=million),
+            usd_per_mtok(input_tokens=million, cache_write_tokens=million),
+        )
+    except LookupError:
+        return None
 
 
 def credential(name: str, spec: BackendSpec, environment: Mapping[str, str]) -> str:

@@ -94,7 +94,7 @@ class HttpAnswer:
         self._name = name
         self._hide_usage = hide_usage
         self._finish: str | None = None
-        self._usage: Usage | None = None
+        self.usage: Usage | None = None
         self._batches = self._streamed() if stream else self._whole()
 
     @property
@@ -136,14 +136,14 @@ class HttpAnswer:
             if seen.error is not None:
                 raise self._failure(Kind.CUT, f"reported an error in its stream: {seen.error.decode(errors='replace')}")
             self._finish = seen.finish or self._finish
-            self._usage = seen.usage or self._usage
+            self.usage = seen.usage or self.usage
             if seen.raw:
                 yield Batch(seen.raw, wire, seen.progress)
             if seen.done:
                 break
         if self._finish is None:
             raise self._failure(Kind.CUT, "ended its answer half-way")
-        yield Batch(b"", wire, end=End(self._finish, self._usage))
+        yield Batch(b"", wire, end=End(self._finish, self.usage))
 
     async def _whole(self) -> AsyncGenerator[Batch]:
         content = self._response.content

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-from app.wire.events import End, Wire
+from app.wire.events import End, Usage, Wire
 
 
 class Endpoint(StrEnum):
@@ -90,6 +90,10 @@ class Answer(Protocol):
 
     @property
     def wire(self) -> Wire: ...
+    @property
+    def usage(self) -> Usage | None:
+        """The backend's count so far, of an answer that has not ended; None where it gave none."""
+
     def __aiter__(self) -> AsyncIterator[Batch]: ...
     def abort(self) -> None:
         """Closes the connection at once, from anywhere: the backend stops generating, and a waiting iteration ends."""
@@ -102,6 +106,10 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def model(self) -> str:
+        """The provider's own name for the model, pinned."""
+
     @property
     def endpoints(self) -> frozenset[Endpoint]: ...
     async def open(self, call: Call, deadline: float) -> Answer:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.logic.answer import FINAL, Answer, Backend, Batch, Call, Failure, Kind
+from app.logic.price import Rates
+from app.logic.record import Attempt, Measured, Record
 from app.logic.routes import Limits, ModelRoute, Routes, nearest
 from app.logic.watchdog import Watchdog
 from app.wire.events import End, Wire
@@ -28,10 +30,12 @@ class Target:
 class Reply:
     """A caller's answer while it arrives: iterate once, to the end. What it learnt on the way stands in its fields."""
 
-    def __init__(self, answer: Answer, backend: str, attempts: int, deadline: float, limits: Limits) -> None:
-        self.backend = backend
-        self.attempts = attempts
+    def __init__(self, answer: Answer, record: Record, rates: Rates | None, deadline: float, limits: Limits) -> None:
+        self.record = record
+        self.attempt = record.attempts[-1]
+        self.backend = self.attempt.backend
         self.end: End | None = None
+        self._rates = rates
         self._answer = answer
         self._deadline = deadline
         self._limits = limits
@@ -52,6 +56,9 @@ class Reply:
             if batch is None:
                 return
             self._before.append(batch)
+            if batch.progress:
+                self.attempt.first_content_at = self._loop.time()
+                self.record.content(self.attempt.first_content_at)
             if batch.progress or batch.end:
                 return
 
@@ -62,7 +69,7 @@ class Reply:
         self._expect_more()
         while (batch := await self._next()) is not None:
             if batch.progress:
-                self._expect_more()
+                self.record.content(self._expect_more())
             yield batch
 
     async def _next(self) -> Batch | None:
@@ -79,13 +86,17 @@ class Reply:
             raise
         if batch.end:
             self.end = batch.end
+            self.record.finish = batch.end.reason
             self._watchdog.stop()
         return batch
 
-    def _expect_more(self) -> None:
+    def _expect_more(self) -> float:
+        """From now on the next content is awaited; gives the time."""
+        now = self._loop.time()
         if self.end is None:
-            at = self._loop.time() + self._limits.between_tokens_s
+            at = now + self._limits.between_tokens_s
             self._watchdog.until(min(at, self._deadline), Kind.STALLED if at < self._deadline else Kind.DEADLINE)
+        return now
 
     def abort(self) -> None:
         """The caller is gone: the backend's connection is closed at once."""
@@ -93,7 +104,27 @@ class Reply:
 
     async def aclose(self) -> None:
         self._watchdog.stop()
+        self._account()
         await self._answer.aclose()
+
+    def _account(self) -> None:
+        attempt = self.attempt
+        if attempt.ended_at is not None:
+            return
+        attempt.ended_at = self._loop.time()
+        usage = self.end.usage if self.end else self._answer.usage
+        if usage is not None:
+            attempt.usage = usage
+            attempt.measured = Measured.REPORTED if self.end else Measured.PARTIAL
+            attempt.picodollars = self._rates.cost(usage) if self._rates else None
+
+
+def note_failure(record: Record, failure: Failure) -> None:
+    """Notes in the running attempt why it failed."""
+    attempt = record.attempts[-1]
+    attempt.failure, attempt.reason = failure.kind, failure.message
+    if attempt.ended_at is None:
+        attempt.ended_at = asyncio.get_running_loop().time()
 
 
 def late(kind: Kind, backend: str, limits: Limits) -> Failure:
@@ -109,7 +140,8 @@ def late(kind: Kind, backend: str, limits: Limits) -> Failure:
 class Router:
     """Knows the routes and their backends; holds what requests share."""
 
-    def __init__(self, routes: Routes, backends: Mapping[str, Backend]) -> None:
+    def __init__(self, routes: Routes, backends: Mapping[str, Backend], rates: Mapping[str, Rates]) -> None:
+        self._rates = dict(rates)
         self._default = routes.default_model
         self._backends = dict(backends)
         self.targets = {
@@ -130,34 +162,40 @@ class Router:
             raise UnknownModel(f"{what}{nearest(name, self.targets)}")
         return name, target
 
-    async def open(self, call: Call) -> Reply:
-        """The first backend's answer that shows content. Raises the last Failure when none does, UnknownModel before any attempt."""
+    async def open(self, call: Call, record: Record) -> Reply:
+        """The first backend's answer that shows content; each try is noted in ``record``.
+
+        Raises the last Failure when none shows any, UnknownModel before any attempt.
+        """
         name, target = self.target(call.model)
         limits = target.route.limits
         deadline = asyncio.get_running_loop().time() + limits.total_s
         call = _prepared(call, name, target.route)
         failure: Failure | None = None
         able = [backend for backend in target.backends if call.endpoint in backend.endpoints]
-        for attempt, backend in enumerate(able, start=1):
+        for backend in able:
             try:
-                return await self._attempt(call, backend, attempt, deadline, limits)
+                return await self._attempt(call, backend, record, deadline, limits)
             except Failure as error:
                 failure = error
+                note_failure(record, error)
                 if error.kind in FINAL:
                     break
         if failure is None:
             raise Failure(Kind.BAD_REQUEST, f"model '{name}' has no backend that offers {call.endpoint}", param="model")
         raise failure
 
-    async def _attempt(self, call: Call, backend: Backend, attempt: int, deadline: float, limits: Limits) -> Reply:
-        by = min(deadline, asyncio.get_running_loop().time() + limits.first_token_s)
+    async def _attempt(self, call: Call, backend: Backend, record: Record, deadline: float, limits: Limits) -> Reply:
+        now = asyncio.get_running_loop().time()
+        record.attempts.append(Attempt(backend=backend.name, vendor_model=backend.model, started_at=now))
+        by = min(deadline, now + limits.first_token_s)
         try:
             async with asyncio.timeout_at(by):
                 answer = await backend.open(call, deadline)
         except TimeoutError:
             kind = Kind.FIRST_TOKEN_LATE if by < deadline else Kind.DEADLINE
             raise late(kind, backend.name, limits) from None
-        reply = Reply(answer, backend.name, attempt, deadline, limits)
+        reply = Reply(answer, record, self._rates.get(backend.name), deadline, limits)
         try:
             await reply.first_content(by)
         except BaseException:

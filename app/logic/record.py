@@ -1,0 +1,88 @@
+"""What is remembered of one request: each attempt with its reason, time, tokens and money. Told once, at the end, to whoever counts."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from app.logic.answer import Endpoint, Kind
+from app.wire.events import Usage
+
+# Seconds; the bucket bounds of OpenTelemetry's gen_ai.server.time_per_output_token (semantic conventions 1.42, checked 2026-11-24).
+GAP_BOUNDS_S = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+
+
+class Measured(StrEnum):
+    """How far a token count can be trusted."""
+
+    REPORTED = "reported"  # the backend's own final count
+    PARTIAL = "partial"  # the backend's count so far, of an answer that did not end
+    ESTIMATED = "estimated"  # nobody said: our own guess
+    NONE = "none"  # nothing was generated
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """One backend's try. Times are the event loop's; ``picodollars`` is None where no price is known, which is not zero."""
+
+    backend: str
+    vendor_model: str = ""
+    started_at: float
+    first_content_at: float | None = None
+    ended_at: float | None = None
+    failure: Kind | None = None
+    reason: str = ""
+    usage: Usage | None = None
+    measured: Measured = Measured.NONE
+    picodollars: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """One request of a caller, from its admission to its last byte. ``outcome`` is `ok`, `client_gone`, or a code of the error body."""
+
+    request_id: str
+    started_at: float
+    endpoint: Endpoint = Endpoint.CHAT
+    model: str = ""
+    key: str = ""
+    stream: bool = False
+    outcome: str = "internal_error"  # until something better is known
+    finish: str = ""
+    first_content_at: float | None = None
+    ended_at: float | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    gaps: list[int] = field(default_factory=lambda: [0] * (len(GAP_BOUNDS_S) + 1))
+    gaps_s: float = 0.0
+    last_content_at: float = 0.0
+
+    def content(self, now: float) -> None:
+        """Content came at ``now``: the first, or the gap since the one before. Called for each batch, so it only counts."""
+        if self.first_content_at is None:
+            self.first_content_at = now
+        else:
+            gap_s = now - self.last_content_at
+            self.gaps[bisect_left(GAP_BOUNDS_S, gap_s)] += 1
+            self.gaps_s += gap_s
+        self.last_content_at = now
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that the caller's answer is made of; None where no attempt has a count."""
+        return self.attempts[-1].usage if self.attempts else None
+
+    @property
+    def picodollars(self) -> int | None:
+        """What all attempts cost together; None when one of them has no known price."""
+        costs = [attempt.picodollars for attempt in self.attempts if attempt.measured is not Measured.NONE]
+        if not costs or any(cost is None for cost in costs):
+            return None
+        return sum(cost for cost in costs if cost is not None)
+
+
+class Observer(Protocol):
+    """Is told of every request, once, when it is over."""
+
+    def request_ended(self, record: Record) -> None: ...
