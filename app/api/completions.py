@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,9 +37,11 @@ class Completions:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
-        now = asyncio.get_running_loop().time
         record = Record(
-            request_id=exchange.request_id, started_at=now(), endpoint=self._endpoint, key=scope.get("key_name", "")
+            request_id=exchange.request_id,
+            started_at=time.monotonic(),
+            endpoint=self._endpoint,
+            key=scope.get("key_name", ""),
         )
         try:
             await self._serve(exchange, record)
@@ -48,7 +51,7 @@ class Completions:
         except ConnectionAbortedError:
             record.outcome = "client_gone"
         finally:
-            record.ended_at = now()
+            record.ended_at = time.monotonic()
             for observer in self._observers:
                 observer.request_ended(record)
 

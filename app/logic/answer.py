@@ -113,7 +113,7 @@ class Backend(Protocol):
     @property
     def endpoints(self) -> frozenset[Endpoint]: ...
     async def open(self, call: Call, deadline: float) -> Answer:
-        """Sends ``call``; returns once the backend accepted it. ``deadline`` is in the event loop's time. Raises Failure."""
+        """Sends ``call``; returns once the backend accepted it. ``deadline`` is in the time of ``time.monotonic``. Raises Failure."""
         ...
 
     async def ready(self) -> bool:

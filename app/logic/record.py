@@ -25,7 +25,7 @@ class Measured(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One backend's try. Times are the event loop's; ``picodollars`` is None where no price is known, which is not zero."""
+    """One backend's try. Times are those of ``time.monotonic``; ``picodollars`` is None where no price is known, which is not zero."""
 
     backend: str
     vendor_model: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,6 @@ class Reply:
         self._answer = answer
         self._deadline = deadline
         self._limits = limits
-        self._loop = asyncio.get_running_loop()
         self._watchdog = Watchdog(answer.abort)
         self._stream = aiter(answer)
         self._before: list[Batch] = []
@@ -49,7 +49,7 @@ class Reply:
         return self._answer.wire
 
     async def first_content(self, by: float) -> None:
-        """Waits until content has come, or the end, at most until ``by`` in the event loop's time. Raises Failure."""
+        """Waits until content has come, or the end, at most until ``by`` in the time of ``time.monotonic``. Raises Failure."""
         self._watchdog.until(by, Kind.FIRST_TOKEN_LATE if by < self._deadline else Kind.DEADLINE)
         while True:
             batch = await self._next()
@@ -57,7 +57,7 @@ class Reply:
                 return
             self._before.append(batch)
             if batch.progress:
-                self.attempt.first_content_at = self._loop.time()
+                self.attempt.first_content_at = time.monotonic()
                 self.record.content(self.attempt.first_content_at)
             if batch.progress or batch.end:
                 return
@@ -92,7 +92,7 @@ class Reply:
 
     def _expect_more(self) -> float:
         """From now on the next content is awaited; gives the time."""
-        now = self._loop.time()
+        now = time.monotonic()
         if self.end is None:
             at = now + self._limits.between_tokens_s
             self._watchdog.until(min(at, self._deadline), Kind.STALLED if at < self._deadline else Kind.DEADLINE)
@@ -111,7 +111,7 @@ class Reply:
         attempt = self.attempt
         if attempt.ended_at is not None:
             return
-        attempt.ended_at = self._loop.time()
+        attempt.ended_at = time.monotonic()
         usage = self.end.usage if self.end else self._answer.usage
         if usage is not None:
             attempt.usage = usage
@@ -124,7 +124,7 @@ def note_failure(record: Record, failure: Failure) -> None:
     attempt = record.attempts[-1]
     attempt.failure, attempt.reason = failure.kind, failure.message
     if attempt.ended_at is None:
-        attempt.ended_at = asyncio.get_running_loop().time()
+        attempt.ended_at = time.monotonic()
 
 
 def late(kind: Kind, backend: str, limits: Limits) -> Failure:
@@ -169,7 +169,7 @@ class Router:
         """
         name, target = self.target(call.model)
         limits = target.route.limits
-        deadline = asyncio.get_running_loop().time() + limits.total_s
+        deadline = time.monotonic() + limits.total_s
         call = _prepared(call, name, target.route)
         failure: Failure | None = None
         able = [backend for backend in target.backends if call.endpoint in backend.endpoints]
@@ -186,7 +186,7 @@ class Router:
         raise failure
 
     async def _attempt(self, call: Call, backend: Backend, record: Record, deadline: float, limits: Limits) -> Reply:
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         record.attempts.append(Attempt(backend=backend.name, vendor_model=backend.model, started_at=now))
         by = min(deadline, now + limits.first_token_s)
         try:

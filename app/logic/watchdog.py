@@ -9,7 +9,7 @@ from app.logic.answer import Kind
 
 
 class Watchdog:
-    """Calls ``expire`` once when the limit that was set last has passed. Times are the event loop's, in seconds."""
+    """Calls ``expire`` once when the limit that was set last has passed. Times are those of ``time.monotonic``, which is the event loop's clock too (uvloop rounds it to milliseconds)."""
 
     def __init__(self, expire: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()

@@ -22,7 +22,7 @@ def blocks(raw: bytes) -> Iterator[bytes]:
     if b"\r" in raw:
         raw = raw.replace(b"\r\n", b"\n")
     for block in raw.split(b"\n\n"):
-        if block:
+        if block := block.strip(b"\n"):  # some servers send one line break too many
             yield block
 
 
