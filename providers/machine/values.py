@@ -1,0 +1,95 @@
+"""Property values as the engine sends them: plain JSON in which a value may be unknown or wrapped as a secret."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+# Fixed by the engine's wire format.
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
+SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+
+Properties = dict[str, Any]
+
+_SHORTEST_SECRET = 4
+
+
+class MachineError(Exception):
+    """What a person is told when something on this machine could not be done; may span lines, the last a hint."""
+
+
+def plain(value: Any) -> Any:
+    """Take every secret out of its wrapper and make whole numbers, which travel as floats, integers again."""
+    if isinstance(value, Mapping):
+        return plain(value.get("value")) if _is_secret(value) else {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def has_unknown(value: Any) -> bool:
+    """Tell whether any part of a value is not known before the deployment."""
+    return any(leaf == UNKNOWN for leaf in _leaves(value))
+
+
+def has_secret(value: Any) -> bool:
+    """Tell whether any part of a value is marked secret."""
+    if isinstance(value, Mapping):
+        return _is_secret(value) or any(has_secret(item) for item in value.values())
+    return isinstance(value, list) and any(has_secret(item) for item in value)
+
+
+def changed(names: Iterable[str], old: Properties, new: Properties) -> list[str]:
+    """Return which of these properties have another value than before; an unknown one may have."""
+    return [name for name in names if plain(old.get(name)) != plain(new.get(name))]
+
+
+def newly_secret(names: Iterable[str], old: Properties, new: Properties) -> list[str]:
+    """Return which properties kept their value and became secret, or no longer are: the state must follow."""
+    return [
+        name
+        for name in names
+        if plain(old.get(name)) == plain(new.get(name)) and has_secret(old.get(name)) != has_secret(new.get(name))
+    ]
+
+
+def redact(text: str, value: Any) -> str:
+    """Blot the secrets of a value out of a text, each whole, by line, and by what follows a line's first `=`."""
+    found = {piece for secret in _secrets(value) for piece in _pieces(secret) if len(piece) >= _SHORTEST_SECRET}
+    for piece in sorted(found, key=len, reverse=True):
+        text = text.replace(piece, "[secret]")
+    return text
+
+
+def _is_secret(value: Mapping[str, Any]) -> bool:
+    return value.get(SIGNATURE_KEY) == SECRET_SIGNATURE
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping) and _is_secret(value):
+        yield from (str(leaf) for leaf in _leaves(value.get("value")))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _secrets(item)
+
+
+def _pieces(secret: str) -> Iterator[str]:
+    yield secret
+    for line in secret.splitlines():
+        yield line.strip()
+        yield line.partition("=")[2].strip()
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    else:
+        yield value

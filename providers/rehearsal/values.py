@@ -1,0 +1,107 @@
+"""Property values as the engine sends them: JSON in which a value may be unknown, or wrapped as a secret or an asset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# Fixed by the engine's wire format; there is one stand-in for an unknown value of each type.
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_UNKNOWNS = frozenset(
+    {
+        UNKNOWN,
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "030794c1-ac77-496b-92df-f27374a8bd58",
+        "e48ece36-62e2-4504-bad9-02848725956a",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+)
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"
+_ASSETS = frozenset({"c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7"})
+
+Properties = dict[str, Any]
+Path = tuple[str | int, ...]
+
+
+def is_unknown(value: object) -> bool:
+    """Whether this value is only known once something else has been made."""
+    return isinstance(value, str) and value in _UNKNOWNS
+
+
+def is_asset(value: object) -> bool:
+    """Whether this value is a file or an archive."""
+    return isinstance(value, Mapping) and value.get(_SIGNATURE) in _ASSETS
+
+
+def opened(value: Any) -> tuple[Any, bool]:
+    """The value without its wrapper, and whether it was a secret."""
+    secret = False
+    while isinstance(value, Mapping) and value.get(_SIGNATURE) == _SECRET:
+        value, secret = value.get("value"), True
+    return value, secret
+
+
+def secret(value: Any) -> dict[str, Any]:
+    """The value wrapped as a secret."""
+    return {_SIGNATURE: _SECRET, "value": value}
+
+
+def plain(value: Any) -> Any:
+    """The value with every secret taken out of its wrapper and whole numbers as integers again."""
+    value, _ = opened(value)
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every value that holds no further ones, with its path; an unknown or empty one counts as a leaf."""
+    value, _ = opened(value)
+    if isinstance(value, Mapping) and value and not is_asset(value):
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path, value
+
+
+def at(value: Any, *path: str | int) -> Any:
+    """The plain value at a path; None where there is none or where it is not known yet."""
+    for step in path:
+        value, _ = opened(value)
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+    value = plain(value)
+    return None if is_unknown(value) else value
+
+
+def items(value: Any, *path: str | int) -> list[Any]:
+    """The elements of the list at a path that are known."""
+    found = at(value, *path)
+    return [each for each in found if not is_unknown(each)] if isinstance(found, list) else []
+
+
+def dotted(path: Path) -> str:
+    """A path as text: `a.b[0].c`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+def type_of(urn: str) -> str:
+    """The type token in a URN, without its parents' types."""
+    return urn.split("::")[2].rpartition("$")[2]
+
+
+def name_of(urn: str) -> str:
+    """The name that the program gave a resource."""
+    return urn.split("::", 3)[3]
