@@ -1,0 +1,170 @@
+"""The command line: what a person types, handed to the module that does it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import tomllib
+import traceback
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from delivery.failure import ExitCode, Failure
+from delivery.stack_file import stack_name
+from delivery.terminal import data, say
+
+ROOT = Path(__file__).resolve().parents[1]
+
+app = typer.Typer(
+    name="trimaran",
+    help="One LLM app on AWS, Google Cloud, Azure or this machine: deployed, priced and promoted with Pulumi.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Stack = Annotated[
+    str, typer.Argument(metavar="STACK", help="<target>-<dev|staging|prod>; a target alone is its dev stack.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+_PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        data(f"trimaran {tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['version']}")
+        raise typer.Exit
+
+
+@app.callback()
+def trimaran(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def up(stack: Stack = "local") -> None:
+    """Make a stack run as its config says, and heal what died. Prints where it answers."""
+    from delivery import deployment
+
+    deployment.up(ROOT, stack_name(stack))
+
+
+@app.command()
+def down(stack: Stack = "local") -> None:
+    """Stop and delete all that a stack runs. Its config stays."""
+    from delivery import deployment
+
+    deployment.down(ROOT, stack_name(stack))
+
+
+@app.command()
+def status(
+    stack: Annotated[str, typer.Argument(metavar="STACK", help="One stack instead of all on this machine.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show every deployed stack: URL, revision, health, traffic split."""
+    from delivery import status as module
+
+    module.show(ROOT, stack_name(stack) or None, as_json=as_json)
+
+
+@app.command()
+def logs(
+    stack: Stack = "local",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing what is written.")] = False,
+    lines: Annotated[int, typer.Option(min=1, metavar="N", help="How many lines from the end.")] = 100,
+) -> None:
+    """Show what the app of a stack has written."""
+    from delivery import logs as module
+
+    module.show(ROOT, stack_name(stack), follow=follow, lines=lines)
+
+
+@app.command()
+def serve(
+    routes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A routes file instead of the embedded model.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="N", help="Where it listens on 127.0.0.1.")] = 8000,
+) -> None:
+    """Run the app alone in the foreground."""
+    from delivery import serving
+
+    serving.serve(ROOT, routes, port)
+
+
+@app.command(context_settings=_PASS_ON)
+def pulumi(arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS...")] = None) -> None:
+    """Run any Pulumi verb in the kit's environment."""
+    from delivery import passthrough
+
+    passthrough.run(ROOT, arguments or [])
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is on this machine, what is missing and what to do. Exits with 1 where something needed is missing."""
+    from delivery import doctor as module
+
+    module.show(ROOT, as_json=as_json)
+
+
+@app.command("test", context_settings={"ignore_unknown_options": True})
+def run_tests(
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="PYTEST ARGS...")] = None,
+    long: Annotated[bool, typer.Option("--long", help="Also the tests that take minutes.")] = False,
+) -> None:
+    """Run every check and test; with arguments pytest alone with these."""
+    from delivery import checks
+
+    checks.run(ROOT, arguments or [], long=long)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its status; a person's mistake never shows a traceback."""
+    try:
+        status = app(standalone_mode=False, prog_name="./trimaran")
+        sys.exit(status if isinstance(status, int) else ExitCode.DONE)
+    except Failure as failure:
+        _end(failure.sentence, failure.hint, failure.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _end("stopped.", "", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.FAILED)
+    except typer.TyperException as error:
+        if not error.format_message():  # no command at all: the help has been shown
+            sys.exit(ExitCode.USAGE)
+        context = getattr(error, "ctx", None)
+        _end(error.format_message(), f"{context.command_path if context else './trimaran'} --help", ExitCode.USAGE)
+    except Exception as error:  # noqa: BLE001  the last line of defence: a person gets a line, the log the rest
+        _end(f"unexpected: {type(error).__name__}: {error}", f"the traceback is in {_crash_log()}", ExitCode.FAILED)
+
+
+def _end(sentence: str, hint: str, exit_code: ExitCode) -> NoReturn:
+    say(f"error: {sentence}")
+    if hint:
+        say(f"hint: {hint}")
+    sys.exit(exit_code)
+
+
+def _crash_log() -> Path:
+    name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}.log"
+    for directory in (ROOT / ".trimaran/logs", Path(tempfile.gettempdir())):
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / name).write_text(traceback.format_exc(), encoding="utf-8")
+        except OSError:
+            continue
+        return directory / name
+    return Path("nowhere: no directory can be written")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""`up` and `down`: from a person's word to a stack that runs, or to one sentence that says why it does not."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from delivery import state
+from delivery.engine import Engine, Event, engine_for, target_of
+from delivery.failure import Failure
+from delivery.progress import Progress, changed
+from delivery.stack_file import StackFile
+from delivery.terminal import data, say
+from stacks.local.files import log_file
+
+if TYPE_CHECKING:
+    from stacks.config import StackConfig
+
+
+def up(root: Path, stack: str) -> None:
+    """Make the stack run as its config says, healing what died, and say where it answers."""
+    file = StackFile(root=root, stack=stack)
+    target_of(root, stack)
+    with state.changing(root, stack):
+        if _made_from_example(file):
+            say(f"made {file.path.relative_to(root)} from its example")
+        config = file.parse()
+        engine = engine_for(root, stack)
+        before = engine.deployment()
+        _refuse_taken_port(config, before.outputs if before else {})
+        if before is None:
+            engine.create_stack()
+        elif before.interrupted:
+            _clear_interrupted(engine)
+        say(f"stack {stack}")
+        events = _change_or_clean_up(engine, first=not (before and before.resources))
+        after = engine.outputs()
+    say("")
+    data(_report(root, config, after) if changed(events) else f"no changes\n\n{_report(root, config, after)}")
+
+
+def down(root: Path, stack: str) -> None:
+    """Stop and delete all that the stack runs; its config stays."""
+    target_of(root, stack)
+    with state.changing(root, stack):
+        engine = engine_for(root, stack)
+        before = engine.deployment()
+        if before and before.interrupted:
+            _clear_interrupted(engine)
+        if not before or not before.resources:
+            data("nothing is running")
+            return
+        say(f"stack {stack}")
+        engine.change("destroy", Progress().show)
+    data(f"stack {stack} is down")
+
+
+def _made_from_example(file: StackFile) -> bool:
+    try:
+        return file.ensure()
+    except OSError as error:
+        raise Failure(f"{file.path} cannot be written: {error.strerror}.", f"ls -ld {file.path.parent}") from None
+
+
+def _refuse_taken_port(config: StackConfig, outputs: dict[str, Any]) -> None:
+    """Before anything is started: a port that neither is free nor our own."""
+    from providers.machine import ports
+
+    url = f"http://{ports.LOOPBACK}:{config.port}"
+    if config.target != "local" or outputs.get("url") == url or ports.is_free(ports.LOOPBACK, config.port):
+        return
+    other = ports.next_free(ports.LOOPBACK, config.port)
+    raise Failure(
+        f"port {config.port} on {ports.LOOPBACK} is taken by {ports.describe_listener(config.port)}.",
+        f"stop it, or: ./trimaran pulumi config set trimaran:port {other} --stack {config.stack}",
+    )
+
+
+def _change_or_clean_up(engine: Engine, *, first: bool) -> list[Event]:
+    """Run `up`; where it was the first one and failed, nothing of it is left running."""
+    try:
+        return engine.change("up", Progress().show)
+    except Failure:
+        if first:
+            with suppress(Failure):
+                _clean_up(engine)
+        raise
+
+
+def _clear_interrupted(engine: Engine) -> None:
+    """The machine provider leaves nothing half made; a cloud may, so there the engine's own warning stands."""
+    if engine.target == "local":
+        engine.forget_interrupted()
+
+
+def _clean_up(engine: Engine) -> None:
+    state.clear_stale_locks(engine.root, engine.stack)
+    deployment = engine.deployment()
+    if deployment and deployment.resources:
+        say("cleaning up what was started")
+        engine.change("destroy", Progress().show)
+
+
+def _report(root: Path, config: StackConfig, outputs: dict[str, Any]) -> str:
+    url = str(outputs["url"])
+    lines = [
+        f"{config.stack} answers at {url}",
+        f"Chat page: {url}/",
+        "",
+        "Ask it something:",
+        f"  {_curl(config, url, stream=False)}",
+    ]
+    lines += ["Watch it answer:", f"  {_curl(config, url, stream=True)}"]
+    if config.target == "local":
+        lines += ["", f"Log: {log_file(root, config.stack, str(outputs['revision']))}"]
+    return "\n".join(lines)
+
+
+def _curl(config: StackConfig, url: str, *, stream: bool) -> str:
+    """A command that works when it is pasted; a key is read from the config where it lives, never shown."""
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": "Why is the sky blue?"}], "max_tokens": 100}
+    key = ""
+    if config.api_keys:
+        read = f"./trimaran pulumi config get trimaran:apiKeys --stack {config.stack} | head -n 1 | cut -d= -f2-"
+        key = f' -H "authorization: Bearer $({read})"'
+    if stream:
+        body["stream"] = True
+    flags = "-NsS" if stream else "-sS"
+    content = shlex.quote(json.dumps(body))
+    return f"curl {flags} {url}/v1/chat -H 'content-type: application/json'{key} -d {content}"

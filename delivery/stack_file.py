@@ -1,0 +1,122 @@
+"""A stack's config file, Pulumi.<stack>.yaml: made from its example, read and checked before the engine is started."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from delivery.failure import ExitCode, Failure
+from stacks.targets import TARGETS, named_in
+
+if TYPE_CHECKING:
+    from stacks.config import StackConfig
+
+DIRECTORY = Path("stacks/environments")
+NAMESPACE = "trimaran"
+
+
+def stack_name(text: str) -> str:
+    """The stack a person means: a bare target is its dev stack, `local` is itself."""
+    return f"{text}-dev" if text in TARGETS and text != "local" else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackFile:
+    """The config file of one stack."""
+
+    root: Path
+    stack: str
+
+    @property
+    def path(self) -> Path:
+        return self.root / DIRECTORY / f"Pulumi.{self.stack}.yaml"
+
+    @property
+    def example(self) -> Path:
+        return self.root / DIRECTORY / f"{self.stack}.example.yaml"
+
+    def ensure(self) -> bool:
+        """Make the file from its example where there is one and the file is not there; True when it was made."""
+        if self.path.exists() or not self.example.exists():
+            return False
+        scratch = self.path.with_suffix(".new")
+        shutil.copyfile(self.example, scratch)
+        os.replace(scratch, self.path)
+        return True
+
+    def target(self) -> str:
+        """The target, from the file where it says one, else from the stack's name."""
+        config = self._document().get("config") or {}
+        return str(config.get(f"{NAMESPACE}:target") or named_in(self.stack)[0])
+
+    def parse(self) -> StackConfig:
+        """The checked configuration. Raises Failure with exit code 2."""
+        from stacks.config import ConfigError, parse
+
+        raw, secret_keys = self._flat()
+        try:
+            return parse(raw, self.stack, secret_keys=secret_keys)
+        except ConfigError as error:
+            raise Failure(error.sentence, error.hint, ExitCode.USAGE) from None
+
+    def has_secrets(self) -> bool:
+        """Whether a value in the file is encrypted."""
+        return bool(self._flat()[1])
+
+    def forget_salt(self) -> None:
+        """Drop the salt of a passphrase that is gone; the engine writes a new one."""
+        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        scratch = self.path.with_suffix(".new")
+        scratch.write_text("".join(line for line in lines if not line.startswith("encryptionsalt:")), encoding="utf-8")
+        os.replace(scratch, self.path)
+
+    def has_salt(self) -> bool:
+        """Whether the engine has tied the file to a passphrase."""
+        return "encryptionsalt" in self._document()
+
+    def _flat(self) -> tuple[dict[str, str], set[str]]:
+        """The config as the engine hands it to a program: full keys, texts, maps as JSON; and the keys of secrets.
+
+        An encrypted value stands as a valid text of its own, since only the engine can read it.
+        """
+        raw: dict[str, str] = {}
+        secret_keys: set[str] = set()
+        for name, value in (self._document().get("config") or {}).items():
+            key = name if ":" in name else f"{NAMESPACE}:{name}"
+            if _is_secret(value):
+                secret_keys.add(key)
+                raw[key] = "encrypted=encrypted"
+            elif isinstance(value, bool | dict | list):
+                raw[key] = json.dumps(value, default=str)
+            else:
+                raw[key] = "" if value is None else str(value)
+        return raw, secret_keys
+
+    def _document(self) -> dict[str, Any]:
+        shown = self.path.relative_to(self.root)
+        remedy = f"correct it, or start again from {self.example.name}"
+        try:
+            document = yaml.safe_load(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise Failure(f"{shown} cannot be read: {error.strerror}.", f"ls -l {shown}", ExitCode.USAGE) from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f", line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark else ""
+            raise Failure(f"{shown} is not YAML{where}.", remedy, ExitCode.USAGE) from None
+        if document is None:
+            return {}
+        if not isinstance(document, dict) or not isinstance(document.get("config") or {}, dict):
+            raise Failure(f"{shown} must be a map with a map `config`.", remedy, ExitCode.USAGE)
+        return document
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, dict) and set(value) == {"secure"}

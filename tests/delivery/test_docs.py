@@ -1,0 +1,27 @@
+"""docs/cli.md is the live help; docs/interfaces.md names every config key, command and output."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from delivery.reference import reference
+from stacks.config import NAMESPACE, StackConfig
+from stacks.outputs import Outputs
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_is_the_live_help() -> None:
+    """Rewrite it with: .venv/bin/python -m delivery.reference"""
+    assert (DOCS / "cli.md").read_text() == reference()
+
+
+def test_the_interfaces_page_names_every_key_and_output() -> None:
+    """A key that nobody can look up is not an interface."""
+    from pydantic.alias_generators import to_camel
+
+    text = (DOCS / "interfaces.md").read_text()
+    keys = [to_camel(each.name) for each in fields(StackConfig) if each.name != "stack"]
+
+    assert [name for name in (*keys, *(each.name for each in fields(Outputs)), NAMESPACE) if name not in text] == []

@@ -1,0 +1,117 @@
+"""A stack's config file: made once, read as the engine reads it, and never a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from delivery.failure import ExitCode, Failure
+from delivery.stack_file import StackFile, stack_name
+
+
+def written(root: Path, text: str, stack: str = "local") -> StackFile:
+    file = StackFile(root=root, stack=stack)
+    file.path.write_text(text)
+    return file
+
+
+def test_the_example_becomes_the_file_once(root: Path) -> None:
+    """The first `up` makes it; a later one keeps what the user wrote."""
+    file = StackFile(root=root, stack="local")
+
+    assert file.ensure()
+    file.path.write_text("config: {}\n")
+    assert not file.ensure()
+
+    assert file.path.read_text() == "config: {}\n"
+    assert sorted(path.name for path in file.path.parent.iterdir()) == ["Pulumi.local.yaml", "local.example.yaml"]
+
+
+def test_without_an_example_there_is_no_file(root: Path) -> None:
+    """A stack with nothing to copy runs on the defaults."""
+    file = StackFile(root=root, stack="local-dev")
+
+    assert not file.ensure()
+    assert file.parse().port == 8080
+
+
+def test_values_arrive_as_the_engine_hands_them_to_the_program(root: Path) -> None:
+    """Numbers, maps, lists, keys without a namespace, encrypted values."""
+    file = written(root, "config:\n  port: 8081\n  trimaran:gpu: {count: 2}\n  trimaran:apiKeys: {secure: v1:abc}\n")
+
+    config = file.parse()
+
+    assert (config.port, config.gpu.count) == (8081, 2)
+    assert config.api_keys is not None
+    assert file.has_secrets()
+
+
+def test_what_is_wrong_ends_with_the_usage_exit_code(root: Path) -> None:
+    """Bad config is 2, with the program's own words."""
+    with pytest.raises(Failure, match=r"trimaran:port is 'eighty'") as raised:
+        written(root, "config: {trimaran:port: eighty}").parse()
+
+    assert raised.value.exit_code == ExitCode.USAGE
+    assert raised.value.hint.startswith("./trimaran pulumi config set trimaran:port 8080")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("config: [", "is not YAML, line 1: expected the node content"),
+        ("a: b: c", "is not YAML, line 1: mapping values are not allowed here"),
+        ("- a", "must be a map with a map `config`"),
+        ("config: 3", "must be a map with a map `config`"),
+        ("config:\n  trimaran:port: 1\n\tx: 2", "is not YAML, line 3"),
+    ],
+)
+def test_a_corrupt_file_is_one_sentence(root: Path, text: str, sentence: str) -> None:
+    """With the file and the line."""
+    with pytest.raises(Failure, match=r"stacks/environments/Pulumi.local.yaml") as raised:
+        written(root, text).parse()
+
+    assert sentence in raised.value.sentence
+    assert raised.value.exit_code == ExitCode.USAGE
+
+
+def test_a_file_that_is_not_text_is_one_sentence(root: Path) -> None:
+    """Bytes that are no UTF-8."""
+    file = StackFile(root=root, stack="local")
+    file.path.write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(Failure, match="is not YAML"):
+        file.parse()
+
+
+@pytest.mark.parametrize("text", ["", "config:\n", "# nothing\n"])
+def test_an_empty_file_is_the_defaults(root: Path, text: str) -> None:
+    """A person may delete everything in it."""
+    assert written(root, text).parse().port == 8080
+
+
+@pytest.mark.parametrize(
+    ("stack", "text", "target"),
+    [("local", "", "local"), ("aws-ecs-prod", "", "aws-ecs"), ("mine", "config: {trimaran:target: local}", "local")],
+)
+def test_the_target_is_the_files_or_the_names(root: Path, stack: str, text: str, target: str) -> None:
+    """Which backend a stack needs is known before its config is checked."""
+    assert written(root, text, stack).target() == target
+
+
+def test_the_salt_of_a_lost_passphrase_is_dropped_alone(root: Path) -> None:
+    """The rest of the file stays as it was."""
+    file = written(root, "# mine\nconfig:\n  trimaran:port: 1\nencryptionsalt: v1:x\n")
+
+    file.forget_salt()
+
+    assert file.path.read_text() == "# mine\nconfig:\n  trimaran:port: 1\n"
+    assert not file.has_salt()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("local", "local"), ("local-prod", "local-prod"), ("cloudrun", "cloudrun")]
+)
+def test_a_typed_name_is_a_stack(typed: str, meant: str) -> None:
+    """`local` is itself; what is no target is left for the error to name."""
+    assert stack_name(typed) == meant

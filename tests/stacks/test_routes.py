@@ -1,0 +1,112 @@
+"""The routes of the target `local`: made from settings, or read from the user's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stacks.config import ConfigError, Settings, parse
+from stacks.local.routes import from_file, from_settings, routes_of
+
+FILE = """
+version: 1
+backends:
+  gpt: {adapter: openai, model: gpt-4o, key_env: OPENAI_API_KEY}
+  small: {adapter: embedded}
+models:
+  chat: {backends: [{use: gpt}, {use: small}]}
+default_model: chat
+"""
+
+
+def settings(**values: str) -> Settings:
+    config = parse({"trimaran:settings": yaml.safe_dump(values, default_flow_style=True, width=1000)}, "local")
+    assert config.settings is not None
+    return config.settings
+
+
+def test_without_settings_the_embedded_model_answers() -> None:
+    """A first `up` needs no decision."""
+    routes = from_settings(Settings(), "local")
+
+    assert yaml.safe_load(routes.environment["TRIMARAN_ROUTES_YAML"]) == {
+        "version": 1,
+        "backends": {"embedded": {"adapter": "embedded", "model": "smollm2-135m-instruct", "revision": "0.1.2"}},
+        "models": {"chat": {"backends": [{"use": "embedded"}]}},
+        "default_model": "chat",
+    }
+    assert (routes.models, routes.engine, routes.key_names) == (("chat",), "embedded", ())
+
+
+def test_a_system_prompt_is_part_of_the_route_and_of_the_revision() -> None:
+    """What changes the answers changes the revision."""
+    routes = from_settings(Settings(systemPrompt="Be brief: é"), "local")  # type: ignore[call-arg]
+
+    assert (
+        yaml.safe_load(routes.environment["TRIMARAN_ROUTES_YAML"])["models"]["chat"]["system_prompt"] == "Be brief: é"
+    )
+    assert routes.settings["systemPrompt"] == "Be brief: é"
+
+
+def test_the_pinned_revision_is_the_default() -> None:
+    """Naming the revision that is installed changes nothing."""
+    pinned = Settings(model="smollm2-135m-instruct", modelRevision="0.1.2")  # type: ignore[call-arg]
+
+    assert from_settings(pinned, "local") == from_settings(Settings(), "local")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            Settings(model="smolm2-135m"),
+            "trimaran:settings.model 'smolm2-135m' is not a model this machine can run."
+            " Known models: smollm2-135m-instruct. Did you mean 'smollm2-135m-instruct'?",
+        ),
+        (
+            Settings(modelRevision="0.2"),  # type: ignore[call-arg]
+            "trimaran:settings.modelRevision '0.2' of smollm2-135m-instruct is not installed; installed is 0.1.2.",
+        ),
+    ],
+)
+def test_a_model_that_is_not_here_is_refused(given: Settings, sentence: str) -> None:
+    """The deploy says so, rather than an app that never gets ready."""
+    with pytest.raises(ConfigError) as raised:
+        from_settings(given, "local")
+
+    assert raised.value.sentence == sentence
+
+
+def test_a_file_names_models_engine_and_keys(tmp_path: Path) -> None:
+    """What a deploy must know of the user's file."""
+    (tmp_path / "routes.yaml").write_text(FILE)
+
+    routes = routes_of(parse({"trimaran:routes": "routes.yaml"}, "local"), tmp_path)
+
+    assert routes.environment == {"TRIMARAN_ROUTES": str(tmp_path / "routes.yaml")}
+    assert (routes.models, routes.engine, routes.key_names) == (("chat",), "embedded", ("OPENAI_API_KEY",))
+    assert routes.settings == {"routes": FILE}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("a: [", "is not YAML: expected the node content, but found '<stream end>', line 1"),
+        ("[]", "lacks what every routes file has"),
+        ("version: 1", "lacks what every routes file has"),
+        ("backends: {a: {}}\nmodels: {}", "lacks what every routes file has"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path: Path, content: str | None, says: str) -> None:
+    """Missing, broken or empty: never a traceback."""
+    path = tmp_path / "routes.yaml"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(ConfigError) as raised:
+        from_file(path, "leave it out")
+
+    assert says in raised.value.sentence
