@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import aiohttp
 
+from app.inference import anthropic
+from app.inference.dialects import DIALECTS
 from app.inference.embedded import Embedded, Engine
+from app.inference.images import ImageFetcher
 from app.inference.openai_compatible import OpenAICompatible
 from app.logic.answer import Backend
 from app.logic.price import FREE, Rates, rates
@@ -22,16 +26,32 @@ class Surroundings:
     http: aiohttp.ClientSession
     engines: Mapping[str, Engine]
     environment: Mapping[str, str]
+    images: ImageFetcher = field(default_factory=ImageFetcher)
 
 
 def _openai_compatible(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
-    if not spec.base_url:
-        raise RoutesError(
-            f"backend '{name}': adapter openai_compatible needs base_url, such as http://127.0.0.1:8001/v1"
-        )
-    headers = bearer(credential(name, spec, around.environment)) if spec.key_env else {}
+    dialect = DIALECTS[spec.adapter]
+    key = credential(name, spec, around.environment, default=dialect.key_env)
+    headers = bearer(key) if key else {}
     return OpenAICompatible(
-        name=name, base_url=spec.base_url.rstrip("/"), model=spec.model, http=around.http, headers=lambda: headers
+        name=name,
+        base_url=base_url(name, spec, default=dialect.base_url),
+        model=model(name, spec),
+        http=around.http,
+        headers=lambda: headers,
+        dialect=dialect,
+        images=around.images,
+    )
+
+
+def _anthropic(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
+    headers = {"x-api-key": credential(name, spec, around.environment, default=anthropic.KEY_ENV)}
+    return anthropic.Anthropic(
+        name=name,
+        base_url=base_url(name, spec, default=anthropic.BASE_URL).removesuffix("/v1"),
+        model=model(name, spec),
+        http=around.http,
+        headers=lambda: headers,
     )
 
 
@@ -44,8 +64,9 @@ def _embedded(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
 
 
 ADAPTERS: dict[str, Callable[[str, BackendSpec, Surroundings], Backend]] = {
-    "openai_compatible": _openai_compatible,
     "embedded": _embedded,
+    "anthropic": _anthropic,
+    **dict.fromkeys(DIALECTS, _openai_compatible),
 }
 
 
@@ -75,27 +96,62 @@ def _listed_price(spec: BackendSpec) -> Rates | None:
     """From the prices that the package was released with; nothing is fetched."""
     from genai_prices import Usage, calc_price  # 0.1 s: only where a price is looked up
 
-    def usd_per_mtok(**tokens: int) -> Decimal:
-        return calc_price(Usage(**tokens), model_ref=spec.model, provider_api_url=spec.base_url or None).total_price
+    address = spec.base_url or _default_url(spec.adapter)
+    if not address:
+        return None  # a model's name alone says nothing of who sells it
 
-    million = 1_000_000
+    def usd_per_mtok(**tokens: int) -> Decimal:
+        return calc_price(Usage(**tokens), model_ref=spec.model, provider_api_url=address).total_price * 1000
+
+    few = 1000  # a million at once would be priced as a long prompt, at up to twice the rate
     try:
         return rates(
-            usd_per_mtok(input_tokens=million),
-            usd_per_mtok(output_tokens=million),
-            usd_per_mtok(input_tokens=million, cache_read_tokens=million),
-            usd_per_mtok(input_tokens=million, cache_write_tokens=million),
+            usd_per_mtok(input_tokens=few),
+            usd_per_mtok(output_tokens=few),
+            usd_per_mtok(input_tokens=few, cache_read_tokens=few),
+            usd_per_mtok(input_tokens=few, cache_write_tokens=few),
         )
     except LookupError:
         return None
 
 
-def credential(name: str, spec: BackendSpec, environment: Mapping[str, str]) -> str:
-    """The key in the variable that `key_env` names. Raises RoutesError when it is not there."""
-    key = environment.get(spec.key_env, "")
+def _default_url(adapter: str) -> str:
+    return anthropic.BASE_URL if adapter == "anthropic" else DIALECTS[adapter].base_url if adapter in DIALECTS else ""
+
+
+def credential(name: str, spec: BackendSpec, environment: Mapping[str, str], *, default: str = "") -> str:
+    """The key in the variable that `key_env` or else ``default`` names; empty when neither names one. Raises RoutesError when it is not there."""
+    variable = spec.key_env or default
+    if not variable:
+        return ""
+    key = environment.get(variable, "").strip()
     if not key:
-        raise RoutesError(f"backend '{name}': its key is missing: set the environment variable {spec.key_env}")
+        raise RoutesError(f"backend '{name}': its key is missing: set the environment variable {variable}")
+    if not (key.isascii() and key.isprintable()):
+        raise RoutesError(f"backend '{name}': the key in {variable} has characters that no header can carry")
     return key
+
+
+def base_url(name: str, spec: BackendSpec, *, default: str = "") -> str:
+    """The address that the routes file or else ``default`` gives, without a slash at its end. Raises RoutesError."""
+    given = spec.base_url or default
+    if not given:
+        raise RoutesError(f"backend '{name}': adapter {spec.adapter} needs base_url, such as http://127.0.0.1:8001/v1")
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise RoutesError(f"backend '{name}': base_url must be like https://host/v1")
+    if parts.username or parts.password:
+        raise RoutesError(
+            f"backend '{name}': base_url holds a credential: put it in a variable and name that in key_env"
+        )
+    return given.rstrip("/")
+
+
+def model(name: str, spec: BackendSpec) -> str:
+    """The provider's name for the model. Raises RoutesError when the routes file gives none."""
+    if not spec.model:
+        raise RoutesError(f"backend '{name}': model is missing: the name that the provider has for it")
+    return spec.model
 
 
 def bearer(key: str) -> Mapping[str, str]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import aiohttp
 
+from app.inference.dialects import LLAMA_CPP, Images
 from app.inference.openai_compatible import OpenAICompatible
 from app.logic.answer import Answer, Call, Endpoint, Failure, Kind
+
+# The catalog's embedded models read text only, and their chat templates have no tools: llama.cpp would leave the tools out without a
+# word, even where a call is required (run 2026-11-24).
+_DIALECT = replace(LLAMA_CPP, images=Images.REFUSE, tools=False)
 
 
 class Engine(Protocol):
@@ -34,7 +39,12 @@ class Embedded:
         if base_url is None:
             raise Failure(Kind.BUSY, f"backend '{self.name}' is loading its model", status=503, retry_after_s=1)
         server = OpenAICompatible(
-            name=self.name, base_url=base_url, model=self.model, http=self.http, headers=lambda: self.engine.headers
+            name=self.name,
+            base_url=base_url,
+            model=self.model,
+            http=self.http,
+            headers=lambda: self.engine.headers,
+            dialect=_DIALECT,
         )
         return await server.open(call, deadline)
 

@@ -7,22 +7,31 @@ aiohttp's defaults are changed where they hurt an LLM: no total time limit (the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import contextlib
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import msgspec
 
-from app.logic.answer import Batch, Failure, Kind
+from app.logic.answer import Batch, Call, Failure, Kind
 from app.wire import sse
-from app.wire.codecs import Codec
-from app.wire.events import End, Garbled, Usage, Wire
+from app.wire.codecs import Scanned
+from app.wire.events import End, Garbled, Scan, Usage, Wire
 
 KEEP_ALIVE_S = 15.0  # below what servers and load balancers keep, so that a pooled connection is rarely a dead one
+SETTLE_S = 0.05  # how long the end of a body may lag behind the answer's end mark before its connection is given up
 MAX_EVENT_BYTES = 8 * 2**20
 MAX_BODY_BYTES = 64 * 2**20
 MAX_ERROR_BYTES = 64 * 2**10
+ERROR_BODY_S = 5.0
+IN_STREAM = 0  # in place of a status: the error stood in an answer that had begun with 200
+SECRET_HEADERS = ("authorization", "x-api-key")
+
+MapError = Callable[[int, Mapping[str, str], bytes], Failure]
+"""From an error answer's status, headers and body to the router's words."""
 
 
 def session() -> aiohttp.ClientSession:
@@ -52,7 +61,7 @@ async def post(
 
     A pooled connection that the server had closed meanwhile says nothing about the server: that request is sent once more.
     """
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_s)
+    timeout = aiohttp.ClientTimeout(total=None, connect=connect_s)
     for last in (False, True):
         context = SimpleNamespace(reused=False)
         try:
@@ -72,30 +81,86 @@ def _unreachable(name: str, url: str, error: Exception) -> Failure:
     return Failure(Kind.UNREACHABLE, f"backend '{name}' at {url} cannot be reached: {reason}")
 
 
+async def open_answer(
+    http: aiohttp.ClientSession,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    call: Call,
+    codec: Scanned,
+    name: str,
+    map_error: MapError,
+) -> HttpAnswer:
+    """Sends ``call``, whose request is ``body``, and returns once the backend accepted it. Raises Failure."""
+    sent = {"content-type": "application/json", **call.trace_headers, **headers}
+    response = await post(http, url, body, sent, name=name, connect_s=call.connect_s)
+    expected = "text/event-stream" if call.stream else "application/json"
+    if response.status == 200 and response.content_type == expected:
+        return HttpAnswer(response, codec, call, name=name, map_error=map_error)
+    text = _without_secrets(await error_text(response), headers)
+    if response.status != 200:
+        raise map_error(response.status, response.headers, text)
+    if response.content_type == "application/json" and b'"error"' in text:
+        raise map_error(IN_STREAM, response.headers, text)
+    got = f"{response.content_type or 'an untyped answer'} with status 200"
+    raise Failure(Kind.GARBLED, f"backend '{name}' sent {got} instead of {expected}: {text[:80]!r}", billed="maybe")
+
+
 async def error_text(response: aiohttp.ClientResponse) -> bytes:
-    """The body of an error answer, cut at 64 KiB; the connection is given back or closed."""
+    """The body of an error answer, cut at 64 KiB; the connection is given back when that was all, else closed."""
+    parts: list[bytes] = []
+    size = 0
     try:
-        async with asyncio.timeout(5):
-            return await response.content.read(MAX_ERROR_BYTES)
-    except (TimeoutError, aiohttp.ClientError):
-        return b""
+        async with asyncio.timeout(ERROR_BODY_S):
+            while size < MAX_ERROR_BYTES and (part := await response.content.readany()):
+                parts.append(part)
+                size += len(part)
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        pass  # what has come by now is all that can be told
     finally:
         response.close()
+    return b"".join(parts)[:MAX_ERROR_BYTES]
+
+
+def _without_secrets(text: bytes, headers: Mapping[str, str]) -> bytes:
+    """Some servers quote the key that they refuse."""
+    for name in SECRET_HEADERS:
+        if secret := headers.get(name, "").removeprefix("Bearer ").encode():
+            text = text.replace(secret, b"***")
+    return text
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """``Retry-After`` in seconds; the date form, which no LLM vendor sends, is left out."""
+    for name, per_second in (("retry-after-ms", 1000), ("retry-after", 1)):
+        with contextlib.suppress(KeyError, ValueError):
+            wait_s = float(headers[name]) / per_second
+            if math.isfinite(wait_s):
+                return max(0.0, wait_s)
+    return None
 
 
 class HttpAnswer:
-    """An answer over HTTP: one read of the connection becomes one batch, cut at the last whole event."""
+    """An answer over HTTP: one read of the connection becomes one batch, cut at the last whole event.
+
+    At most one event and what aiohttp buffers (128 KiB) is held: a caller that reads slowly slows the backend down.
+    """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, codec: Codec, *, name: str, stream: bool, hide_usage: bool
+        self, response: aiohttp.ClientResponse, codec: Scanned, call: Call, *, name: str, map_error: MapError
     ) -> None:
         self._response = response
         self._codec = codec
         self._name = name
-        self._hide_usage = hide_usage
+        self._map_error = map_error
+        self._hide_usage = not call.include_usage
+        self._choices = call.body.get("n") or 1
         self._finish: str | None = None
+        self._finished: set[int] = set()
+        self._progressed = False
         self.usage: Usage | None = None
-        self._batches = self._streamed() if stream else self._whole()
+        self._batches = self._streamed() if call.stream else self._whole()
 
     @property
     def wire(self) -> Wire:
@@ -112,59 +177,88 @@ class HttpAnswer:
         self._response.close()
 
     async def _streamed(self) -> AsyncGenerator[Batch]:
-        wire, codec, read = self._codec.wire, self._codec, self._response.content.readany
-        rest = b""
-        while True:
-            try:
-                got = await read()
-            except (aiohttp.ClientError, ConnectionError) as error:
-                raise self._failure(Kind.CUT, f"broke the connection in the middle of its answer ({error})") from error
-            if not got:
-                break
-            buffer = rest + got if rest else got
-            cut = sse.whole(buffer)
-            if not cut:
-                if len(buffer) > MAX_EVENT_BYTES:
-                    raise self._failure(Kind.GARBLED, f"sent an event of more than {MAX_EVENT_BYTES >> 20} MiB")
-                rest = buffer
-                continue
-            rest = buffer[cut:]
-            try:
-                seen = codec.scan(buffer[:cut], hide_usage=self._hide_usage)
-            except Garbled as error:
-                raise self._failure(Kind.GARBLED, f"sent something unreadable: {error}") from error
-            if seen.error is not None:
-                raise self._failure(Kind.CUT, f"reported an error in its stream: {seen.error.decode(errors='replace')}")
-            self._finish = seen.finish or self._finish
-            self.usage = seen.usage or self.usage
-            if seen.raw:
-                yield Batch(seen.raw, wire, seen.progress)
-            if seen.done:
-                break
+        cutter = sse.Cutter()
+        ended = done = False
+        while not (ended or done):
+            got = await self._read()
+            ended = not got
+            raw = cutter.rest() if ended else cutter.feed(got)
+            if raw:
+                seen = self._scan(raw, careless=ended)
+                done = seen.done
+                if seen.raw:
+                    yield Batch(seen.raw, self._codec.wire, seen.progress)
+            elif cutter.held > MAX_EVENT_BYTES:
+                raise self._failure(Kind.GARBLED, f"sent an event of more than {MAX_EVENT_BYTES >> 20} MiB")
+        yield Batch(b"", self._codec.wire, end=self._end(done))
+        await self._settle()
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._failure(Kind.CUT, f"broke the connection in the middle of its answer ({error})") from error
+
+    def _scan(self, raw: bytes, *, careless: bool) -> Scan:
+        """Looks through ``raw`` and remembers what it says of the answer. A ``careless`` rest that makes no sense is half an event."""
+        try:
+            seen = self._codec.scan(raw, hide_usage=self._hide_usage)
+        except Garbled as error:
+            if careless:
+                return Scan(b"")
+            raise self._failure(Kind.GARBLED, f"sent something unreadable: {error}") from error
+        self._progressed = self._progressed or seen.progress
+        if seen.error is not None:
+            raise self._reported(seen.error)
+        if seen.finish is not None:
+            self._finish = seen.finish
+            self._finished |= seen.finished
+        if seen.usage is not None:
+            self.usage = self._codec.total(self.usage, seen.usage)
+        return seen
+
+    def _end(self, done: bool) -> End:
+        """The end of a stream that is over: complete with the end mark, or with a finish reason for every choice."""
         if self._finish is None:
-            raise self._failure(Kind.CUT, "ended its answer half-way")
-        yield Batch(b"", wire, end=End(self._finish, self.usage))
+            raise self._failure(Kind.CUT, "ended its answer without a finish reason" if done else "ended half-way")
+        if not done and len(self._finished) < self._choices:
+            raise self._failure(Kind.CUT, f"finished {len(self._finished)} of {self._choices} choices")
+        return End(self._finish, self.usage)
+
+    async def _settle(self) -> None:
+        """Reads the end of the body, so that the connection can be used again: a new one costs a TLS handshake."""
+        content = self._response.content
+        if content.at_eof():
+            return
+        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+            async with asyncio.timeout(SETTLE_S):
+                while await content.readany():
+                    pass
 
     async def _whole(self) -> AsyncGenerator[Batch]:
-        content = self._response.content
         parts: list[bytes] = []
         size = 0
+        while got := await self._read():
+            parts.append(got)
+            size += len(got)
+            if size > MAX_BODY_BYTES:
+                raise self._failure(Kind.GARBLED, f"sent an answer of more than {MAX_BODY_BYTES >> 20} MiB")
         try:
-            while got := await content.readany():
-                parts.append(got)
-                size += len(got)
-                if size > MAX_BODY_BYTES:
-                    raise self._failure(Kind.GARBLED, f"sent an answer of more than {MAX_BODY_BYTES >> 20} MiB")
-            raw = b"".join(parts)
-            seen = self._codec.scan_whole(raw)
-        except (aiohttp.ClientError, ConnectionError) as error:
-            raise self._failure(Kind.CUT, f"broke the connection in the middle of its answer ({error})") from error
+            seen = self._codec.scan_whole(b"".join(parts))
         except Garbled as error:
             raise self._failure(Kind.GARBLED, f"sent something unreadable: {error}") from error
         if seen.error is not None:
-            raise self._failure(Kind.CUT, f"reported an error: {seen.error.decode(errors='replace')}")
+            raise self._reported(seen.error)
+        self.usage = seen.usage
         yield Batch(seen.raw, self._codec.wire, progress=True)
         yield Batch(b"", self._codec.wire, end=End(seen.finish or "stop", seen.usage))
+
+    def _reported(self, error: bytes) -> Failure:
+        """An error object in an answer that began with 200. Once content has moved, the answer is cut, whatever the reason."""
+        failure = self._map_error(IN_STREAM, self._response.headers, b'{"error":' + error + b"}")
+        if self._progressed:
+            return Failure(Kind.CUT, failure.message, billed="maybe")
+        return failure
 
     def _failure(self, kind: Kind, what: str) -> Failure:
         return Failure(kind, f"backend '{self._name}' {what}", billed="maybe")

@@ -1,7 +1,12 @@
-"""Any backend that speaks OpenAI's API: OpenAI itself, vLLM, TGI, llama.cpp, LitServe, Groq, Together, the Hugging Face router."""
+"""Any backend that speaks OpenAI's API: OpenAI itself, vLLM, TGI, llama.cpp, LitServe, Groq, Together, the Hugging Face router.
+
+What tells them apart is data: a row of ``dialects``.
+"""
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +14,11 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from app.inference import http
+from app.inference import fields, http
+from app.inference.dialects import DIALECTS, Dialect, Images, allowed
+from app.inference.images import ImageFetcher
 from app.logic.answer import Answer, Call, Endpoint, Failure, Kind
-from app.wire.codecs import READ
+from app.wire.codecs import SCANNED
 from app.wire.events import Wire
 
 _PATHS = {
@@ -34,32 +41,30 @@ class OpenAICompatible:
     model: str
     http: aiohttp.ClientSession
     headers: Callable[[], Mapping[str, str]] = _no_headers
-    endpoints: frozenset[Endpoint] = frozenset(Endpoint)
-    extra_fields: frozenset[str] = field(default_factory=frozenset)
+    dialect: Dialect = DIALECTS["openai_compatible"]
+    images: ImageFetcher = field(default_factory=ImageFetcher)
+
+    @property
+    def endpoints(self) -> frozenset[Endpoint]:
+        return self.dialect.endpoints
 
     async def open(self, call: Call, deadline: float) -> Answer:
-        del deadline  # bounded by the router; nothing here waits on its own
         path, wire = _PATHS[call.endpoint]
-        headers = {"content-type": "application/json", **self.headers()}
+        body = self._map_request(call)
+        if "messages" in body:
+            body["messages"] = await self._map_messages(body["messages"], deadline)
+        headers = dict(self.headers())
         if call.request_id:
             headers["x-request-id"] = call.request_id
-        response = await http.post(
+        return await http.open_answer(
             self.http,
             self.base_url + path,
-            msgspec.json.encode(self._map_request(call)),
+            msgspec.json.encode(body),
             headers,
+            call=call,
+            codec=SCANNED[wire],
             name=self.name,
-            connect_s=call.connect_s,
-        )
-        if response.status != 200:
-            raise _map_error(response.status, response.headers, await http.error_text(response), self.name)
-        expected = "text/event-stream" if call.stream else "application/json"
-        if response.content_type != expected:
-            got = f"{response.content_type or 'an untyped answer'} with status {response.status}"
-            response.close()
-            raise Failure(Kind.GARBLED, f"backend '{self.name}' sent {got} instead of {expected}", billed="maybe")
-        return http.HttpAnswer(
-            response, READ[wire], name=self.name, stream=call.stream, hide_usage=not call.include_usage
+            map_error=functools.partial(_map_error, self.name),
         )
 
     async def ready(self) -> bool:
@@ -69,12 +74,43 @@ class OpenAICompatible:
         """Nothing of its own to close: the session is shared."""
 
     def _map_request(self, call: Call) -> dict[str, Any]:
-        body = {**call.body, "model": self.model, "stream": call.stream}
-        if call.stream and call.endpoint is not Endpoint.EMBEDDINGS:
-            body["stream_options"] = {**(call.body.get("stream_options") or {}), "include_usage": True}
+        dialect = self.dialect
+        body = fields.admitted(call, allowed(dialect, call.endpoint), self.name, max_choices=dialect.max_choices)
+        if not dialect.tools and body.get("tools"):
+            raise fields.refused(self.name, "tools", f"its model '{self.model}' does not call tools")
+        body["model"] = self.model
+        for ours, theirs in dialect.renamed.items():
+            if ours in body:
+                body[theirs] = body.pop(ours)
         if call.endpoint is Endpoint.EMBEDDINGS:
-            del body["stream"]
+            return body
+        body["stream"] = call.stream
+        if call.endpoint is Endpoint.CHAT and dialect.max_tokens:
+            _name_limit(body, dialect.max_tokens)
+        options = body.pop("stream_options", None) or {}
+        if call.stream and dialect.usage_option:
+            body["stream_options"] = {**options, "include_usage": True}
         return body
+
+    async def _map_messages(self, messages: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
+        if not self.dialect.knows_developer:
+            messages = [
+                {**message, "role": "system"} if message["role"] == "developer" else message for message in messages
+            ]
+        if not fields.check_parts(messages, self.name):
+            return messages
+        if self.dialect.images is Images.REFUSE:
+            raise fields.refused(self.name, "messages", f"its model '{self.model}' sees no images")
+        if self.dialect.images is Images.INLINE:
+            return await self.images.inline(messages, deadline)
+        return messages
+
+
+def _name_limit(body: dict[str, Any], name: str) -> None:
+    """Gives the limit of tokens the name that the server knows; the newer one wins where a caller wrote both."""
+    given = [body.pop(key, None) for key in ("max_completion_tokens", "max_tokens")]
+    if limit := given[0] or given[1]:
+        body[name] = limit
 
 
 class _Error(msgspec.Struct):
@@ -90,27 +126,38 @@ class _ErrorBody(msgspec.Struct):
     detail: msgspec.Raw = msgspec.Raw()
 
 
-def _map_error(status: int, headers: Mapping[str, str], body: bytes, name: str) -> Failure:
+# How servers say that prompt and answer do not fit (vLLM, TGI, Together, Mistral, DeepSeek, OpenRouter: their texts as reported, 2026-11-24).
+_TOO_LONG = re.compile(
+    r"maximum context length|context window|context size|too many tokens|max_new_tokens. must be <=|prompt is too long",
+    re.I,
+)
+_TOO_LONG_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+_COME_BACK = frozenset({408, 409, 425})
+
+
+def _map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """OpenAI's error answers in the router's words (platform.openai.com/docs/guides/error-codes, checked 2026-11-24)."""
     error = _read_error(body)
     text = error.message or body[:200].decode(errors="replace") or f"status {status}"
     message = f"backend '{name}': {text}"
-    code = str(error.code or error.type or "")
-    after_s = retry_after_s(headers)
-    if status == 429:
-        return Failure(Kind.BUSY, message, status=429, retry_after_s=after_s)
-    if status in (401, 402, 403, 404):
-        return Failure(
-            Kind.MISCONFIGURED, f"{message} (status {status}: our credential or deployment, not the request)"
-        )
-    if code == "context_length_exceeded" or error.type == "exceed_context_size_error":
+    codes = {str(error.code), error.type}
+    after_s = http.retry_after_s(headers)
+    if status == http.IN_STREAM:
+        status = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else 500
+    if status in (401, 403):
+        return Failure(Kind.MISCONFIGURED, f"backend '{name}' refuses this app's credential (status {status})")
+    if status in (402, 404, 501) or "insufficient_quota" in codes:
+        return Failure(Kind.MISCONFIGURED, f"{message} (status {status}: our account or deployment, not the request)")
+    if codes & _TOO_LONG_CODES or (status < 500 and _TOO_LONG.search(text)):
         return Failure(Kind.CONTEXT_TOO_LONG, message, status=400, param=error.param)
-    if code == "content_filter" or "content management policy" in text:
-        return Failure(Kind.REFUSED_BY_POLICY, message, status=status, param=error.param)
-    if 400 <= status < 500:
+    if "content_filter" in codes or "content management policy" in text:
+        return Failure(Kind.REFUSED_BY_POLICY, message, status=400, param=error.param)
+    if status == 429 or "rate_limit_exceeded" in codes:
+        return Failure(Kind.BUSY, message, status=429, retry_after_s=after_s)
+    if 400 <= status < 500 and status not in _COME_BACK:
         return Failure(Kind.BAD_REQUEST, message, status=status if status in (413, 422) else 400, param=error.param)
     if 300 <= status < 400:
-        return Failure(Kind.MISCONFIGURED, f"{message} (status {status}: base_url redirects)")
+        return Failure(Kind.MISCONFIGURED, f"backend '{name}': base_url redirects (status {status})")
     return Failure(Kind.BUSY, f"{message} (status {status})", status=503, retry_after_s=after_s)
 
 
@@ -123,11 +170,3 @@ def _read_error(body: bytes) -> _Error:
         return parsed.error
     detail = bytes(parsed.detail).decode(errors="replace") or None
     return _Error(message=parsed.error or parsed.message or detail)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """``Retry-After`` in seconds; the date form, which no LLM vendor sends, is left out."""
-    try:
-        return max(0.0, float(headers["retry-after"]))
-    except (KeyError, ValueError):
-        return None

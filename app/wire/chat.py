@@ -28,6 +28,9 @@ class Chat:
             if isinstance(event, Text) and not event.index
         )
 
+    def end(self) -> bytes:
+        return sse.DONE
+
     def render_whole(self, events: Iterable[Event]) -> bytes:
         text = "".join(event.text for event in events if isinstance(event, Text) and not event.index)
         return _encode({"content": text})

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from app.wire.anthropic import Anthropic
 from app.wire.chat import Chat
-from app.wire.events import Event, Scan, Wire
+from app.wire.events import Event, Scan, Usage, Wire
 from app.wire.openai_chat import OpenAIChat
+from app.wire.openai_completions import OpenAICompletions
+from app.wire.openai_embeddings import OpenAIEmbeddings
 
 
 class Writer(Protocol):
     """Writes one answer's events as a stream; may remember what it wrote."""
 
     def render(self, events: Iterable[Event]) -> bytes: ...
+    def end(self) -> bytes:
+        """What is due once the answer is known to be complete: the wire's own end mark, and what it held back until then."""
+        ...
 
 
 class Reader(Protocol):
@@ -31,18 +37,29 @@ class Written(Protocol):
     def render_whole(self, events: Iterable[Event]) -> bytes: ...
 
 
-class Codec(Written, Protocol):
-    """A wire that backends send. Everything is pure: bytes in, values out."""
+class Scanned(Protocol):
+    """A wire that backends send and that can be passed on as it is. Everything is pure: bytes in, values out. Raises Garbled."""
 
+    @property
+    def wire(self) -> Wire: ...
     def scan(self, raw: bytes, *, hide_usage: bool) -> Scan: ...
     def scan_whole(self, raw: bytes) -> Scan: ...
+    def total(self, before: Usage | None, now: Usage) -> Usage:
+        """The usage so far, where ``now`` was said after ``before``."""
+        ...
+
+
+class Codec(Scanned, Written, Protocol):
+    """A wire that can be translated from and to."""
+
     def reader(self) -> Reader: ...
     def parse_whole(self, raw: bytes) -> Iterator[Event]: ...
 
 
 READ: dict[Wire, Codec] = {
     Wire.OPENAI_CHAT: OpenAIChat(),
-    Wire.OPENAI_COMPLETIONS: OpenAIChat(Wire.OPENAI_COMPLETIONS),
-    Wire.OPENAI_EMBEDDINGS: OpenAIChat(Wire.OPENAI_EMBEDDINGS),
+    Wire.OPENAI_COMPLETIONS: OpenAICompletions(),
+    Wire.ANTHROPIC: Anthropic(),
 }
+SCANNED: dict[Wire, Scanned] = {Wire.OPENAI_EMBEDDINGS: OpenAIEmbeddings(), **READ}
 WRITTEN: dict[Wire, Written] = {Wire.CHAT: Chat(), **READ}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -18,18 +18,22 @@ class Wire(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one attempt, disjoint: no token is counted in two fields, whatever the vendor's own counts include."""
+    """Tokens of one attempt, disjoint: no token is counted in two fields, whatever the vendor's own counts include.
+
+    ``cache_write`` is for entries that live 5 minutes, ``cache_write_1h`` for those of one hour, which cost more.
+    """
 
     input: int = 0
     cache_read: int = 0
     cache_write: int = 0
+    cache_write_1h: int = 0
     output: int = 0
     reasoning: int = 0
 
     @property
     def prompt(self) -> int:
         """All tokens read, cached or not: what OpenAI calls ``prompt_tokens``."""
-        return self.input + self.cache_read + self.cache_write
+        return self.input + self.cache_read + self.cache_write + self.cache_write_1h
 
     @property
     def completion(self) -> int:
@@ -98,6 +102,7 @@ class Scan:
 
     ``progress``: content moved (a ping or a role alone is no progress). ``done``: the wire's own end mark was there; it is taken out of
     ``raw``, because the end is sent only once the answer is known to be complete. ``error``: the backend's error object, as JSON text.
+    ``finish``: the last finish reason, in OpenAI's words; ``finished``: the choices that have one.
     """
 
     raw: bytes
@@ -106,7 +111,7 @@ class Scan:
     usage: Usage | None = None
     done: bool = False
     error: bytes | None = None
-    finished: set[int] = field(default_factory=set)
+    finished: frozenset[int] = frozenset()
 
 
 class Garbled(ValueError):

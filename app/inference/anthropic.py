@@ -1,0 +1,112 @@
+"""Anthropic's Messages API: the second wire. A call in OpenAI's form goes out in Anthropic's; the answer comes back as Anthropic wrote it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+import msgspec
+
+from app.inference import http
+from app.inference.anthropic_request import map_request
+from app.logic.answer import Answer, Call, Endpoint, Failure, Kind
+from app.wire.codecs import SCANNED
+from app.wire.events import Wire
+
+BASE_URL = "https://api.anthropic.com"
+KEY_ENV = "ANTHROPIC_API_KEY"
+# Not the newest, 2026-10-21, on purpose: that one refuses temperature and top_p, which OpenAI's callers send, for every model; under this
+# one only the models since Claude 4.7 refuse them (platform.claude.com/docs/en/api/versioning, read 2026-11-24).
+VERSION = "2023-06-01"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anthropic:
+    """``base_url`` is without ``/v1``. ``headers`` has the credential; it is asked for each call, so that it can change."""
+
+    name: str
+    base_url: str
+    model: str
+    http: aiohttp.ClientSession
+    headers: Callable[[], Mapping[str, str]]
+    endpoints: frozenset[Endpoint] = frozenset({Endpoint.CHAT})
+
+    async def open(self, call: Call, deadline: float) -> Answer:
+        del deadline  # bounded by the router; nothing here waits on its own
+        return await http.open_answer(
+            self.http,
+            self.base_url + "/v1/messages",
+            msgspec.json.encode(map_request(call, model=self.model, backend=self.name)),
+            {"anthropic-version": VERSION, **self.headers()},
+            call=call,
+            codec=SCANNED[Wire.ANTHROPIC],
+            name=self.name,
+            map_error=functools.partial(_map_error, self.name),
+        )
+
+    async def ready(self) -> bool:
+        return True
+
+    async def aclose(self) -> None:
+        """Nothing of its own to close: the session is shared."""
+
+
+class _Error(msgspec.Struct):
+    type: str = ""
+    message: str = ""
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _Error = msgspec.field(default_factory=_Error)
+
+
+# platform.claude.com/docs/en/api/errors and the client's types/shared/error_type.py, checked 2026-11-24.
+_BY_TYPE = {
+    "authentication_error": Kind.MISCONFIGURED,
+    "permission_error": Kind.MISCONFIGURED,
+    "billing_error": Kind.MISCONFIGURED,
+    "not_found_error": Kind.MISCONFIGURED,
+    "rate_limit_error": Kind.BUSY,
+    "overloaded_error": Kind.BUSY,
+    "timeout_error": Kind.BUSY,
+    "api_error": Kind.BUSY,
+    "invalid_request_error": Kind.BAD_REQUEST,
+    "request_too_large": Kind.BAD_REQUEST,
+}
+_BY_TEXT = (
+    ("prompt is too long", Kind.CONTEXT_TOO_LONG),
+    ("exceed context limit", Kind.CONTEXT_TOO_LONG),
+    ("content filtering policy", Kind.REFUSED_BY_POLICY),
+    ("credit balance is too low", Kind.MISCONFIGURED),
+    ("usage limits", Kind.MISCONFIGURED),
+)
+
+
+def _map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """Anthropic's error answers, and its ``error`` events, in the router's words."""
+    try:
+        error = msgspec.json.decode(body, type=_ErrorBody).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        error = _Error()
+    kind = _BY_TYPE.get(error.type) or _by_status(status)
+    if kind is Kind.BAD_REQUEST:
+        kind = next((found for text, found in _BY_TEXT if text in error.message), kind)
+    text = error.message or body[:200].decode(errors="replace") or "no reason given"
+    message = f"backend '{name}': {text} ({error.type or 'status ' + str(status)})"
+    match kind:
+        case Kind.MISCONFIGURED if status in (401, 403):
+            return Failure(kind, f"backend '{name}' refuses this app's credential (status {status})")
+        case Kind.BUSY:
+            limited = status == 429 or error.type == "rate_limit_error"
+            return Failure(kind, message, status=429 if limited else 503, retry_after_s=http.retry_after_s(headers))
+        case Kind.BAD_REQUEST:
+            return Failure(kind, message, status=413 if status == 413 else 400)
+    return Failure(kind, message)
+
+
+def _by_status(status: int) -> Kind:
+    if status in (401, 402, 403, 404) or 300 <= status < 400:
+        return Kind.MISCONFIGURED
+    return Kind.BAD_REQUEST if 400 <= status < 500 and status != 429 else Kind.BUSY

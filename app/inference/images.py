@@ -1,0 +1,184 @@
+"""Images that a message gives by address, fetched here and put in as ``data:`` URLs, so that a server in our network fetches nothing.
+
+The address is a caller's choice. So: names are resolved once and the connection goes to exactly the addresses that were checked (a name
+that changes its mind afterwards gains nothing), only public ones, no redirects, no proxy, no cookies, and limits of size and time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ipaddress
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from app.logic.answer import Failure, Kind
+
+MAX_IMAGES = 8
+MAX_IMAGE_BYTES = 10 * 2**20
+MAX_FETCH_S = 5.0
+
+# Signatures of the formats that vision models take; the server's own content-type proves nothing.
+_FORMATS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+# Public by the registry, but not for us: Azure's host agent, IETF protocol assignments (Oracle's metadata), and ranges that
+# carry an IPv4 address on to where it would not be checked (NAT64, 6to4, Teredo).
+_NOT_PUBLIC = [
+    ipaddress.ip_network(network)
+    for network in ("168.63.129.16/32", "192.0.0.0/24", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+]
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one that anybody on the internet could reach."""
+    ip = ipaddress.ip_address(address)
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """All addresses of ``host``, as the system's resolver gives them. Raises OSError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[4][0]) for address in found]
+
+
+class _Pinned(AbstractResolver):
+    """Gives a connection the addresses that were checked, and no others."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        del family
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in self._addresses
+        ]
+
+    async def close(self) -> None:
+        """Holds nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFetcher:
+    """``permitted`` and ``resolve`` are there for tests, whose public host is a local server."""
+
+    resolve: Resolve = resolve
+    permitted: Callable[[str], bool] = is_public
+    max_bytes: int = MAX_IMAGE_BYTES
+    max_s: float = MAX_FETCH_S
+
+    async def inline(self, messages: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
+        """The messages with every http(s) image in place. ``deadline`` is in the time of ``time.monotonic``. Raises Failure."""
+        wanted = sorted({url for message in messages for url in map(address, _images(message)) if not is_data(url)})
+        if not wanted:
+            return messages
+        if len(wanted) > MAX_IMAGES:
+            raise _refused(f"{len(wanted)} images by address; at most {MAX_IMAGES} are fetched")
+        try:
+            async with asyncio.timeout(min(self.max_s, max(0.0, deadline - time.monotonic()))):
+                fetched = await asyncio.gather(*map(self.fetch, wanted))
+        except TimeoutError:
+            raise _refused(f"fetching the images took longer than {self.max_s:g} s; send them as data: URLs") from None
+        return [_replaced(message, dict(zip(wanted, fetched, strict=True))) for message in messages]
+
+    async def fetch(self, url: str) -> str:
+        """One image as a ``data:`` URL. Raises Failure."""
+        target, addresses = await self._checked(url)
+        connector = aiohttp.TCPConnector(resolver=_Pinned(addresses), use_dns_cache=False, force_close=True)
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
+            try:
+                async with http.get(target, allow_redirects=False, headers={"accept": "image/*"}) as response:
+                    if response.status != 200:
+                        raise _refused(f"{url} answered {response.status}; redirects are not followed")
+                    image = await self._read(response, url)
+            except (aiohttp.ClientError, OSError) as error:
+                raise _refused(f"{url} cannot be fetched: {type(error).__name__}") from error
+        return f"data:{_media_type(image, url)};base64,{base64.b64encode(image).decode()}"
+
+    async def _checked(self, url: str) -> tuple[URL, Sequence[str]]:
+        """The address to ask and where it may be asked."""
+        try:
+            target = URL(url)
+        except ValueError:
+            raise _refused(f"{url[:200]!r} is not an address") from None
+        if target.scheme not in ("http", "https") or not target.host or target.user or target.password:
+            raise _refused(f"{url[:200]!r}: only data:, http: and https: without credentials are taken")
+        host = target.host
+        try:
+            addresses = await self.resolve(host, target.port or 443)
+            if not addresses or not all(map(self.permitted, addresses)):
+                raise _refused(f"{host} is not a public host")
+        except (OSError, ValueError):
+            raise _refused(f"{host} cannot be resolved") from None
+        return target, addresses
+
+    async def _read(self, response: aiohttp.ClientResponse, url: str) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while part := await response.content.readany():
+            parts.append(part)
+            size += len(part)
+            if size > self.max_bytes:
+                raise _refused(f"{url} has more than {self.max_bytes >> 20} MiB")
+        return b"".join(parts)
+
+
+def is_data(url: str) -> bool:
+    return url[:5].lower() == "data:"
+
+
+def address(part: dict[str, Any]) -> str:
+    """An image part's URL; some clients write it without the object around it. Raises Failure."""
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, dict) else image
+    if not isinstance(url, str):
+        raise _refused("an image part needs image_url.url")
+    return url
+
+
+def _images(message: dict[str, Any]) -> list[dict[str, Any]]:
+    content = message.get("content")
+    return [part for part in content if part.get("type") == "image_url"] if isinstance(content, list) else []
+
+
+def _replaced(message: dict[str, Any], fetched: dict[str, str]) -> dict[str, Any]:
+    """A copy of ``message``: the caller's own is used again when another backend is tried."""
+    if not _images(message):
+        return message
+    parts: list[dict[str, Any]] = []
+    for part in message["content"]:
+        if part.get("type") == "image_url" and (url := address(part)) in fetched:
+            image = part["image_url"] if isinstance(part["image_url"], dict) else {}
+            part = {**part, "image_url": {**image, "url": fetched[url]}}
+        parts.append(part)
+    return {**message, "content": parts}
+
+
+def _media_type(image: bytes, url: str) -> str:
+    for signature, media_type in _FORMATS:
+        if image.startswith(signature):
+            return media_type
+    if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
+        return "image/webp"
+    raise _refused(f"{url} is not a PNG, JPEG, GIF or WebP image")
+
+
+def _refused(why: str) -> Failure:
+    return Failure(Kind.BAD_REQUEST, f"an image is not taken: {why}", param="messages")

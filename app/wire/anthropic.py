@@ -1,0 +1,317 @@
+"""Anthropic's Messages: the events of a stream and the whole message, read. Writing is in ``anthropic_writing``.
+
+Fields as in Anthropic's API reference, checked against the anthropic 2.12 client on 2026-11-24.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from app.wire import sse
+from app.wire.anthropic_writing import AnthropicWriter, message_object
+from app.wire.events import Event, Finish, Garbled, Reasoning, Refusal, Scan, Start, Text, ToolCall, Usage, Wire
+
+
+class _CacheCreation(msgspec.Struct):
+    ephemeral_1h_input_tokens: int | None = 0
+
+
+class _OutputDetails(msgspec.Struct):
+    thinking_tokens: int | None = 0
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    cache_read_input_tokens: int | None = 0
+    cache_creation_input_tokens: int | None = 0
+    cache_creation: _CacheCreation | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+
+class _Block(msgspec.Struct):
+    type: str = ""
+    id: str = ""
+    name: str = ""
+    text: str = ""
+    thinking: str = ""
+    input: msgspec.Raw = msgspec.Raw()
+
+
+class _StopDetails(msgspec.Struct):
+    explanation: str | None = None
+
+
+class _Delta(msgspec.Struct):
+    """``text`` and ``thinking`` and ``partial_json`` of a content block's part, the ``stop_…`` of the message's."""
+
+    text: str = ""
+    thinking: str = ""
+    partial_json: str = ""
+    stop_reason: str | None = None
+    stop_details: _StopDetails | None = None
+
+
+class _Message(msgspec.Struct):
+    type: str = ""
+    id: str = ""
+    model: str = ""
+    content: list[_Block] = []
+    stop_reason: str | None = None
+    stop_details: _StopDetails | None = None
+    usage: _Usage | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+class _Event(msgspec.Struct):
+    type: str
+    index: int = 0
+    message: _Message | None = None
+    content_block: _Block | None = None
+    delta: _Delta | None = None
+    usage: _Usage | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+class _Type(msgspec.Struct):
+    type: str
+
+
+_decode_event = msgspec.json.Decoder(_Event).decode
+_decode_type = msgspec.json.Decoder(_Type).decode
+_decode_message = msgspec.json.Decoder(_Message).decode
+_ONLY = frozenset({0})  # this wire has one choice
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_FINISH = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+
+
+def _finish(stop_reason: str) -> str:
+    return _FINISH.get(stop_reason, "stop")
+
+
+def _usage_of(usage: _Usage) -> Usage:
+    """Anthropic's input count leaves the cached tokens out already; its output count includes the thinking."""
+    written = usage.cache_creation_input_tokens or 0
+    hour = (usage.cache_creation and usage.cache_creation.ephemeral_1h_input_tokens) or 0
+    thought = (usage.output_tokens_details and usage.output_tokens_details.thinking_tokens) or 0
+    return Usage(
+        input=usage.input_tokens or 0,
+        cache_read=usage.cache_read_input_tokens or 0,
+        cache_write=max(0, written - hour),
+        cache_write_1h=hour,
+        output=max(0, (usage.output_tokens or 0) - thought),
+        reasoning=thought,
+    )
+
+
+def _read_event(payload: bytes) -> _Event:
+    try:
+        return _decode_event(payload)
+    except msgspec.ValidationError:
+        return _read_type(payload)
+    except _UNREADABLE as error:
+        raise Garbled(f"not JSON: {payload[:80]!r}") from error
+
+
+def _read_type(payload: bytes) -> _Event:
+    """An event of a shape that Anthropic changed: passed on, but not understood."""
+    try:
+        return _Event(type=_decode_type(payload).type)
+    except _UNREADABLE as error:
+        raise Garbled(f"not one of Anthropic's events: {payload[:80]!r}: {error}") from error
+
+
+def _moves(event: _Event) -> bool:
+    if (delta := event.delta) is not None and event.type == "content_block_delta":
+        return bool(delta.text or delta.partial_json or delta.thinking)
+    block = event.content_block
+    return block is not None and (block.type == "tool_use" or bool(block.text or block.thinking))
+
+
+class Anthropic:
+    """The codec of ``/v1/messages``. ``clock``: Anthropic does not say when an answer was made, OpenAI's wire must."""
+
+    wire = Wire.ANTHROPIC
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+
+    def scan(self, raw: bytes, *, hide_usage: bool) -> Scan:
+        """Looks through whole events. Usage is never hidden: no event carries it alone."""
+        del hide_usage
+        seen = Scan(raw)
+        kept: list[bytes] = []
+        for block in sse.blocks(raw):
+            payload = sse.data(block)
+            if not payload:
+                if not sse.is_comment(block) and not block.startswith(b"event:"):
+                    raise Garbled(f"not a server-sent event: {block[:80]!r}")
+            elif self._note(_read_event(payload), seen):
+                continue
+            kept.append(block)
+        if seen.done:
+            seen.raw = b"".join(block + b"\n\n" for block in kept)
+        return seen
+
+    def _note(self, event: _Event, seen: Scan) -> bool:
+        """Adds what ``event`` says to ``seen``; true for the end mark."""
+        match event.type:
+            case "content_block_delta" | "content_block_start":
+                seen.progress = seen.progress or _moves(event)
+            case "message_start" if event.message is not None and event.message.usage is not None:
+                seen.usage = self.total(seen.usage, _usage_of(event.message.usage))
+            case "message_delta":
+                if event.delta is not None and event.delta.stop_reason:
+                    seen.finish = _finish(event.delta.stop_reason)
+                    seen.finished = _ONLY
+                if event.usage is not None:
+                    seen.usage = self.total(seen.usage, _usage_of(event.usage))
+            case "error":
+                seen.error = bytes(event.error)
+            case "message_stop":
+                seen.done = True
+        return event.type == "message_stop"
+
+    def scan_whole(self, raw: bytes) -> Scan:
+        """Looks through a whole message that was not streamed."""
+        message = _read_message(raw)
+        if message.error:
+            return Scan(raw, error=bytes(message.error))
+        if message.type != "message":
+            raise Garbled(f"the answer is not a message: {raw[:80]!r}")
+        return Scan(
+            raw,
+            progress=True,
+            finish=_finish(message.stop_reason or ""),
+            usage=_usage_of(message.usage) if message.usage else None,
+            done=True,
+            finished=_ONLY,
+        )
+
+    def total(self, before: Usage | None, now: Usage) -> Usage:
+        """The last event gives every output token so far, but may leave out the input, which the first one gave."""
+        if before is None:
+            return now
+        return Usage(
+            input=now.input or before.input,
+            cache_read=now.cache_read or before.cache_read,
+            cache_write=before.cache_write if before.cache_write or before.cache_write_1h else now.cache_write,
+            cache_write_1h=now.cache_write_1h or before.cache_write_1h,  # only the first event tells it apart
+            output=now.output,
+            reasoning=now.reasoning,
+        )
+
+    def reader(self) -> AnthropicReader:
+        return AnthropicReader(self)
+
+    def start(self, message: _Message) -> Start:
+        return Start(message.id, message.model, int(self._clock()))
+
+    def parse_whole(self, raw: bytes) -> Iterator[Event]:
+        """The events of a message that was not streamed."""
+        message = _read_message(raw)
+        yield self.start(message)
+        slot = 0
+        for block in message.content:
+            match block.type:
+                case "text" if block.text:
+                    yield Text(block.text)
+                case "thinking" if block.thinking:
+                    yield Reasoning(block.thinking)
+                case "tool_use":
+                    yield ToolCall(slot, bytes(block.input).decode() or "{}", block.id, block.name)
+                    slot += 1
+        yield from _ending(message.stop_reason, message.stop_details)
+        if message.usage is not None:
+            yield _usage_of(message.usage)
+
+    def writer(self, *, include_usage: bool) -> AnthropicWriter:
+        del include_usage  # this wire always carries it
+        return AnthropicWriter()
+
+    def render_whole(self, events: Iterable[Event]) -> bytes:
+        return message_object(events)
+
+
+def _read_message(raw: bytes) -> _Message:
+    try:
+        return _decode_message(raw)
+    except _UNREADABLE as error:
+        raise Garbled(f"the answer is not the JSON that was promised: {raw[:80]!r}: {error}") from error
+
+
+def _ending(stop_reason: str | None, details: _StopDetails | None) -> Iterator[Event]:
+    if details is not None and details.explanation:
+        yield Refusal(details.explanation)
+    if stop_reason:
+        yield Finish(_finish(stop_reason))
+
+
+class AnthropicReader:
+    """Reads one stream's whole events, in order, into events."""
+
+    def __init__(self, codec: Anthropic) -> None:
+        self._codec = codec
+        self._usage: Usage | None = None
+        self._slots: dict[int, int] = {}  # which tool call a content block is
+        self._silent: set[int] = set()  # tool calls that have no arguments yet
+
+    def read(self, raw: bytes) -> Iterator[Event]:
+        for block in sse.blocks(raw):
+            if payload := sse.data(block):
+                yield from self._events(_read_event(payload))
+
+    def _events(self, event: _Event) -> Iterator[Event]:
+        match event.type:
+            case "content_block_delta" if event.delta is not None:
+                yield from self._part(event.index, event.delta)
+            case "content_block_start" if event.content_block is not None:
+                yield from self._begin(event.index, event.content_block)
+            case "content_block_stop" if event.index in self._silent:
+                yield ToolCall(self._slots[event.index], "{}")  # a caller parses the arguments, and "" is no JSON
+            case "message_start" if event.message is not None:
+                yield self._codec.start(event.message)
+                self._count(event.message.usage)
+            case "message_delta":
+                if event.delta is not None:
+                    yield from _ending(event.delta.stop_reason, event.delta.stop_details)
+                self._count(event.usage)
+                if self._usage is not None:
+                    yield self._usage
+
+    def _count(self, usage: _Usage | None) -> None:
+        if usage is not None:
+            self._usage = self._codec.total(self._usage, _usage_of(usage))
+
+    def _begin(self, index: int, block: _Block) -> Iterator[Event]:
+        match block.type:
+            case "text" if block.text:
+                yield Text(block.text)
+            case "thinking" if block.thinking:
+                yield Reasoning(block.thinking)
+            case "tool_use":
+                slot = self._slots[index] = len(self._slots)
+                given = bytes(block.input).decode()
+                arguments = "" if given in ("", "{}") else given
+                if not arguments:
+                    self._silent.add(index)
+                yield ToolCall(slot, arguments, block.id, block.name)
+
+    def _part(self, index: int, delta: _Delta) -> Iterator[Event]:
+        if delta.text:
+            yield Text(delta.text)
+        elif delta.thinking:
+            yield Reasoning(delta.thinking)
+        elif delta.partial_json and index in self._slots:
+            self._silent.discard(index)
+            yield ToolCall(self._slots[index], delta.partial_json)

@@ -1,0 +1,279 @@
+"""How OpenAI's answers are read: the chunks of a stream and the whole answer, of chat completions and of the older completions.
+
+Fields as in OpenAI's API reference, checked against the openai 3.54 client on 2026-11-24. Unknown fields are let through untouched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from app.wire import sse
+from app.wire.events import Event, Finish, Garbled, Reasoning, Refusal, Scan, Start, Text, ToolCall, Usage
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = 0
+    cache_write_tokens: int | None = 0
+    reasoning_tokens: int | None = 0
+
+
+class OpenAIUsage(msgspec.Struct):
+    prompt_tokens: int | None = 0
+    completion_tokens: int | None = 0
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+
+class _Delta(msgspec.Struct):
+    """The parts that move content, of whatever type: whether there is something in them is all that a scan asks."""
+
+    content: Any = None
+    refusal: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    tool_calls: Any = None
+
+
+class _Choice(msgspec.Struct):
+    index: int | None = 0
+    delta: _Delta | None = None
+    message: _Delta | None = None
+    text: Any = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: OpenAIUsage | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+
+class _Loose(msgspec.Struct):
+    """A chunk of a shape that a vendor changed: each part is understood by itself, or not."""
+
+    choices: msgspec.Raw = msgspec.Raw()
+    usage: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+
+
+_decode_chunk = msgspec.json.Decoder(_Chunk).decode
+_decode_loose = msgspec.json.Decoder(_Loose).decode
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def _moves(choice: _Choice) -> bool:
+    part = choice.delta or choice.message
+    if part is None:
+        return bool(choice.text)
+    return bool(
+        part.content or part.tool_calls or part.reasoning_content or part.reasoning or part.refusal or choice.text
+    )
+
+
+def usage_of(usage: OpenAIUsage) -> Usage:
+    """OpenAI's counts made disjoint: its prompt count includes the cached tokens, its completion count the reasoning."""
+    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    read = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
+    written = (usage.prompt_tokens_details and usage.prompt_tokens_details.cache_write_tokens) or 0
+    thought = (usage.completion_tokens_details and usage.completion_tokens_details.reasoning_tokens) or 0
+    return Usage(
+        input=max(0, prompt - read - written),
+        cache_read=read,
+        cache_write=written,
+        output=max(0, completion - thought),
+        reasoning=thought,
+    )
+
+
+def usage_object(usage: Usage) -> dict[str, Any]:
+    """A ``usage`` object as OpenAI writes it."""
+    return {
+        "prompt_tokens": usage.prompt,
+        "completion_tokens": usage.completion,
+        "total_tokens": usage.prompt + usage.completion,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write + usage.cache_write_1h,
+        },
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
+    }
+
+
+def _read_chunk(payload: bytes) -> _Chunk:
+    try:
+        return _decode_chunk(payload)
+    except msgspec.ValidationError:
+        return _read_loosely(payload)
+    except _UNREADABLE as error:
+        raise Garbled(f"not JSON: {payload[:80]!r}") from error
+
+
+def _read_loosely(payload: bytes) -> _Chunk:
+    try:
+        loose = _decode_loose(payload)
+    except _UNREADABLE as error:
+        raise Garbled(f"not a JSON object: {payload[:80]!r}") from error
+    chunk = _Chunk(error=loose.error)
+    with contextlib.suppress(*_UNREADABLE):
+        chunk.usage = msgspec.convert(_decode(loose.usage), OpenAIUsage | None, strict=False)
+    with contextlib.suppress(*_UNREADABLE):
+        chunk.choices = [_loose_choice(choice) for choice in msgspec.json.decode(loose.choices, type=list[msgspec.Raw])]
+    return chunk
+
+
+def _loose_choice(raw: msgspec.Raw) -> _Choice:
+    try:
+        return msgspec.json.decode(raw, type=_Choice, strict=False)
+    except msgspec.DecodeError:
+        return _Choice(text=raw)  # something came that we cannot judge: it counts as content
+
+
+class OpenAIReading:
+    """The reading half of both codecs: a choice has a message or, in the older format, ``text``."""
+
+    def scan(self, raw: bytes, *, hide_usage: bool) -> Scan:
+        """Looks through whole events; with ``hide_usage`` the event that carries only usage is taken out (its caller did not ask).
+
+        Also taken out: the end mark, and ``event:`` lines, which make ordinary loops over the openai client's stream crash.
+        """
+        _check_text(raw)
+        seen = Scan(raw)
+        kept: list[bytes] = []
+        rewritten = False
+        for block in sse.blocks(raw):
+            payload = sse.data(block)
+            if not payload:
+                rewritten |= self._without_data(block, seen, kept)
+            elif payload.startswith(b"[DONE]"):
+                seen.done = rewritten = True
+            elif self._note(_read_chunk(payload), seen) and hide_usage:
+                rewritten = True
+            elif block.startswith(b"data:") and b"\n" not in block:
+                kept.append(block)
+            else:
+                rewritten = True
+                kept.append(b"data: " + payload.replace(b"\n", b" "))
+        if rewritten:
+            seen.raw = b"".join(block + b"\n\n" for block in kept)
+        return seen
+
+    @staticmethod
+    def _without_data(block: bytes, seen: Scan, kept: list[bytes]) -> bool:
+        """Notes an event without data; true when it is not passed on."""
+        if sse.is_comment(block):
+            kept.append(block)
+            return False
+        if block.startswith(b"error:"):  # llama.cpp before 2025
+            seen.error = block[6:].strip()
+            return True
+        if not block.startswith((b"data:", b"event:", b"id:", b"retry:")):
+            raise Garbled(f"not a server-sent event: {block[:80]!r}")
+        return True
+
+    def scan_whole(self, raw: bytes) -> Scan:
+        """Looks through a whole answer that was not streamed."""
+        _check_text(raw)
+        seen = Scan(raw, done=True)
+        chunk = _read_chunk(raw)
+        self._note(chunk, seen)
+        if not chunk.choices and seen.error is None:
+            raise Garbled(f"the answer has no 'choices': {raw[:80]!r}")
+        return seen
+
+    def _note(self, chunk: _Chunk, seen: Scan) -> bool:
+        """Adds what ``chunk`` says to ``seen``; true when it carries usage and nothing else."""
+        if chunk.error and bytes(chunk.error) != b"null":
+            seen.error = bytes(chunk.error)
+        for choice in chunk.choices or ():
+            seen.progress = seen.progress or _moves(choice)
+            if choice.finish_reason:
+                seen.finish = choice.finish_reason
+                seen.finished |= {choice.index or 0}
+        if chunk.usage is None:
+            return False
+        seen.usage = usage_of(chunk.usage)
+        return not chunk.choices
+
+    def total(self, before: Usage | None, now: Usage) -> Usage:
+        """Each count that OpenAI's wire carries is the whole one."""
+        del before
+        return now
+
+    def reader(self) -> OpenAIReader:
+        return OpenAIReader()
+
+    def parse_whole(self, raw: bytes) -> Iterator[Event]:
+        """The events of an answer that was not streamed."""
+        answer = _decode(raw)
+        yield _start(answer)
+        yield from _events(answer, "message")
+
+
+class OpenAIReader:
+    """Reads one stream's whole events, in order, into events."""
+
+    def __init__(self) -> None:
+        self._started = False
+
+    def read(self, raw: bytes) -> Iterator[Event]:
+        for block in sse.blocks(raw):
+            payload = sse.data(block)
+            if not payload or payload.startswith(b"[DONE]"):
+                continue
+            chunk = _decode(payload)
+            if not self._started and chunk.get("id"):
+                self._started = True
+                yield _start(chunk)
+            yield from _events(chunk, "delta")
+
+
+def _start(body: dict[str, Any]) -> Start:
+    return Start(str(body.get("id", "")), str(body.get("model", "")), int(body.get("created") or 0))
+
+
+def _events(body: dict[str, Any], part_name: str) -> Iterator[Event]:
+    for choice in body.get("choices") or ():
+        index = choice.get("index") or 0
+        part = choice.get(part_name) or {}
+        if reasoning := part.get("reasoning_content") or part.get("reasoning"):
+            yield Reasoning(str(reasoning), index)
+        if text := _text(part.get("content") or choice.get("text")):
+            yield Text(text, index)
+        if refusal := part.get("refusal"):
+            yield Refusal(refusal, index)
+        for slot, tool in enumerate(part.get("tool_calls") or ()):
+            function = tool.get("function") or {}
+            yield ToolCall(
+                slot=slot if tool.get("index") is None else tool["index"],
+                id=tool.get("id") or "",
+                name=function.get("name") or "",
+                arguments=function.get("arguments") or "",
+                index=index,
+            )
+        if reason := choice.get("finish_reason"):
+            yield Finish(reason, index)
+    if usage := body.get("usage"):
+        with contextlib.suppress(msgspec.ValidationError):
+            yield usage_of(msgspec.convert(usage, OpenAIUsage, strict=False))
+
+
+def _text(content: Any) -> str:
+    """A message's text; some vendors (Mistral's reasoning models) send a list of parts."""
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
+    return content or ""
+
+
+def _check_text(raw: bytes) -> None:
+    if raw.isascii():
+        return
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise Garbled(f"not UTF-8: {raw[error.start : error.start + 20]!r}") from error

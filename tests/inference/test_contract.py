@@ -1,0 +1,392 @@
+"""What every adapter promises the router, tried against a fake of its vendor on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.inference import http
+from app.logic.answer import Backend, Batch, Call, Failure, Kind
+from tests.inference.contract import KEY, MODEL, SUBJECTS, backend, call, heard, opened
+from tests.inference.fakes.server import Reply, Step, Then, as_stream, serving
+from tests.inference.fakes.vendor import USAGE, Fault, Said, Vendor
+
+pytestmark = pytest.mark.parametrize("vendor", SUBJECTS, ids=lambda vendor: vendor.adapter)
+both = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+
+SIX = tuple("Hello!")
+UNICODE = ("Grüße, ", "世界 ", "👩‍👩‍👧 ", '\u2028 \x7f \\ " ', "נ")
+TOOLS = [
+    {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}}
+    for name in ("get_weather", "now")
+]
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
+
+
+def reply(vendor: Vendor, said: Said, *, stream: bool) -> Reply:
+    return as_stream(*vendor.stream(said)) if stream else vendor.whole(said)
+
+
+async def answered(vendor: Vendor, said: Said, *, stream: bool, **fields: Any) -> Any:
+    """The request as it arrived, in neutral words, and the answer as it was heard."""
+    async with backend(vendor, reply(vendor, said, stream=stream)) as (subject, fake):
+        answer = await heard(await opened(subject, call(stream=stream, **fields)), stream=stream)
+    [received] = fake.received
+    return vendor.asked(received), answer
+
+
+async def failed(vendor: Vendor, *steps: Step | Reply, stream: bool = True) -> tuple[list[Batch], Failure]:
+    """What came before a failure, and the failure."""
+    replies = [step for step in steps if isinstance(step, Reply)] or [
+        as_stream(*(s for s in steps if not isinstance(s, Reply)))
+    ]
+    batches: list[Batch] = []
+    async with backend(vendor, *replies) as (subject, _):
+        with pytest.raises(Failure) as raised:
+            await _collect(subject, call(stream=stream), batches)
+    return batches, raised.value
+
+
+async def _collect(subject: Backend, asked: Call, batches: list[Batch]) -> None:
+    """A comprehension would lose what came before the failure."""
+    async for batch in await opened(subject, asked):
+        batches.append(batch)  # noqa: PERF401
+
+
+@both
+async def test_an_answer_arrives_as_it_was_said(vendor: Vendor, stream: bool) -> None:
+    """Text, finish reason and usage are the vendor's; the request names the pinned model and carries the key."""
+    asked, answer = await answered(vendor, Said(text=("Hel", "lo")), stream=stream, max_tokens=50)
+    assert (answer.text, answer.finish, answer.end.reason) == ("Hello", "stop", "stop")
+    assert (asked.model, asked.stream, asked.text, asked.max_tokens) == (MODEL, stream, "hi", 50)
+    assert asked.key == KEY
+
+
+@both
+async def test_usage_is_disjoint(vendor: Vendor, stream: bool) -> None:
+    """Cached tokens are not counted as input again, reasoning not as output again."""
+    _, answer = await answered(vendor, Said(text=("x",)), stream=stream, include_usage=True)
+    assert answer.end.usage == USAGE
+    assert answer.usage == USAGE
+
+
+@both
+async def test_usage_that_was_not_reported_is_not_invented(vendor: Vendor, stream: bool) -> None:
+    """Without a count there is none: zero would be a claim."""
+    _, answer = await answered(vendor, Said(text=("x",), usage=None), stream=stream)
+    assert answer.end.usage is None
+
+
+@both
+@pytest.mark.parametrize(("finish", "text"), [("length", "x"), ("content_filter", "")])
+async def test_finish_reasons_are_openais(vendor: Vendor, stream: bool, finish: str, text: str) -> None:
+    """Whatever the vendor calls it, the end's reason is one that an OpenAI client knows."""
+    _, answer = await answered(vendor, Said(text=(text,), finish=finish), stream=stream)
+    assert (answer.finish, answer.end.reason) == (finish, finish)
+
+
+@both
+async def test_characters_survive(vendor: Vendor, stream: bool) -> None:
+    """No character is lost, doubled or changed."""
+    _, answer = await answered(vendor, Said(text=UNICODE), stream=stream)
+    assert answer.text == "".join(UNICODE)
+
+
+@both
+async def test_reasoning_is_kept_apart(vendor: Vendor, stream: bool) -> None:
+    """What the model thinks is not what it says."""
+    _, answer = await answered(vendor, Said(reasoning=("hm", "m"), text=("ok",)), stream=stream)
+    assert (answer.reasoning, answer.text) == ("hmm", "ok")
+
+
+@both
+async def test_tools_are_called(vendor: Vendor, stream: bool) -> None:
+    """Two calls, one without arguments: ids, names and JSON arguments arrive, and the tools reached the vendor."""
+    said = Said(
+        tools=(("get_weather", ('{"city":', '"Paris"}')), ("now", ())), finish="tool_calls", text=("Let me see.",)
+    )
+    asked, answer = await answered(vendor, said, stream=stream, tools=TOOLS, tool_choice="required")
+    assert (asked.tools, asked.tool_choice) == (("get_weather", "now"), "required")
+    assert [tool[:2] for tool in answer.tools] == [["call_0", "get_weather"], ["call_1", "now"]]
+    assert answer.tools[0][2] in ('{"city":"Paris"}', '{"city": "Paris"}')
+    assert answer.finish == "tool_calls"
+
+
+async def test_tool_results_go_back(vendor: Vendor) -> None:
+    """The second turn of a tool conversation carries the call and its result."""
+    used = {"id": "call_0", "type": "function", "function": {"name": "now", "arguments": "{}"}}
+    messages = [
+        {"role": "developer", "content": "Be brief."},
+        {"role": "user", "content": "What time is it?"},
+        {"role": "assistant", "content": None, "tool_calls": [used]},
+        {"role": "tool", "tool_call_id": "call_0", "content": "noon"},
+    ]
+    asked, _ = await answered(vendor, Said(text=("Noon.",)), stream=True, messages=messages, tools=TOOLS)
+    assert (asked.system, asked.text) == ("Be brief.", "What time is it?")
+    assert asked.tool_results == {"call_0": "noon"}
+
+
+async def test_stop_and_schema_reach_the_vendor(vendor: Vendor) -> None:
+    """A stop word alone is a list of one; the JSON schema is the caller's own."""
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}
+    asked, _ = await answered(vendor, Said(text=('{"a":1}',)), stream=True, stop="END", response_format=form)
+    assert (asked.stop, asked.schema) == (("END",), SCHEMA)
+
+
+async def test_an_image_by_data_url_goes_on(vendor: Vendor) -> None:
+    """A data: URL needs no fetching."""
+    url = "data:image/png;base64,aGk="
+    messages = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]
+    asked, _ = await answered(vendor, Said(text=("a cat",)), stream=True, messages=messages)
+    assert asked.images == (url,)
+
+
+@pytest.mark.parametrize("field", ["chat_template", "guided_regex", "service_tier", "id_slot", "no_such_field"])
+async def test_a_field_that_is_not_on_the_list_is_refused(vendor: Vendor, field: str) -> None:
+    """It does not reach the vendor, and the failure names it and the backend."""
+    fields: dict[str, Any] = {field: "priority"}
+    async with backend(vendor, reply(vendor, Said(text=("x",)), stream=True)) as (subject, fake):
+        with pytest.raises(Failure, match="'subject'") as raised:
+            await opened(subject, call(**fields))
+    assert (raised.value.kind, raised.value.param, fake.received) == (Kind.BAD_REQUEST, field, [])
+
+
+@both
+@pytest.mark.parametrize(
+    ("fault", "kind", "status"),
+    [
+        (Fault.WRONG_KEY, Kind.MISCONFIGURED, None),
+        (Fault.NO_ACCESS, Kind.MISCONFIGURED, None),
+        (Fault.NO_MODEL, Kind.MISCONFIGURED, None),
+        (Fault.NO_MONEY, Kind.MISCONFIGURED, None),
+        (Fault.RATE_LIMITED, Kind.BUSY, 429),
+        (Fault.OVERLOADED, Kind.BUSY, 503),
+        (Fault.BROKEN, Kind.BUSY, 503),
+        (Fault.BAD_REQUEST, Kind.BAD_REQUEST, 400),
+        (Fault.TOO_LONG, Kind.CONTEXT_TOO_LONG, 400),
+        (Fault.REFUSED, Kind.REFUSED_BY_POLICY, 400),
+    ],
+)
+async def test_each_fault_has_its_kind(
+    vendor: Vendor, stream: bool, fault: Fault, kind: Kind, status: int | None
+) -> None:
+    """The vendor's errors in the router's words; a refused key is quoted by nobody."""
+    async with backend(vendor, lambda received: vendor.fault(fault, received.headers)) as (subject, _):
+        with pytest.raises(Failure) as raised:
+            await opened(subject, call(stream=stream))
+    assert raised.value.kind is kind
+    assert raised.value.status in (status, None)
+    assert KEY not in raised.value.message
+    assert KEY not in repr(subject)
+
+
+async def test_retry_after_is_told(vendor: Vendor) -> None:
+    """How long the vendor wants to be left alone."""
+    fault = vendor.fault(Fault.RATE_LIMITED, {})
+    _, failure = await failed(vendor, Reply(status=fault.status, steps=fault.steps, headers={"retry-after": "7"}))
+    assert failure.retry_after_s == 7
+
+
+@both
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(200, Kind.GARBLED), (400, Kind.BAD_REQUEST), (302, Kind.MISCONFIGURED), (502, Kind.BUSY), (529, Kind.BUSY)],
+)
+async def test_a_proxys_page_is_no_answer(vendor: Vendor, stream: bool, status: int, kind: Kind) -> None:
+    """HTML in place of JSON, whatever the status."""
+    page = Reply(status=status, content_type="text/html", steps=[b"<html>", b"Bad Gateway</html>"])
+    _, failure = await failed(vendor, page, stream=stream)
+    assert failure.kind is kind
+
+
+async def test_an_error_before_content_keeps_its_kind(vendor: Vendor) -> None:
+    """A 200 whose first event is an error is that error: another backend can still answer."""
+    _, failure = await failed(vendor, vendor.stream(Said())[0], vendor.error_event(Fault.OVERLOADED))
+    assert (failure.kind, failure.status) == (Kind.BUSY, 503)
+
+
+async def test_an_error_after_content_is_a_cut(vendor: Vendor) -> None:
+    """The answer that had begun is not complete."""
+    events = vendor.stream(Said(text=("Hel", "lo")))
+    batches, failure = await failed(vendor, b"".join(events[:4]), 0.05, vendor.error_event(Fault.BROKEN))
+    assert any(batch.progress for batch in batches)
+    assert (failure.kind, failure.billed) == (Kind.CUT, "maybe")
+
+
+@pytest.mark.parametrize("end", [Then.EOF, Then.RESET])
+async def test_an_answer_without_an_end_is_a_cut(vendor: Vendor, end: Then) -> None:
+    """Closed or reset in the middle: what came before is delivered, then the failure."""
+    events = vendor.stream(Said(text=("Hel", "lo")))
+    batches, failure = await failed(vendor, *events[:4], 0.05, end)
+    assert any(batch.progress for batch in batches)
+    assert failure.kind is Kind.CUT
+
+
+async def test_a_body_that_ends_properly_but_too_early_is_a_cut(vendor: Vendor) -> None:
+    """A clean end of the body is no end of the answer."""
+    _, failure = await failed(vendor, *vendor.stream(Said(text=SIX))[:4])
+    assert failure.kind is Kind.CUT
+
+
+@pytest.mark.parametrize("cut_at", [-1, -2, -25])
+async def test_an_event_that_breaks_off_is_a_cut(vendor: Vendor, cut_at: int) -> None:
+    """Half an event never goes out."""
+    events = vendor.stream(Said(text=SIX))
+    whole = b"".join(events[:5])
+    batches, failure = await failed(vendor, whole + events[5].rstrip()[:cut_at])
+    assert failure.kind is Kind.CUT
+    assert b"".join(batch.raw for batch in batches) == whole
+
+
+async def test_a_finish_reason_without_an_end_mark_is_complete(vendor: Vendor) -> None:
+    """Some servers forget the end mark."""
+    async with backend(vendor, as_stream(*vendor.stream(Said(text=("x",)))[:-1])) as (subject, _):
+        answer = await heard(await opened(subject, call()))
+    assert (answer.text, answer.end and answer.end.reason) == ("x", "stop")
+
+
+async def test_an_end_mark_without_its_blank_line_is_an_end(vendor: Vendor) -> None:
+    """Careless servers close right after the last line."""
+    events = vendor.stream(Said(text=("x",)))
+    async with backend(vendor, as_stream(*events[:-1], events[-1].rstrip(b"\n"))) as (subject, _):
+        answer = await heard(await opened(subject, call()))
+    assert (answer.text, answer.end and answer.end.reason) == ("x", "stop")
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"data: {nonsense\n\n", b"<html>hello</html>\n\n", b'data: {"a": "\xff"}\n\n', b"data: 7\n\n"]
+)
+async def test_nonsense_is_garbled(vendor: Vendor, garbage: bytes) -> None:
+    """What is no event of the wire never reaches a caller."""
+    _, failure = await failed(vendor, garbage, *vendor.stream(Said(text=("x",))))
+    assert failure.kind is Kind.GARBLED
+
+
+async def test_an_endless_event_is_garbled(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that does not end is not collected forever."""
+    monkeypatch.setattr(http, "MAX_EVENT_BYTES", 2**20)
+    endless = Reply(content_type="text/event-stream", steps=[b"data: "], endless=b"x" * 65536)
+    _, failure = await failed(vendor, endless)
+    assert failure.kind is Kind.GARBLED
+
+
+async def test_pings_and_the_opening_are_no_progress(vendor: Vendor) -> None:
+    """Limits count content: what only keeps a connection warm does not count."""
+    opening = vendor.stream(Said(text=("x",)))[0]
+    async with backend(vendor, as_stream(opening, vendor.ping(), vendor.ping(), Then.SILENCE)) as (subject, fake):
+        answer = await opened(subject, call())
+        first = await anext(aiter(answer))
+        answer.abort()
+        await asyncio.wait_for(fake.closed.wait(), 5)
+    assert not first.progress
+
+
+@pytest.mark.parametrize(
+    "change", [(b"data: ", b"data:"), (b"\n", b"\r\n"), (b'": ', b'":  ')], ids=["space", "crlf", "json"]
+)
+async def test_other_ways_to_write_the_same(vendor: Vendor, change: tuple[bytes, bytes]) -> None:
+    """Spaces and line ends that the standards allow."""
+    events = [event.replace(*change) for event in vendor.stream(Said(text=("Hel", "lo")))]
+    async with backend(vendor, as_stream(*events)) as (subject, _):
+        answer = await heard(await opened(subject, call()))
+    assert (answer.text, answer.finish, answer.end and answer.end.usage) == ("Hello", "stop", USAGE)
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+async def test_events_split_at_every_byte(vendor: Vendor, line_end: bytes) -> None:
+    """One byte a write: the answer is the same, and every batch holds whole events."""
+    sent = b"".join(vendor.stream(Said(text=UNICODE))).replace(b"\n", line_end)
+    async with backend(vendor, as_stream(*(sent[at : at + 1] for at in range(len(sent))))) as (subject, _):
+        answer = await opened(subject, call())
+        batches = [batch async for batch in answer]
+        await answer.aclose()
+    assert all(batch.raw.endswith((b"\n\n", b"\r\n\r\n")) for batch in batches if batch.raw)
+    assert batches[-1].end is not None
+
+
+async def test_the_vendor_stops_when_the_caller_leaves(vendor: Vendor) -> None:
+    """Aborting closes the connection, and a waiting iteration ends with a failure."""
+    events = vendor.stream(Said(text=("x",)))
+    async with backend(vendor, as_stream(*events[:4], Then.SILENCE)) as (subject, fake):
+        answer = await opened(subject, call())
+        stream = aiter(answer)
+        await anext(stream)
+        waiting = asyncio.ensure_future(_drain(stream))
+        await asyncio.sleep(0.02)
+        answer.abort()
+        await asyncio.wait_for(fake.closed.wait(), 5)
+        with pytest.raises(Failure):
+            await asyncio.wait_for(waiting, 5)
+
+
+async def _drain(stream: Any) -> None:
+    async for _ in stream:
+        pass
+
+
+@both
+async def test_the_vendor_stops_when_the_caller_leaves_early(vendor: Vendor, stream: bool) -> None:
+    """Cancelled before any byte came, streaming or not."""
+    async with backend(vendor, Reply(before_head=Then.SILENCE)) as (subject, fake):
+        opening = asyncio.ensure_future(opened(subject, call(stream=stream)))
+        while not fake.received:
+            await asyncio.sleep(0.005)
+        opening.cancel()
+        await asyncio.wait_for(fake.closed.wait(), 5)
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+
+async def test_a_slow_reader_costs_bounded_memory(vendor: Vendor) -> None:
+    """Who does not read makes the vendor wait: only the sockets' own buffers fill."""
+    events = vendor.stream(Said(text=("x" * 1000,)))
+    endless = Reply(content_type="text/event-stream", steps=events[:2], endless=b"".join(events[2:4]))
+    async with backend(vendor, endless) as (subject, fake):
+        answer = await opened(subject, call())
+        before = -1
+        while before != fake.sent:
+            before = fake.sent
+            await asyncio.sleep(0.1)
+        answer.abort()
+    assert fake.sent < 16 * 2**20
+
+
+async def test_a_connection_is_used_again_after_a_stream(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new one costs a TLS handshake. The end of the body may come a little after the end mark."""
+    monkeypatch.setattr(http, "SETTLE_S", 5)
+    events = as_stream(*vendor.stream(Said(text=("x",))), 0.005)
+    async with backend(vendor, events) as (subject, fake):
+        for _ in range(3):
+            await heard(await opened(subject, call()))
+    assert fake.connections == 1
+
+
+async def test_a_stale_connection_is_replaced_once(vendor: Vendor) -> None:
+    """Reset on a connection that was used before, before any byte: sent again, on a new one."""
+    good = as_stream(*vendor.stream(Said(text=("x",))))
+    async with backend(vendor, good, Reply(before_head=Then.RESET), good) as (subject, fake):
+        await heard(await opened(subject, call()))
+        answer = await heard(await opened(subject, call()))
+    assert (answer.text, [received.connection for received in fake.received]) == ("x", [1, 1, 2])
+
+
+async def test_a_reset_on_a_new_connection_is_not_repeated(vendor: Vendor) -> None:
+    """It may have been served and billed."""
+    async with backend(vendor, Reply(before_head=Then.RESET)) as (subject, fake):
+        with pytest.raises(Failure) as raised:
+            await opened(subject, call())
+    assert (raised.value.kind, len(fake.received)) == (Kind.UNREACHABLE, 1)
+
+
+async def test_nobody_listens(vendor: Vendor) -> None:
+    """A refused connection is told with the address."""
+    async with serving(Reply()) as gone:
+        url = gone.url
+    async with backend(vendor, Reply()) as (subject, _):
+        moved = replace(subject, base_url=url)  # type: ignore[type-var]
+        with pytest.raises(Failure, match=url) as raised:
+            await opened(moved, call())
+    assert raised.value.kind is Kind.UNREACHABLE

@@ -1,0 +1,296 @@
+"""How a request in OpenAI's form becomes a vendor's: what is mapped, what is refused and in which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from app.inference.adapters import ADAPTERS, Surroundings, build, price
+from app.inference.anthropic_request import MAX_TOKENS, map_request
+from app.inference.dialects import DIALECTS, allowed
+from app.inference.openai_compatible import OpenAICompatible
+from app.logic.answer import Endpoint, Failure, Kind
+from app.logic.routes import BackendSpec, RoutesError, parse
+from tests.inference.contract import SUBJECTS, call, heard, opened
+from tests.inference.contract import backend as backend_of
+from tests.inference.fakes.openai import OpenAI
+from tests.inference.fakes.server import as_stream
+from tests.inference.fakes.vendor import Said
+
+
+async def sent(adapter: str, **fields: Any) -> dict[str, Any]:
+    """The body that a backend of ``adapter`` gets."""
+    vendor = OpenAI(adapter)
+    async with backend_of(vendor, as_stream(*vendor.stream(Said(text=("x",))))) as (subject, fake):
+        await heard(await opened(subject, call(**fields)))
+    body: dict[str, Any] = fake.received[0].body
+    return body
+
+
+@pytest.mark.parametrize(
+    ("adapter", "given", "named"),
+    [
+        ("openai", "max_tokens", "max_completion_tokens"),
+        ("openai", "max_completion_tokens", "max_completion_tokens"),
+        ("groq", "max_tokens", "max_completion_tokens"),
+        ("tgi", "max_completion_tokens", "max_tokens"),
+        ("mistral", "max_completion_tokens", "max_tokens"),
+        ("vllm", "max_completion_tokens", "max_completion_tokens"),
+        ("openai_compatible", "max_tokens", "max_tokens"),
+    ],
+)
+async def test_the_limit_has_the_name_that_the_server_knows(adapter: str, given: str, named: str) -> None:
+    """One is mapped to the other, both ways."""
+    fields: dict[str, Any] = {given: 7}
+    body = await sent(adapter, **fields)
+    assert {name: body[name] for name in body if name.startswith("max_")} == {named: 7}
+
+
+@pytest.mark.parametrize("adapter", sorted(DIALECTS))
+async def test_every_dialect_answers(adapter: str) -> None:
+    """Role, usage option and model as its row says."""
+    body = await sent(adapter, messages=[{"role": "developer", "content": "x"}], seed=None)
+    dialect = DIALECTS[adapter]
+    assert body["messages"][0]["role"] == ("developer" if dialect.knows_developer else "system")
+    assert ("stream_options" in body) is dialect.usage_option
+
+
+async def test_mistral_has_its_own_name_for_the_seed() -> None:
+    """Renamed, not lost."""
+    body = await sent("mistral", seed=7)
+    assert (body["random_seed"], "seed" in body) == (7, False)
+
+
+async def test_a_callers_body_is_left_alone() -> None:
+    """Another backend may have to send it again."""
+    messages = [{"role": "developer", "content": "x"}, {"role": "user", "content": "hi"}]
+    asked = call(max_tokens=5, store=False, messages=messages)
+    before = {**asked.body, "messages": [dict(message) for message in asked.body["messages"]]}
+    for vendor in SUBJECTS:
+        async with backend_of(vendor, as_stream(*vendor.stream(Said(text=("x",))))) as (subject, _):
+            await heard(await opened(subject, asked))
+    assert asked.body == before
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"store": True},
+        {"service_tier": "priority"},
+        {"web_search_options": {}},
+        {"n": 100},
+        {"tools": [{"type": "web_search"}]},
+        {"response_format": {"type": "grammar"}},
+        {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
+    ],
+)
+async def test_what_costs_or_stays_is_refused(fields: dict[str, Any]) -> None:
+    """Named, with the reason."""
+    with pytest.raises(Failure, match="'subject' does not take") as raised:
+        await sent("openai", **fields)
+    assert (raised.value.kind, raised.value.param) == (Kind.BAD_REQUEST, next(iter(fields)))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"store": False}, {"service_tier": "default"}, {"service_tier": None}, {"audio": None}]
+)
+async def test_what_says_as_usual_is_dropped(fields: dict[str, Any]) -> None:
+    """Clients send defaults; the vendor need not see them."""
+    assert not fields.keys() & await sent("openai", **fields)
+
+
+def claude(**fields: Any) -> dict[str, Any]:
+    return map_request(call(**fields), model="m", backend="b")
+
+
+def turns(*messages: dict[str, Any]) -> Any:
+    return claude(messages=list(messages))["messages"]
+
+
+def test_claude_needs_a_limit() -> None:
+    """OpenAI's callers often give none."""
+    assert (claude()["max_tokens"], claude(max_tokens=5)["max_tokens"]) == (MAX_TOKENS, 5)
+
+
+def test_system_messages_stand_apart() -> None:
+    """Wherever they stood, in their order."""
+    body = claude(
+        messages=[
+            {"role": "system", "content": "a"},
+            {"role": "user", "content": "hi"},
+            {"role": "developer", "content": [{"type": "text", "text": "b"}]},
+        ]
+    )
+    assert [block["text"] for block in body["system"]] == ["a", "b"]
+    assert len(body["messages"]) == 1
+
+
+def test_neighbours_of_one_role_are_one_turn() -> None:
+    """Tool results are the user's, and come before what the user says next; empty turns go."""
+    used = [{"id": f"call/{n}", "type": "function", "function": {"name": "f", "arguments": '{"n":1}'}} for n in (1, 2)]
+    user, assistant, answer = turns(
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "", "tool_calls": used},
+        {"role": "tool", "tool_call_id": "call/1", "content": "one"},
+        {"role": "tool", "tool_call_id": "call/2", "content": [{"type": "text", "text": "two"}]},
+        {"role": "user", "content": "b"},
+        {"role": "assistant", "content": None},
+    )
+    assert (user["role"], assistant["role"], answer["role"]) == ("user", "assistant", "user")
+    assert [block["id"] for block in assistant["content"]] == ["call_1", "call_2"]
+    assert [block.get("tool_use_id", "text") for block in answer["content"]] == ["call_1", "call_2", "text"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "mapped"),
+    [
+        ({"stop": "x"}, {"stop_sequences": ["x"]}),
+        ({"stop": ["x", "y"]}, {"stop_sequences": ["x", "y"]}),
+        ({"temperature": 0, "top_p": 0.5}, {"temperature": 0, "top_p": 0.5}),
+        ({"user": "u1"}, {"metadata": {"user_id": "u1"}}),
+        ({"reasoning_effort": "minimal"}, {"output_config": {"effort": "low"}}),
+        ({"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}),
+        ({"n": 1, "logprobs": False, "presence_penalty": 0, "parallel_tool_calls": True}, {}),
+    ],
+)
+def test_what_claude_calls_otherwise(fields: dict[str, Any], mapped: dict[str, Any]) -> None:
+    """Field by field."""
+    extra = {name: value for name, value in claude(**fields).items() if name not in claude()}
+    assert extra == mapped
+
+
+@pytest.mark.parametrize(
+    ("choice", "parallel", "mapped"),
+    [
+        (None, None, {"type": "auto"}),
+        ("none", False, {"type": "none"}),
+        ("required", None, {"type": "any"}),
+        ("auto", False, {"type": "auto", "disable_parallel_tool_use": True}),
+        ({"type": "function", "function": {"name": "f"}}, None, {"type": "tool", "name": "f"}),
+    ],
+)
+def test_tool_choice(choice: Any, parallel: bool | None, mapped: dict[str, Any]) -> None:
+    """OpenAI's words in Anthropic's."""
+    tools = [{"type": "function", "function": {"name": "f", "description": "d", "strict": True}}]
+    body = claude(tools=tools, tool_choice=choice, parallel_tool_calls=parallel)
+    assert body["tool_choice"] == mapped
+    assert body["tools"] == [
+        {"name": "f", "description": "d", "strict": True, "input_schema": {"type": "object", "properties": {}}}
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"temperature": 1.5},
+        {"seed": 1},
+        {"n": 2},
+        {"logprobs": True},
+        {"presence_penalty": 1},
+        {"logit_bias": {"1": 5}},
+        {"response_format": {"type": "json_object"}},
+        {"response_format": {"type": "json_schema", "json_schema": {}}},
+        {"reasoning_effort": "enormous"},
+        {"tools": [{"type": "function", "function": {}}], "tool_choice": "maybe"},
+        {"messages": [{"role": "system", "content": "only this"}]},
+        {"messages": [{"role": "function", "content": "x"}]},
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": "{"}}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:text/html,x"}}]}]},
+    ],
+)
+def test_what_claude_cannot_do_is_refused(fields: dict[str, Any]) -> None:
+    """By name, never silently left out."""
+    with pytest.raises(Failure, match="'b' does not take") as raised:
+        claude(**fields)
+    assert (raised.value.kind, raised.value.param) == (Kind.BAD_REQUEST, [*fields][-1])
+
+
+def test_an_image_by_address_is_anthropics_to_fetch() -> None:
+    """And one by data: URL goes as what it is; both of the forms that clients write."""
+    urls: list[Any] = [{"url": "https://a/b.png"}, "data:image/PNG;base64,aGk="]
+    [turn] = turns({"role": "user", "content": [{"type": "image_url", "image_url": url} for url in urls]})
+    assert [block["source"] for block in turn["content"]] == [
+        {"type": "url", "url": "https://a/b.png"},
+        {"type": "base64", "media_type": "image/png", "data": "aGk="},
+    ]
+
+
+async def built(text: str, **environment: str) -> Any:
+    routes = parse(
+        f"version: 1\nbackends: {{b: {{{text}}}}}\nmodels: {{chat: {{backends: [{{use: b}}]}}}}", "routes.yaml"
+    )
+    async with aiohttp.ClientSession() as session:
+        return build(routes, Surroundings(http=session, engines={}, environment=environment))["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("adapter: antropic, model: m", "Did you mean 'anthropic'"),
+        ("adapter: anthropic, model: m", "set the environment variable ANTHROPIC_API_KEY"),
+        ("adapter: groq, model: m, key_env: MY_KEY", "set the environment variable MY_KEY"),
+        ("adapter: anthropic, key_env: KEY", "model is missing"),
+        ("adapter: openai_compatible, model: m", "needs base_url"),
+        ("adapter: vllm, model: m, base_url: 'localhost:8000'", "must be like https://host/v1"),
+        ("adapter: vllm, model: m, base_url: 'http://u:p@h/v1'", "holds a credential"),
+        ("adapter: vllm, model: m, key_env: BAD", "no header can carry"),
+        ("adapter: embedded, model: nope", "no embedded model is called 'nope'"),
+    ],
+)
+async def test_a_backend_that_cannot_be_built_says_what_to_do(text: str, why: str) -> None:
+    """At start, with the backend's name; no key is shown."""
+    with pytest.raises(RoutesError, match="backend 'b'") as raised:
+        await built(text, KEY="sk-1", BAD="sk-\n2")
+    assert why in str(raised.value)
+    assert "sk-" not in str(raised.value)
+
+
+async def test_what_a_routes_file_may_leave_out() -> None:
+    """A vendor's address and the usual variable for its key; a local server needs no key."""
+    groq = await built("adapter: groq, model: m", GROQ_API_KEY="k")
+    assert isinstance(groq, OpenAICompatible)
+    assert (groq.base_url, groq.headers()) == ("https://api.groq.com/openai/v1", {"authorization": "Bearer k"})
+    vllm = await built("adapter: vllm, model: m, base_url: 'http://10.0.0.2/v1/'")
+    assert (vllm.base_url, vllm.headers()) == ("http://10.0.0.2/v1", {})
+    claude_too = await built("adapter: anthropic, model: m, key_env: K, base_url: 'https://proxy/v1'", K="k")
+    assert claude_too.base_url == "https://proxy"
+
+
+def test_every_adapter_is_in_the_one_list() -> None:
+    """A dialect is a row, and a row is an adapter."""
+    assert ADAPTERS.keys() == DIALECTS.keys() | {"embedded", "anthropic"}
+
+
+def test_dangerous_fields_are_on_no_list() -> None:
+    """Whatever the dialect."""
+    dangerous = {
+        "chat_template",
+        "chat_template_kwargs",
+        "guided_regex",
+        "structured_outputs",
+        "grammar",
+        "service_tier",
+    }
+    dangerous |= {
+        "store",
+        "background",
+        "id_slot",
+        "web_search_options",
+        "cache_salt",
+        "priority",
+        "ignore_eos",
+        "lora",
+    }
+    for dialect in DIALECTS.values():
+        for endpoint in Endpoint:
+            assert not allowed(dialect, endpoint) & dangerous
+
+
+def test_a_price_is_the_one_of_a_short_prompt() -> None:
+    """Some models cost more per token beyond 200,000 tokens of prompt: that rate is not everybody's."""
+    rates = price(BackendSpec(adapter="anthropic", model="claude-sonnet-4-5"))
+    assert rates is not None
+    assert (rates.input, rates.output) == (3_000_000, 15_000_000)  # genai-prices, 2026-11-24
+    assert price(BackendSpec(adapter="vllm", model="claude-sonnet-4-5")) is None

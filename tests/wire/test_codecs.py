@@ -1,0 +1,237 @@
+"""The codecs by property: nothing is lost, doubled or reordered, however events are written, split or changed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.wire import sse
+from app.wire.anthropic import Anthropic
+from app.wire.codecs import READ, Codec, Scanned
+from app.wire.events import Event, Finish, Garbled, Reasoning, Refusal, Start, Text, ToolCall, Usage
+from app.wire.openai_chat import OpenAIChat
+from app.wire.openai_embeddings import OpenAIEmbeddings
+
+START = Start("id-1", "model-1", 1700000000)
+CHAT: list[Codec] = [OpenAIChat(), Anthropic(clock=lambda: START.created)]
+each = pytest.mark.parametrize("codec", CHAT, ids=lambda codec: codec.wire)
+
+counts = st.integers(0, 10**9)
+usages = st.builds(Usage, input=counts, cache_read=counts, cache_write=counts, output=counts, reasoning=counts)
+pieces = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+moves = st.lists(st.one_of(st.builds(Text, pieces), st.builds(Reasoning, pieces)), max_size=6)
+names = st.from_regex(r"[a-z_]{1,12}", fullmatch=True)
+finishes = st.sampled_from(["stop", "length", "tool_calls"])
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> list[Event]:
+    """One choice: content, then tool calls, then the end."""
+    events: list[Event] = [START, *draw(moves)]
+    for slot in range(draw(st.integers(0, 3))):
+        events.append(ToolCall(slot, id=f"call_{slot}", name=draw(names)))
+        events += [ToolCall(slot, piece) for piece in ('{"a":', f"{draw(counts)}", "}")]
+    return [*events, Finish(draw(finishes)), draw(usages)]
+
+
+def merged(events: Sequence[Event]) -> list[Event]:
+    """The same answer with neighbours of one kind put together: how text is split into events says nothing."""
+    result: list[Event] = []
+    for event in events:
+        last = result[-1] if result else None
+        match event, last:
+            case (Text(text), Text(before)):
+                result[-1] = Text(before + text)
+            case (Reasoning(text), Reasoning(before)):
+                result[-1] = Reasoning(before + text)
+            case (ToolCall(slot, more, ""), ToolCall(same, before, identity, name)) if slot == same:
+                result[-1] = ToolCall(slot, before + more, identity, name)
+            case _:
+                result.append(event)
+    return result
+
+
+def spread(events: Sequence[Event]) -> list[Event]:
+    """With reasoning, text and tools apart: a whole answer does not tell how they alternated."""
+    text = "".join(event.text for event in events if isinstance(event, Text))
+    reasoning = "".join(event.text for event in events if isinstance(event, Reasoning))
+    rest = [event for event in events if not isinstance(event, Text | Reasoning)]
+    return [Text(text), Reasoning(reasoning), *rest]
+
+
+@each
+@given(events=answers())
+def test_a_stream_is_read_as_it_was_written(codec: Codec, events: list[Event]) -> None:
+    """Events, rendered and read again, are the same events."""
+    writer = codec.writer(include_usage=True)
+    raw = writer.render(events) + writer.end()
+    assert merged(list(codec.reader().read(raw))) == merged(events)
+
+
+@each
+@given(events=answers())
+def test_a_whole_answer_is_read_as_it_was_written(codec: Codec, events: list[Event]) -> None:
+    """Without how text and reasoning alternated."""
+    read = list(codec.parse_whole(codec.render_whole(events)))
+    assert merged(spread(read)) == merged(spread(events))
+
+
+@each
+@given(events=answers(), data=st.data())
+def test_however_a_stream_is_split_the_same_goes_on(codec: Codec, events: list[Event], data: st.DataObject) -> None:
+    """Any reads give the same bytes, the same count and the same end."""
+    writer = codec.writer(include_usage=True)
+    raw = writer.render(events) + writer.end()
+    raw = raw.replace(b"\n", data.draw(st.sampled_from([b"\n", b"\r\n"])))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=12)))
+    cutter = sse.Cutter()
+    parts = [cutter.feed(raw[a:b]) for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
+    assert b"".join(parts) == raw
+    assert (cutter.held, cutter.rest()) == (0, b"")
+    usage: Usage | None = None
+    for part in filter(None, parts):
+        seen = codec.scan(part, hide_usage=False)
+        usage = codec.total(usage, seen.usage) if seen.usage else usage
+    assert (usage, seen.done) == (events[-1], True)
+
+
+@given(raw=st.binary(max_size=60), at=st.integers(0, 60))
+def test_the_cutter_loses_no_byte(raw: bytes, at: int) -> None:
+    """Whatever comes in goes out, or is held; what goes out ends with a blank line."""
+    raw = raw.replace(b"\x00", b"\n").replace(b"\x01", b"\r\n")
+    cutter = sse.Cutter()
+    parts = [cutter.feed(raw[:at]), cutter.feed(raw[at:])]
+    out = b"".join(parts)
+    assert raw.startswith(out)
+    assert cutter.held == len(raw) - len(out)
+    assert all(part.endswith((b"\n\n", b"\n\r\n")) for part in parts if part)
+    assert out == raw[: sse.whole(raw)]
+
+
+@pytest.mark.parametrize("codec", READ.values(), ids=list(READ))
+@given(raw=st.binary(max_size=80))
+def test_nonsense_is_garbled_or_harmless(codec: Codec, raw: bytes) -> None:
+    """No input makes a scan raise anything but Garbled."""
+    for payload in (raw, b"data: " + raw + b"\n\n", b'data: {"choices": ' + raw + b"}\n\n"):
+        with contextlib.suppress(Garbled):
+            codec.scan(payload, hide_usage=True)
+        with contextlib.suppress(Garbled):
+            codec.scan_whole(payload)
+
+
+def test_nesting_without_end_is_garbled() -> None:
+    """Deeper than the decoder goes."""
+    deep = b'{"choices":[{"delta":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}]}"
+    with pytest.raises(Garbled):
+        OpenAIChat().scan(b"data: " + deep + b"\n\n", hide_usage=True)
+
+
+CHUNK = b'data: {"id":"c","choices":[{"index":0,"delta":%b,"finish_reason":null}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("delta", "progress"),
+    [
+        (b'{"role":"assistant","content":""}', False),
+        (b'{"content":null}', False),
+        (b"{}", False),
+        (b'{"tool_calls":[]}', False),
+        (b'{"content":"a"}', True),
+        (b'{"content":[{"type":"text","text":"a"}]}', True),
+        (b'{"refusal":"no"}', True),
+        (b'{"reasoning_content":"hm"}', True),
+        (b'{"reasoning":"hm"}', True),
+        (b'{"tool_calls":[{"index":0}]}', True),
+    ],
+)
+def test_what_counts_as_progress(delta: bytes, progress: bool) -> None:
+    """Content moves; a role alone does not."""
+    assert OpenAIChat().scan(CHUNK % delta, hide_usage=True).progress is progress
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (b'data: {"choices":[],"usage":{"prompt_tokens":1}}\n\n', b""),
+        (b'data:{"choices":[{"text":"a"}]}\n\n', b'data:{"choices":[{"text":"a"}]}\n\n'),
+        (b'event: x\ndata: {"choices":[{"text":"a"}]}\n\n', b'data: {"choices":[{"text":"a"}]}\n\n'),
+        (b'data: {"choices":\ndata: []}\n\n', b'data: {"choices": []}\n\n'),
+        (b": comment\n\n", b": comment\n\n"),
+        (b"event: ping\n\n", b""),
+        (b"\n\n\ndata: [DONE]\n\n", b""),
+        (b"data: [DONE] \n\n", b""),
+    ],
+)
+def test_what_goes_on_to_a_caller(sent: bytes, kept: bytes) -> None:
+    """What breaks ordinary loops over the openai client's stream does not."""
+    assert OpenAIChat().scan(sent, hide_usage=True).raw == kept
+
+
+def test_the_usage_event_goes_on_where_it_was_asked_for() -> None:
+    """The caller's own ``include_usage``."""
+    sent = b'data: {"choices":[],"usage":{"prompt_tokens":5,"prompt_tokens_details":{"cached_tokens":2}}}\n\n'
+    seen = OpenAIChat().scan(sent, hide_usage=False)
+    assert (seen.raw, seen.usage) == (sent, Usage(input=3, cache_read=2))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"choices":[{"index":"0","delta":{"content":"a"},"finish_reason":"stop"}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}],"usage":[]}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1.5}}',
+        b'{"choices":[{"index":null,"delta":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":"1"}}',
+    ],
+)
+def test_a_shape_that_a_vendor_changed_is_understood_as_far_as_possible(payload: bytes) -> None:
+    """One odd field does not hide the content or the end."""
+    seen = OpenAIChat().scan(b"data: " + payload + b"\n\n", hide_usage=True)
+    assert (seen.progress, seen.finish) == (True, "stop")
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"detail":"x"}', b'{"choices":[]}', b"<html>", b'{"choices":[{}'])
+def test_a_body_without_an_answer_is_garbled(body: bytes) -> None:
+    """JSON alone is no answer."""
+    scanned: list[Scanned] = [*CHAT, OpenAIEmbeddings()]
+    for codec in scanned:
+        with pytest.raises(Garbled):
+            codec.scan_whole(body)
+
+
+def test_anthropics_last_count_completes_the_first() -> None:
+    """Its first event counts the input, its last one the output; no token is counted twice."""
+    first = (
+        b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1,'
+        b'"cache_creation_input_tokens":9,"cache_creation":{"ephemeral_1h_input_tokens":4}}}}\n\n'
+    )
+    last = (
+        b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":'
+        b'{"output_tokens":8,"cache_creation_input_tokens":9,"output_tokens_details":{"thinking_tokens":8}}}\n\n'
+    )
+    expected = Usage(input=5, cache_write=5, cache_write_1h=4, output=0, reasoning=8)
+    codec = Anthropic()
+    assert codec.scan(first + last, hide_usage=True).usage == expected
+    one, two = (codec.scan(raw, hide_usage=True).usage for raw in (first, last))
+    assert one is not None
+    assert two is not None
+    assert codec.total(one, two) == expected
+
+
+def test_an_event_that_anthropic_adds_later_goes_by() -> None:
+    """Its versioning allows new events and new fields."""
+    sent = b'event: x\ndata: {"type":"x","delta":7}\n\nevent: x\ndata: {"type":"content_block_start","content_block":[]}\n\n'
+    seen = Anthropic().scan(sent, hide_usage=True)
+    assert (seen.raw, seen.progress) == (sent, False)
+
+
+def test_a_refusal_has_its_explanation() -> None:
+    """Anthropic's stop details are OpenAI's refusal."""
+    sent = (
+        b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"refusal",'
+        b'"stop_details":{"type":"refusal","category":null,"explanation":"No."}}}\n\n'
+    )
+    assert list(Anthropic().reader().read(sent)) == [Refusal("No."), Finish("content_filter")]
