@@ -1,0 +1,202 @@
+"""What a model writes becomes text and harmless markup, however it is cut into pieces and whatever it tries."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.actions import ask_and_wait
+from tests.web.conftest import Visit
+from tests.web.running import App
+from tests.web.scripts import HOSTILE, MARKDOWN
+
+RENDER = """async ([text, size]) => {
+  const { Prose } = await import("/web/prose.js");
+  const root = document.createElement("div");
+  const prose = new Prose(root);
+  for (let at = 0; at < text.length; at += size) {
+    prose.append(text.slice(at, at + size));
+    prose.render();
+  }
+  prose.render(true);
+  return root.innerHTML;
+}"""
+
+PARSE = """async (bytes) => {
+  const { events } = await import("/web/sse.js");
+  const found = [];
+  for (let cut = 1; cut < bytes.length; cut += 1) {
+    const parts = [bytes.slice(0, cut), bytes.slice(cut)].map((part) => new Uint8Array(part));
+    const stream = new ReadableStream({
+      start(controller) { parts.forEach((part) => controller.enqueue(part)); controller.close(); },
+    });
+    const seen = [];
+    for await (const event of events(stream)) seen.push(event);
+    found.push(seen);
+  }
+  return found;
+}"""
+
+
+STREAM = (
+    b": ping\n\n"
+    b'data: {"text": "gr\xc3\xbc\xc3\x9fe \xf0\x9f\x9b\xa5"}\r\n\r\n'
+    b"event: message\rdata:no space\rdata: two\r\r"
+    b"\n"
+    b'data: 1\n\n: trimaran {"cost_usd": "0.1"}\r\n\r\ndata: [DONE]\n\n'
+)
+EVENTS: list[dict[str, Any]] = [
+    {"comment": "ping"},
+    {"data": '{"text": "grüße 🛥"}'},
+    {"data": "no space\ntwo"},
+    {"data": "1"},
+    {"comment": 'trimaran {"cost_usd": "0.1"}'},
+    {"data": "[DONE]"},
+]
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, scripted_app: App) -> Iterator[Page]:
+    """One page for all: it only lends its modules and its DOM."""
+    shared = browser.new_page()
+    shared.goto(scripted_app.url)
+    yield shared
+    shared.close()
+
+
+def test_hostile_text_is_shown_and_does_nothing(scripted_app: App, visit: Visit) -> None:
+    """No script, no picture from elsewhere, no address but http and https; the reader sees what was written."""
+    watched = visit(scripted_app)
+    page = watched.page
+
+    prose = ask_and_wait(page, "hostile").locator(".prose")
+
+    expect(prose).to_contain_text("<script>window.pwned = 1</script><img src=x onerror=")
+    assert page.evaluate("window.pwned") is None
+    names = set(prose.evaluate("root => [...root.querySelectorAll('*')].map(each => each.localName)"))
+    assert names <= {"p", "a", "br", "div", "span", "button", "pre", "code"}
+    links = prose.evaluate("root => [...root.querySelectorAll('a')].map(each => [each.href, each.rel, each.target])")
+    assert links == [
+        ["https://evil.example/beacon.png?text=secret", "noopener noreferrer nofollow", "_blank"],
+        ["https://example.org/page", "noopener noreferrer nofollow", "_blank"],
+    ]
+    assert prose.evaluate("r => [...r.querySelectorAll('*')].flatMap(e => e.getAttributeNames())").count("onclick") == 0
+    assert watched.errors == []
+    assert watched.foreign_requests == []
+
+
+def test_a_question_is_text_too(page: Page) -> None:
+    """Nothing is read into what the user typed."""
+    ask_and_wait(page, "<b>*Hi*</b>")
+
+    expect(page.locator(".question")).to_have_text("<b>*Hi*</b>")
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("one\ntwo\n\nthree", "<p>one<br>two</p><p>three</p>"),
+        ("**a *b* c** `x*y*` ~~z~~", "<strong>a <em>b</em> c</strong> <code>x*y*</code> <del>z</del>"),
+        ("***both*** and **`a**b`**", "<strong><em>both</em></strong> and <strong><code>a**b</code></strong>"),
+        ("2 * 3 * 4 and snake_case_name", "2 * 3 * 4 and snake_case_name"),
+        (r"\*not\* `` a`b ``", "*not* <code>a`b</code>"),
+        ("**open and `open", "**open and `open"),
+        ("- a\n  - b\n- c", "<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>"),
+        ("3. a\n\n4. b", '<ol start="3"><li>a</li><li>b</li></ol>'),
+        ("Text:\n- item", "<p>Text:</p><ul><li>item</li></ul>"),
+        ("# Title #", "<h3>Title</h3>"),
+        ("---", "<hr>"),
+        ("> a\n> b", "<blockquote><p>a<br>b</p></blockquote>"),
+        ("a <https://example.org/x> b", ">https://example.org/x</a> b"),
+        ("(see https://example.org/a_(b)).", ">https://example.org/a_(b)</a>)."),
+        ("[a](javascript:alert(1))", "[a](javascript:alert(1))"),
+        ("[a](/relative)", "[a](/relative)"),
+    ],
+)
+def test_markdown(page: Page, text: str, html: str) -> None:
+    """The part of it that models write."""
+    assert html in page.evaluate(RENDER, [text, 1000])
+
+
+@pytest.mark.parametrize("text", [MARKDOWN, HOSTILE], ids=["markdown", "hostile"])
+def test_an_answer_looks_the_same_however_it_arrived(page: Page, text: str) -> None:
+    """Rendering block by block while it grows ends where rendering all at once does."""
+    whole = page.evaluate(RENDER, [text, len(text)])
+
+    assert [size for size in (1, 2, 3, 7, 50) if page.evaluate(RENDER, [text, size]) != whole] == []
+
+
+def test_a_finished_block_is_not_touched_again(page: Page) -> None:
+    """Or a reader's selection would go, and long answers would become slow."""
+    kept = page.evaluate("""async () => {
+      const { Prose } = await import("/web/prose.js");
+      const root = document.createElement("div");
+      const prose = new Prose(root);
+      prose.append("first\\n\\n```\\nline 1\\n");
+      prose.render();
+      const [paragraph, code] = [root.firstChild, root.querySelector("code").firstChild];
+      prose.append("line 2\\n");
+      prose.render();
+      return [paragraph === root.firstChild, code === root.querySelector("code").firstChild, code.data];
+    }""")
+
+    assert kept == [True, True, "line 1\nline 2"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*" * 100_000,
+        "**a " * 30_000,
+        "[" * 100_000,
+        "[a](" * 30_000,
+        "`" * 50_000 + "a",
+        "` `` " * 20_000,
+        "> " * 50_000,
+        "- " * 50_000,
+        "- a\n" * 20_000,
+        "_a" * 50_000,
+        "|" * 100_000 + "\n" + "-|" * 50_000,
+        " " * 200_000 + "#",
+        "<" * 99_999,
+        "https://a.example/))))" * 5_000,
+    ],
+    ids=lambda text: text[:4],
+)
+def test_no_text_makes_the_page_hang(page: Page, text: str) -> None:
+    """100,000 signs of the worst kind are shown within five seconds on a machine that is busy."""
+    started = time.monotonic()
+
+    page.evaluate(RENDER, [text, len(text)])
+
+    assert time.monotonic() - started < 5
+
+
+def test_a_long_answer_stays_smooth(page: Page) -> None:
+    """A frame's share of work does not grow with the answer: 2,000 paragraphs, 8,000 frames."""
+    took_ms: float = page.evaluate("""async () => {
+      const { Prose } = await import("/web/prose.js");
+      const root = document.createElement("div");
+      const prose = new Prose(root);
+      const piece = "Some **words** of a paragraph, and `code`. ";
+      const started = performance.now();
+      for (let frame = 0; frame < 8000; frame += 1) {
+        prose.append(frame % 4 === 3 ? piece + "\\n\\n" : piece);
+        prose.render();
+      }
+      return performance.now() - started;
+    }""")
+
+    assert took_ms / 8000 < 1
+
+
+def test_events_are_read_wherever_the_bytes_are_cut(page: Page) -> None:
+    """Line ends of all three kinds, comments, several data lines, UTF-8 cut within a sign."""
+    found = page.evaluate(PARSE, list(STREAM))
+
+    assert {json.dumps(seen) for seen in found} == {json.dumps(EVENTS)}
