@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
-import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from app import logs
-from app.api.health import Health
+from app.api import listen
+from app.api.answers import Answers
+from app.api.completions import Timing
 from app.api.keys import Keys, KeysError
+from app.api.lifecycle import Lifecycle
+from app.api.listen import PortTaken, Server
+from app.api.metrics import Metrics
 from app.api.request_log import RequestLog
-from app.api.server import build
+from app.api.server import Access, build
+from app.api.socket import SocketLimits
 from app.engines.embedded import EmbeddedEngine
 from app.inference import adapters, http
 from app.logic import routes as routes_file
+from app.logic.record import Observer
 from app.logic.router import Router
 from app.logic.routes import Routes, RoutesError
 from app.settings import Settings, SettingsError, from_environment
+from app.telemetry import export
+from app.telemetry.export import TelemetryError
 from catalog.models import EMBEDDED
 
-KEEP_ALIVE_S = 620  # longer than the 600 s for which load balancers keep a connection, or they answer 502 now and then
 RELOAD_EVERY_S = 1.0
 
 DEFAULT_ROUTES = """
@@ -37,29 +45,31 @@ models:
 default_model: chat
 """
 
-log = logging.getLogger(__name__)
-
 
 def main() -> None:
     try:
         settings = from_environment(os.environ)
         serve(settings, os.environ)
-    except (SettingsError, RoutesError, KeysError) as error:
+    except (SettingsError, RoutesError, KeysError, TelemetryError, PortTaken) as error:
         sys.exit(f"trimaran: {error}")
 
 
 def serve(settings: Settings, environment: Mapping[str, str]) -> None:
-    """Runs the app until SIGTERM or SIGINT. Raises SettingsError, RoutesError or KeysError before anything listens."""
+    """Runs the app until SIGTERM or SIGINT. Raises SettingsError, RoutesError, KeysError, TelemetryError or PortTaken before it listens."""
     keys = Keys(settings.api_keys.get_secret_value(), settings.api_keys_file)
     if not (settings.is_loopback or keys.required or settings.allow_no_keys):
         raise SettingsError(
             f"TRIMARAN_HOST={settings.host} is open to others and no key is set: anybody could spend on your account.\n"
             "hint: set TRIMARAN_API_KEYS (lines name=key) or TRIMARAN_API_KEYS_FILE; TRIMARAN_ALLOW_NO_KEYS=1 allows it all the same"
         )
-    routes = read_routes(settings)
-    with logs.to_stdout():
-        server = Server(_config(settings, routes, keys, environment), settings)
-        server.run()
+    parts = Parts(settings=settings, environment=environment, routes=read_routes(settings), keys=keys)
+    with logs.to_stdout(), listen.sockets(_addresses(settings)) as sockets:
+        if settings.metrics_port is not None:
+            parts.inspection_port = sockets[1].getsockname()[1]
+        server = Server(
+            lambda: application(parts), parts.lifecycle, settings.drain_s, on_hangup=lambda: keys.reload(anyway=True)
+        )
+        server.run(sockets)
     if not server.started:
         sys.exit(3)
 
@@ -76,46 +86,45 @@ def read_routes(settings: Settings) -> Routes:
     return routes_file.parse(DEFAULT_ROUTES, "the built-in routes")
 
 
-class Server(uvicorn.Server):
-    """Tells the health route as soon as a signal asks the app to stop."""
-
-    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
-        super().__init__(config)
-        self._drain_s = settings.drain_s
-
-    def handle_exit(self, sig: int, frame: object) -> None:
-        log.info("stopping: running answers have %g s to finish", self._drain_s)
-        super().handle_exit(sig, frame)  # type: ignore[arg-type]
+def _addresses(settings: Settings) -> list[tuple[str, str, int]]:
+    """Where to listen: the variable that says so, host and port."""
+    addresses = [("TRIMARAN_PORT", settings.host, settings.port)]
+    if settings.metrics_port is not None:
+        addresses.append(("TRIMARAN_METRICS_PORT", settings.metrics_host, settings.metrics_port))
+    return addresses
 
 
-def _config(settings: Settings, routes: Routes, keys: Keys, environment: Mapping[str, str]) -> uvicorn.Config:
-    return uvicorn.Config(
-        lambda: _application(settings, routes, keys, environment),
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=int(settings.drain_s),
-        h11_max_incomplete_event_size=64 * 2**10,
-    )
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """What there is before the event loop runs."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    routes: Routes
+    keys: Keys
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    inspection_port: int | None = None
+    timing: Timing = field(default_factory=Timing)
+    socket_limits: SocketLimits = field(default_factory=SocketLimits)
 
 
-def _application(settings: Settings, routes: Routes, keys: Keys, environment: Mapping[str, str]) -> FastAPI:
+def application(parts: Parts) -> ASGIApp:
+    """The app, put together on the running event loop. Raises RoutesError or TelemetryError."""
+    settings, routes = parts.settings, parts.routes
     engines = _engines(settings, routes)
     session = http.session()
-    around = adapters.Surroundings(http=session, engines=engines, environment=environment)
+    around = adapters.Surroundings(http=session, engines=engines, environment=parts.environment)
     prices = {name: rates for name, spec in routes.backends.items() if (rates := adapters.price(spec)) is not None}
     router = Router(routes, adapters.build(routes, around), prices)
+    telemetry = export.start(parts.environment, routes, settings.revision)
+    metrics = Metrics(parts.lifecycle, settings.revision)
+    observers: Sequence[Observer] = [RequestLog(log_prompts=settings.log_prompts), metrics]
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         for engine in engines.values():
             engine.start()
-        reloading = asyncio.create_task(_reload(keys))
+        reloading = asyncio.create_task(_reload(parts.keys))
         try:
             yield
         finally:
@@ -124,14 +133,25 @@ def _application(settings: Settings, routes: Routes, keys: Keys, environment: Ma
             await session.close()
             for engine in engines.values():
                 await engine.aclose()
+            if telemetry is not None:
+                await telemetry.aclose()
 
+    answers = Answers(
+        router,
+        parts.lifecycle,
+        [*observers, telemetry] if telemetry else observers,
+        tracing=telemetry.spans if telemetry else None,
+        log_prompts=settings.log_prompts,
+    )
+    access = Access(keys=parts.keys, origins=settings.cors_origins, inspection_port=parts.inspection_port)
     return build(
-        router=router,
-        health=Health(router),
-        keys=keys,
+        answers,
+        metrics,
+        access,
         revision=settings.revision,
         lifespan=lifespan,
-        observers=[RequestLog()],
+        timing=parts.timing,
+        socket_limits=parts.socket_limits,
     )
 
 

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -20,16 +21,35 @@ def _switch(value: object) -> object:
     return {"1": True, "0": False, "": False}.get(value, value) if isinstance(value, str) else value
 
 
+def _origins(value: object) -> object:
+    """A list from `https://a.example, https://b.example:8443` or `*`. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    origins = [origin for part in value.split(",") if (origin := part.strip().rstrip("/"))]
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != "*" and not (parts.scheme in ("http", "https") and parts.netloc and not parts.path):
+            raise ValueError(f"'{origin}' is not an origin such as https://app.example")
+    return tuple(origins)
+
+
 Switch = Annotated[bool, BeforeValidator(_switch)]
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Settings(BaseModel):
-    """Each field is the variable TRIMARAN_<FIELD>. ``drain_s``: seconds that running answers get to finish after SIGTERM."""
+    """Each field is the variable TRIMARAN_<FIELD>. ``drain_s``: seconds that running answers get to finish after SIGTERM.
+
+    ``metrics_port`` opens a second port, on ``metrics_host``, that answers `/metrics` and `/v1/routes` without a key.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
+    port: Port = 8000
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Port | None = None
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
     routes: Path | None = None
     routes_yaml: str = ""
     api_keys: SecretStr = SecretStr("")
@@ -62,4 +82,5 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         first = error.errors(include_input=False)[0]
         name = PREFIX + str(first["loc"][0]).upper()
         seen = "" if name == "TRIMARAN_API_KEYS" else f"'{given[str(first['loc'][0])]}' "
-        raise SettingsError(f"{name}={seen}cannot be used: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+        why = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{name}={seen}cannot be used: {why[0].lower()}{why[1:]}") from None

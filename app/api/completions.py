@@ -4,101 +4,80 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from app.api import requests
-from app.api.errors import Fault, fault_of
+from app.api.answers import Answering, Answers
+from app.api.errors import OUR_DEFECT, Fault
 from app.api.exchange import Exchange
-from app.logic.answer import Batch, Call, Endpoint, Failure
+from app.logic.answer import Batch, Call, Endpoint
 from app.logic.price import usd
-from app.logic.record import Observer, Record
-from app.logic.router import Reply, Router, UnknownModel, note_failure
+from app.logic.router import Reply
 from app.wire import sse
 from app.wire.codecs import READ, WRITTEN
 from app.wire.events import Wire
 
-COMMIT_AFTER_S = 15.0  # until then a failure still has its own status; after it the caller sees heartbeats
-HEARTBEAT_S = 15.0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Seconds. Until ``commit_after_s`` a failure still has its own status; after it, the caller of a silent stream sees heartbeats."""
+
+    commit_after_s: float = 15.0
+    heartbeat_s: float = 15.0
+    body_s: float = 30.0
 
 
 class Completions:
     """A raw ASGI endpoint that answers in ``wire``."""
 
-    def __init__(self, router: Router, observers: Sequence[Observer], endpoint: Endpoint, wire: Wire) -> None:
-        self._router = router
-        self._observers = observers
+    def __init__(self, answers: Answers, endpoint: Endpoint, wire: Wire, timing: Timing) -> None:
+        self._answers = answers
         self._endpoint = endpoint
         self._wire = wire
+        self._timing = timing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
-        record = Record(
+        answering = self._answers.begin(
+            self._endpoint,
             request_id=exchange.request_id,
-            started_at=time.monotonic(),
-            endpoint=self._endpoint,
             key=scope.get("key_name", ""),
+            headers=exchange.request_headers,
         )
         try:
-            await self._serve(exchange, record)
+            async with answering:
+                await self._serve(exchange, answering)
         except Fault as fault:
-            record.outcome = fault.error["code"] or "bad_request"
-            await _refuse(exchange, fault)
+            await exchange.refuse(fault)
         except ConnectionAbortedError:
-            record.outcome = "client_gone"
-        finally:
-            record.ended_at = time.monotonic()
-            for observer in self._observers:
-                observer.request_ended(record)
-
-    async def _serve(self, exchange: Exchange, record: Record) -> None:
-        """Raises Fault, and ConnectionAbortedError when the caller left."""
-        call = requests.read(await exchange.body(), self._endpoint, self._wire, exchange.request_id)
-        record.stream = call.stream
-        try:
-            record.model, _ = self._router.target(call.model)
-            await self._answer(call, exchange, record)
-        except UnknownModel as error:
-            raise Fault(404, str(error), param="model", code="model_not_found") from None
-        except Failure as failure:
-            if record.attempts:
-                note_failure(record, failure)
-            raise fault_of(failure) from failure
-        record.outcome = "ok"
-
-    async def _answer(self, call: Call, exchange: Exchange, record: Record) -> None:
-        """Opens, watches for the caller's leaving, and sends. Raises Failure, and ConnectionAbortedError when the caller left."""
-        opening = asyncio.create_task(self._router.open(call, record))
-        leaving = asyncio.create_task(exchange.gone())
-        reply: Reply | None = None
-
-        def left(_task: asyncio.Task[None]) -> None:
-            opening.cancel()
-            if reply is not None:
-                reply.abort()
-
-        leaving.add_done_callback(left)
-        try:
-            if call.stream:
-                await _hold(opening, exchange)
-            reply = await opening
-            if leaving.done():
-                reply.abort()
-            await self._send(call, reply, exchange)
-        except (Failure, asyncio.CancelledError):
-            if leaving.done() and not leaving.cancelled():
-                raise ConnectionAbortedError from None
+            pass  # nobody is there to be answered
+        except Exception:
+            if exchange.started:
+                await exchange.refuse(OUR_DEFECT)
             raise
         finally:
-            leaving.remove_done_callback(left)
-            leaving.cancel()
-            opening.cancel()
-            if reply is not None:
-                await reply.aclose()
+            exchange.close()
+
+    async def _serve(self, exchange: Exchange, answering: Answering) -> None:
+        """Opens, watches for the caller's leaving, and sends."""
+        body = await exchange.body(self._timing.body_s)
+        call = requests.read(body, self._endpoint, self._wire, exchange.request_id)
+        with exchange.on_leaving(lambda: answering.stop(ConnectionAbortedError("the caller left"))):
+            opening = answering.open(call)
+            if call.stream:
+                await self._hold(opening, exchange)
+            await self._send(call, await answering.reply(), exchange)
+
+    async def _hold(self, opening: asyncio.Task[Reply], exchange: Exchange) -> None:
+        """Waits for the first content; when that takes long, commits the status and keeps the connection warm."""
+        done, _ = await asyncio.wait({opening}, timeout=self._timing.commit_after_s)
+        if not done:
+            await exchange.start_stream(self._timing.heartbeat_s)
+            await exchange.send(sse.HEARTBEAT)
 
     async def _send(self, call: Call, reply: Reply, exchange: Exchange) -> None:
         exchange.headers |= {
@@ -110,14 +89,14 @@ class Completions:
             await self._send_whole(reply, exchange)
             return
         if not exchange.started:
-            await exchange.start_stream()
-        translate = _translator(call, reply.wire, self._wire)
+            await exchange.start_stream(self._timing.heartbeat_s)
+        speech = _Unchanged() if reply.wire is self._wire else _Translated(call, reply.wire, self._wire)
         async with contextlib.aclosing(reply.batches()) as batches:
             async for batch in batches:
-                if raw := translate(batch):
+                if raw := speech.of(batch):
                     await exchange.send(raw)
         await reply.aclose()
-        await exchange.finish(b": trimaran " + msgspec.json.encode(_summary(reply)) + b"\n\n" + sse.DONE)
+        await exchange.finish(b": trimaran " + msgspec.json.encode(_summary(reply)) + b"\n\n" + speech.end())
 
     async def _send_whole(self, reply: Reply, exchange: Exchange) -> None:
         raw = b"".join([batch.raw async for batch in reply.batches()])
@@ -129,32 +108,28 @@ class Completions:
         await exchange.whole(raw)
 
 
-async def _refuse(exchange: Exchange, fault: Fault) -> None:
-    if exchange.started:
-        await exchange.finish(
-            sse.event(fault.body())
-        )  # the status is out: the error is an event, and no [DONE] follows
-    else:
-        await exchange.fault(fault)
+class _Unchanged:
+    """The backend speaks the caller's wire: its bytes go on as they are. Its end mark was held back until the answer was complete."""
+
+    def of(self, batch: Batch) -> bytes:
+        return batch.raw
+
+    def end(self) -> bytes:
+        return sse.DONE
 
 
-async def _hold(opening: asyncio.Task[Reply], exchange: Exchange) -> None:
-    """Waits for the first content; when that takes long, commits the status and keeps the connection warm."""
-    done, _ = await asyncio.wait({opening}, timeout=COMMIT_AFTER_S)
-    if not done:
-        await exchange.start_stream()
-    while not done:
-        await exchange.send(sse.HEARTBEAT)
-        done, _ = await asyncio.wait({opening}, timeout=HEARTBEAT_S)
+class _Translated:
+    """The backend speaks another wire than the caller."""
 
+    def __init__(self, call: Call, spoken: Wire, wanted: Wire) -> None:
+        self._reader = READ[spoken].reader()
+        self._writer = WRITTEN[wanted].writer(include_usage=call.include_usage)
 
-def _translator(call: Call, spoken: Wire, wanted: Wire) -> Callable[[Batch], bytes]:
-    """From a backend's batch to the caller's bytes: the same bytes where both speak the same wire."""
-    if spoken is wanted:
-        return lambda batch: batch.raw
-    reader = READ[spoken].reader()
-    writer = WRITTEN[wanted].writer(include_usage=call.include_usage)
-    return lambda batch: writer.render(reader.read(batch.raw))
+    def of(self, batch: Batch) -> bytes:
+        return self._writer.render(self._reader.read(batch.raw))
+
+    def end(self) -> bytes:
+        return self._writer.end()
 
 
 def _summary(reply: Reply) -> dict[str, Any]:

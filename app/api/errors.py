@@ -34,6 +34,8 @@ class Fault(Exception):
         return _encode({"error": self.error})
 
 
+OUR_DEFECT = Fault(500, "this app failed; its log has more under the request's id", type="server_error")
+
 # What a caller can do about each kind decides its status: 4xx change the request, 429/503 come back later, 502/504 a backend is to blame.
 _STATUS = {
     Kind.BUSY: 503,

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.errors import Fault, fault_of
 from app.api.exchange import Exchange
+from app.api.lifecycle import Lifecycle
 from app.logic.answer import Call, Endpoint, Failure
 from app.logic.record import Record
 from app.logic.router import Router, UnknownModel
@@ -17,20 +18,20 @@ GENERATE_EVERY_S = 10.0  # a probe asks often; a generated token costs
 
 
 class Health:
-    """``draining`` is set when the app has been told to stop: it then wants no new traffic."""
+    """An app that has been told to stop is not ready: it wants no new traffic, and still answers what comes."""
 
-    def __init__(self, router: Router) -> None:
+    def __init__(self, router: Router, lifecycle: Lifecycle) -> None:
         self._router = router
+        self._lifecycle = lifecycle
         self._lock = asyncio.Lock()
         self._generated: tuple[float, Fault | None] | None = None
-        self.draining = False
 
     async def live(self, scope: Scope, receive: Receive, send: Send) -> None:
         await Exchange(scope, receive, send).json({"status": "live"})
 
     async def ready(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
-        if self.draining:
+        if self._lifecycle.draining:
             await exchange.json({"status": "draining"}, status=503)
         elif await self._router.ready():
             await exchange.json({"status": "ready"})
@@ -44,7 +45,7 @@ class Health:
                 self._generated = (time.monotonic(), await self._generate(exchange.request_id))
         checked_at, fault = self._generated
         if fault is not None:
-            await exchange.fault(fault)
+            await exchange.refuse(fault)
             return
         await exchange.json({"status": "generates", "age_s": round(time.monotonic() - checked_at, 1)})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Keys:
         self._fixed = parse(text, "TRIMARAN_API_KEYS")
         self._file = file
         self._stamp: tuple[int, int] | None = None
+        self._trouble = ""
         self._names = dict(self._fixed)
         self._from_file: dict[bytes, str] = {}
         if file is not None:
@@ -44,25 +46,28 @@ class Keys:
     def required(self) -> bool:
         return bool(self._names) or self._file is not None
 
-    def name_of(self, key: str) -> str | None:
+    def name_of(self, key: bytes) -> str | None:
         """The name that ``key`` belongs to, None when it is not valid."""
-        digest = hashlib.sha256(key.encode()).digest()
+        digest = hashlib.sha256(key).digest()
         for known, name in self._names.items():
             if hmac.compare_digest(known, digest):
                 return name
         return None
 
-    def reload(self) -> None:
-        """Reads the file again if it changed. A bad or missing file keeps the keys that there are, and says so."""
+    def reload(self, *, anyway: bool = False) -> None:
+        """Reads the file again if it changed, or ``anyway``. A bad or missing file keeps the keys that there are, and says so once."""
         if self._file is None:
             return
         try:
             status = self._file.stat()
-            if (status.st_mtime_ns, status.st_ino) != self._stamp:
+            if anyway or (status.st_mtime_ns, status.st_ino) != self._stamp:
                 self._read_file(self._file)
-                log.info("read %d keys from %s", len(self._names), self._file)
-        except (OSError, KeysError) as error:
-            log.error("the keys stay as they were: %s", error)
+                log.info("read the keys again: %d are valid, from %s", len(self._names), self._file)
+            self._trouble = ""
+        except (OSError, UnicodeDecodeError, KeysError) as error:
+            if anyway or str(error) != self._trouble:
+                log.error("the keys stay as they were: %s", error)
+            self._trouble = str(error)
 
     def _read_file(self, file: Path) -> None:
         status = file.stat()
@@ -71,10 +76,9 @@ class Keys:
         self._stamp = (status.st_mtime_ns, status.st_ino)
 
 
-def presented(headers: dict[bytes, bytes]) -> str | None:
+def presented(headers: Mapping[bytes, bytes]) -> bytes | None:
     """The key that a request carries, in `Authorization: Bearer` or `x-api-key`."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer" and token:
-        return token.strip().decode("latin-1")
-    key = headers.get(b"x-api-key")
-    return key.decode("latin-1") if key else None
+    if scheme.lower() == b"bearer" and token.strip():
+        return token.strip()
+    return headers.get(b"x-api-key") or None

@@ -9,7 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.errors import Fault
 from app.api.exchange import Exchange
-from app.logic.router import Router, UnknownModel
+from app.logic.router import Router
+from app.logic.routes import nearest
 
 
 class Models:
@@ -24,12 +25,14 @@ class Models:
 
     async def one(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
-        try:
-            name, _ = self._router.target(scope["path_params"]["model"])
-        except UnknownModel as error:
-            await exchange.fault(Fault(404, str(error), param="model", code="model_not_found"))
+        asked = scope["path_params"]["model"]
+        if asked in self._router.targets:
+            await exchange.json(self._object(asked))
             return
-        await exchange.json(self._object(name))
+        known = nearest(asked, self._router.targets)
+        await exchange.refuse(
+            Fault(404, f"model '{asked}' is not known.{known}", param="model", code="model_not_found")
+        )
 
     def _object(self, name: str) -> dict[str, Any]:
         return {"id": name, "object": "model", "created": self._since, "owned_by": "trimaran"}

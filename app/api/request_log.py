@@ -5,13 +5,22 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from app.logic.answer import Kind
 from app.logic.price import usd
 from app.logic.record import Attempt, Record
 
 log = logging.getLogger("app.request")
 
+# In their reasons a backend may quote the prompt or its answer.
+_MAY_QUOTE = frozenset({Kind.BAD_REQUEST, Kind.REFUSED_BY_POLICY, Kind.CONTEXT_TOO_LONG, Kind.GARBLED, Kind.CUT})
+
 
 class RequestLog:
+    """With ``log_prompts`` the line has the caller's messages too, and every reason in the backend's words."""
+
+    def __init__(self, *, log_prompts: bool = False) -> None:
+        self._log_prompts = log_prompts
+
     def request_ended(self, record: Record) -> None:
         fields = {
             "request_id": record.request_id,
@@ -23,25 +32,30 @@ class RequestLog:
             "finish": record.finish,
             "first_content_ms": _ms(record.started_at, record.first_content_at),
             "total_ms": _ms(record.started_at, record.ended_at),
-            "attempts": [_attempt(attempt) for attempt in record.attempts],
+            "attempts": [self._attempt(attempt) for attempt in record.attempts],
         }
+        if record.trace is not None:
+            fields["trace_id"] = record.trace.trace_id
+        if self._log_prompts:
+            fields["prompt"] = record.prompt
         log.info("%s %s", record.endpoint, record.outcome, extra={"fields": fields})
 
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "backend": attempt.backend,
-        "model": attempt.vendor_model,
-        "ms": _ms(attempt.started_at, attempt.ended_at),
-        "measured": attempt.measured,
-    }
-    if attempt.failure:
-        fields |= {"failure": attempt.failure, "reason": attempt.reason}
-    if attempt.usage:
-        fields |= {"tokens_in": attempt.usage.prompt, "tokens_out": attempt.usage.completion}
-    if attempt.picodollars is not None:
-        fields["usd"] = usd(attempt.picodollars)
-    return fields
+    def _attempt(self, attempt: Attempt) -> dict[str, Any]:
+        fields: dict[str, Any] = {
+            "backend": attempt.backend,
+            "model": attempt.vendor_model,
+            "ms": _ms(attempt.started_at, attempt.ended_at),
+            "measured": attempt.measured,
+        }
+        if attempt.failure:
+            fields["failure"] = attempt.failure
+            if self._log_prompts or attempt.failure not in _MAY_QUOTE:
+                fields["reason"] = attempt.reason
+        if attempt.usage:
+            fields |= {"tokens_in": attempt.usage.prompt, "tokens_out": attempt.usage.completion}
+        if attempt.picodollars is not None:
+            fields["usd"] = usd(attempt.picodollars)
+        return fields
 
 
 def _ms(start: float, end: float | None) -> float | None:

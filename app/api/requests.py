@@ -53,12 +53,27 @@ class ChatRequest(_Generation, kw_only=True):
     tools: list[dict[str, Any]] | None = None
     tool_choice: str | dict[str, Any] | None = None
     response_format: dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: str | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
 
 
+class TextbookRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """`/v1/chat` has these fields and no others."""
+
+    messages: Annotated[list[Message], Meta(min_length=1)]
+    model: str = ""
+    temperature: Temperature | None = None
+    stream: bool | None = None
+    max_tokens: Count | None = None
+
+
 class CompletionRequest(_Generation, kw_only=True):
     prompt: Annotated[str, Meta(min_length=1)] | Annotated[list[Any], Meta(min_length=1)]
+    logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    echo: bool | None = None
+    suffix: str | None = None
 
 
 class EmbeddingRequest(msgspec.Struct, kw_only=True):
@@ -73,29 +88,38 @@ _TYPES: dict[Endpoint, type[msgspec.Struct]] = {
     Endpoint.COMPLETIONS: CompletionRequest,
     Endpoint.EMBEDDINGS: EmbeddingRequest,
 }
-# The textbook's /v1/chat has these fields and no others.
-_CHAT_FIELDS = frozenset({"messages", "model", "temperature", "stream", "max_tokens"})
+_CHAT_FIELDS = frozenset(TextbookRequest.__struct_fields__)
 _AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?")
 _decode = msgspec.json.Decoder().decode
 
 
 def read(raw: bytes, endpoint: Endpoint, wire: Wire, request_id: str) -> Call:
-    """The call that a body asks for. Raises Fault with the field that is wrong."""
-    try:
-        body = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Fault(400, f"the body is not valid JSON: {error}") from None
-    try:
-        request: Any = msgspec.convert(body, _TYPES[endpoint])
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise _wrong(str(error)) from None
-    if wire is Wire.CHAT and (unknown := sorted(set(body) - _CHAT_FIELDS)):
+    """The call that a request's body asks for. Raises Fault with the field that is wrong."""
+    body = parse(raw)
+    if wire is Wire.CHAT and isinstance(body, dict) and (unknown := sorted(set(body) - _CHAT_FIELDS)):
         known = ", ".join(sorted(_CHAT_FIELDS))
         raise Fault(
             400,
             f"'{unknown[0]}' is not a field of /v1/chat, which has: {known}. /v1/chat/completions takes more.",
             param=unknown[0],
         )
+    return check(body, endpoint, request_id)
+
+
+def parse(raw: bytes | str) -> Any:
+    """The JSON value in ``raw``. Raises Fault."""
+    try:
+        return _decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Fault(400, f"the body is not valid JSON: {str(error).partition(' - at ')[0]}") from None
+
+
+def check(body: Any, endpoint: Endpoint, request_id: str) -> Call:
+    """The call that a parsed body asks for. Raises Fault with the field that is wrong."""
+    try:
+        request: Any = msgspec.convert(body, _TYPES[endpoint])
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise wrong(str(error)) from None
     options = getattr(request, "stream_options", None) or {}
     return Call(
         endpoint=endpoint,
@@ -107,7 +131,7 @@ def read(raw: bytes, endpoint: Endpoint, wire: Wire, request_id: str) -> Call:
     )
 
 
-def _wrong(text: str) -> Fault:
+def wrong(text: str) -> Fault:
     """msgspec's sentence, with the field's path in front and as ``param``."""
     found = _AT.fullmatch(text)
     what, where = (found["what"], found["where"]) if found else (text, None)

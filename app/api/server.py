@@ -1,31 +1,56 @@
-"""The FastAPI application: which path leads where, who may call it, and what every answer carries."""
+"""The FastAPI application: which path leads where, and what stands in front of every route."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.completions import Completions
-from app.api.errors import Fault
+from app.api.answers import Answers
+from app.api.completions import Completions, Timing
+from app.api.errors import OUR_DEFECT, Fault
 from app.api.exchange import Exchange
+from app.api.gate import Gate, Stamp
 from app.api.health import Health
-from app.api.keys import Keys, presented
+from app.api.keys import Keys
+from app.api.metrics import Metrics
 from app.api.models import Models
+from app.api.openapi import Document
+from app.api.page import PREFIX, Page, is_page
+from app.api.routes_view import RoutesView
+from app.api.socket import ChatSocket, SocketLimits
 from app.logic.answer import Endpoint
-from app.logic.record import Observer
-from app.logic.router import Router
 from app.wire.events import Wire
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
-OPEN = frozenset({"/health", "/health/live", "/health/ready"})  # probes carry no key
+SOCKET_PATH = "/v1/chat/socket"
+EXPOSED_HEADERS = (
+    "x-request-id",
+    "x-revision",
+    "x-trimaran-model",
+    "x-trimaran-backend",
+    "x-trimaran-attempts",
+    "x-trimaran-degraded",
+    "x-trimaran-cost-usd",
+    "retry-after",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who may call. ``origins``: the pages that may call from elsewhere; ``inspection_port``: see ``app.api.gate``."""
+
+    keys: Keys
+    origins: Sequence[str] = ()
+    inspection_port: int | None = None
 
 
 class Asgi:
@@ -38,76 +63,81 @@ class Asgi:
         await self._handler(scope, receive, send)
 
 
-class Gate:
-    """In front of every route: asks for a key, and puts the revision into each answer."""
-
-    def __init__(self, app: ASGIApp, *, keys: Keys, revision: str) -> None:
-        self._app = app
-        self._keys = keys
-        self._revision = (b"x-revision", revision.encode())
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def stamped(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], self._revision]
-            await send(message)
-
-        if self._keys.required and scope["path"] not in OPEN:
-            key = presented(dict(scope["headers"]))
-            scope["key_name"] = self._keys.name_of(key) if key else None
-            if scope["key_name"] is None:
-                await Exchange(scope, receive, stamped).fault(_no_key(key))
-                return
-        await self._app(scope, receive, stamped)
-
-
-def _no_key(key: str | None) -> Fault:
-    seen = "the request carries no key" if key is None else "the request's key is not valid"
-    return Fault(
-        401,
-        f"{seen}: send one of this app's keys as 'Authorization: Bearer <key>' or 'x-api-key: <key>'",
-        type="authentication_error",
-        code="invalid_api_key",
-        headers={"www-authenticate": "Bearer"},
-    )
-
-
 def build(
+    answers: Answers,
+    metrics: Metrics,
+    access: Access,
     *,
-    router: Router,
-    health: Health,
-    keys: Keys,
     revision: str,
-    observers: Sequence[Observer],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
-) -> FastAPI:
+    timing: Timing,
+    socket_limits: SocketLimits,
+) -> ASGIApp:
     """The application. The hot paths are raw ASGI routes: FastAPI's own handlers cost a third of the requests per second."""
-    models = Models(router)
-
-    def generating(endpoint: Endpoint, wire: Wire) -> Completions:
-        return Completions(router, observers, endpoint, wire)
-
-    app = FastAPI(title="Trimaran", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Trimaran",
+        lifespan=lifespan,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},  # app.telemetry has it
+    )
     app.router.routes += [
-        Route("/v1/chat", generating(Endpoint.CHAT, Wire.CHAT), methods=["POST"]),
-        Route("/v1/chat/completions", generating(Endpoint.CHAT, Wire.OPENAI_CHAT), methods=["POST"]),
-        Route("/v1/completions", generating(Endpoint.COMPLETIONS, Wire.OPENAI_COMPLETIONS), methods=["POST"]),
-        Route("/v1/embeddings", generating(Endpoint.EMBEDDINGS, Wire.OPENAI_EMBEDDINGS), methods=["POST"]),
-        Route("/v1/models", Asgi(models.list), methods=["GET"]),
-        Route("/v1/models/{model:path}", Asgi(models.one), methods=["GET"]),
-        Route("/health", Asgi(health.ready), methods=["GET"]),
-        Route("/health/ready", Asgi(health.ready), methods=["GET"]),
-        Route("/health/live", Asgi(health.live), methods=["GET"]),
-        Route("/health/generate", Asgi(health.generate), methods=["GET"]),
+        *_generating(answers, timing),
+        WebSocketRoute(SOCKET_PATH, ChatSocket(answers, access.keys, socket_limits, access.origins)),
+        *_informing(answers, metrics, revision),
     ]
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _our_error)
-    app.add_middleware(Gate, keys=keys, revision=revision)
-    return app
+    guarded: ASGIApp = Gate(app, keys=access.keys, is_public=is_page, inspection_port=access.inspection_port)
+    if access.origins:
+        guarded = CORSMiddleware(
+            guarded,
+            allow_origins=access.origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("*",),
+            expose_headers=EXPOSED_HEADERS,
+        )
+    return Stamp(guarded, revision=revision, lifecycle=answers.lifecycle)
+
+
+def _generating(answers: Answers, timing: Timing) -> list[BaseRoute]:
+    def post(path: str, endpoint: Endpoint, wire: Wire) -> Route:
+        return Route(path, Completions(answers, endpoint, wire, timing), methods=["POST"])
+
+    return [
+        post("/v1/chat", Endpoint.CHAT, Wire.CHAT),
+        post("/v1/chat/completions", Endpoint.CHAT, Wire.OPENAI_CHAT),
+        post("/v1/completions", Endpoint.COMPLETIONS, Wire.OPENAI_COMPLETIONS),
+        post("/v1/embeddings", Endpoint.EMBEDDINGS, Wire.OPENAI_EMBEDDINGS),
+    ]
+
+
+def _informing(answers: Answers, metrics: Metrics, revision: str) -> list[BaseRoute]:
+    def get(path: str, handler: Handler) -> Route:
+        return Route(path, Asgi(handler), methods=["GET"])
+
+    models, health, page = Models(answers.router), Health(answers.router, answers.lifecycle), Page()
+    return [
+        get("/v1/models", models.list),
+        get("/v1/models/{model:path}", models.one),
+        get("/v1/routes", RoutesView(answers.router, answers.lifecycle).show),
+        get(SOCKET_PATH, _upgrade_required),
+        get("/health", health.ready),
+        get("/health/ready", health.ready),
+        get("/health/live", health.live),
+        get("/health/generate", health.generate),
+        get("/metrics", metrics.show),
+        get("/openapi.json", Document(revision).show),
+        get("/", page),
+        get(PREFIX + "{file:path}", page),
+    ]
+
+
+async def _upgrade_required(scope: Scope, receive: Receive, send: Send) -> None:
+    fault = Fault(
+        426, f"{SOCKET_PATH} is a WebSocket: docs/streaming.md has its messages", headers={"upgrade": "websocket"}
+    )
+    await Exchange(scope, receive, send).refuse(fault)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -123,7 +153,5 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _our_error(request: Request, error: Exception) -> Response:
     """A defect of this app: the log has the traceback (Starlette raises on), the caller an id to quote."""
-    del error
-    request_id = request.headers.get("x-request-id") or secrets.token_hex(16)
-    fault = Fault(500, f"this app failed; its log has more under request {request_id}", type="server_error")
-    return Response(fault.body(), 500, {"x-request-id": request_id}, "application/json")
+    del request, error
+    return Response(OUR_DEFECT.body(), OUR_DEFECT.status, media_type="application/json")

@@ -18,6 +18,7 @@ from catalog.models import EMBEDDED, EmbeddedModel
 
 PARALLEL = 4  # answers at once; more wait in llama.cpp's own queue
 PROMPT_CACHE_MIB = 256
+ANSWER_TOKENS = 1024  # for a request that sets no limit: so small a model may never come to an end by itself
 
 
 def weights(model: EmbeddedModel) -> Path:
@@ -54,6 +55,7 @@ def main() -> None:
     params.n_parallel = PARALLEL
     params.n_ctx = model.context_tokens
     params.kv_unified = True
+    params.n_predict = ANSWER_TOKENS
     params.cache_ram_mib = PROMPT_CACHE_MIB
     params.embedding = True
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
@@ -27,6 +27,9 @@ class Call:
     include_usage: bool = False  # the caller asked for the chunk that carries usage
     request_id: str = ""
     connect_s: float = 1.0  # how long a backend may take to accept the connection
+    trace_headers: Mapping[str, str] = field(
+        default_factory=dict
+    )  # W3C trace context; goes out with the request to the backend
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.logic.answer import Endpoint, Kind
 from app.wire.events import Usage
@@ -23,6 +23,22 @@ class Measured(StrEnum):
     NONE = "none"  # nothing was generated
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Where a request stands in a distributed trace (W3C Trace Context): ids in lower-case hex, ``parent_id`` empty for a root."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str = ""
+    sampled: bool = True
+    state: str = ""
+
+    def headers(self, span_id: str) -> dict[str, str]:
+        """What tells the next server that ``span_id`` is its caller."""
+        parent = {"traceparent": f"00-{self.trace_id}-{span_id}-{self.sampled:02x}"}
+        return parent | {"tracestate": self.state} if self.state else parent
+
+
 @dataclass(slots=True, kw_only=True)
 class Attempt:
     """One backend's try. Times are those of ``time.monotonic``; ``picodollars`` is None where no price is known, which is not zero."""
@@ -37,11 +53,15 @@ class Attempt:
     usage: Usage | None = None
     measured: Measured = Measured.NONE
     picodollars: int | None = None
+    span_id: str = ""  # where the request is traced
 
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """One request of a caller, from its admission to its last byte. ``outcome`` is `ok`, `client_gone`, or a code of the error body."""
+    """One request of a caller, from its admission to its last byte. ``outcome`` is `ok`, `client_gone`, or a code of the error body.
+
+    ``prompt`` is what the caller sent, and only there when the operator asked for prompts to be logged.
+    """
 
     request_id: str
     started_at: float
@@ -54,6 +74,8 @@ class Record:
     first_content_at: float | None = None
     ended_at: float | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    trace: Trace | None = None
+    prompt: Any = None
     gaps: list[int] = field(default_factory=lambda: [0] * (len(GAP_BOUNDS_S) + 1))
     gaps_s: float = 0.0
     last_content_at: float = 0.0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.logic.answer import FINAL, Answer, Backend, Batch, Call, Failure, Kind
@@ -63,13 +64,26 @@ class Reply:
                 return
 
     async def batches(self) -> AsyncGenerator[Batch]:
-        """Every batch, those before the first content too. Raises Failure when the answer does not come to its end."""
+        """Every batch, those before the first content too. Raises Failure when the answer does not come to its end.
+
+        While the reader is busy with a batch only the total limit runs: a slow reader is no fault of the backend.
+        """
         for first in self._before:
+            self._pause()
             yield first
-        self._expect_more()
-        while (batch := await self._next()) is not None:
+        left_s = self._limits.between_tokens_s
+        while True:
+            asked_at = self._expect_content(left_s)
+            batch = await self._next()
+            if batch is None:
+                return
+            now = time.monotonic()
             if batch.progress:
-                self.record.content(self._expect_more())
+                self.record.content(now)
+                left_s = self._limits.between_tokens_s
+            else:
+                left_s -= now - asked_at
+            self._pause()
             yield batch
 
     async def _next(self) -> Batch | None:
@@ -90,13 +104,17 @@ class Reply:
             self._watchdog.stop()
         return batch
 
-    def _expect_more(self) -> float:
+    def _expect_content(self, within_s: float) -> float:
         """From now on the next content is awaited; gives the time."""
         now = time.monotonic()
         if self.end is None:
-            at = now + self._limits.between_tokens_s
+            at = now + within_s
             self._watchdog.until(min(at, self._deadline), Kind.STALLED if at < self._deadline else Kind.DEADLINE)
         return now
+
+    def _pause(self) -> None:
+        if self.end is None:
+            self._watchdog.until(self._deadline, Kind.DEADLINE)
 
     def abort(self) -> None:
         """The caller is gone: the backend's connection is closed at once."""
@@ -141,6 +159,7 @@ class Router:
     """Knows the routes and their backends; holds what requests share."""
 
     def __init__(self, routes: Routes, backends: Mapping[str, Backend], rates: Mapping[str, Rates]) -> None:
+        self.routes = routes
         self._rates = dict(rates)
         self._default = routes.default_model
         self._backends = dict(backends)
@@ -187,7 +206,11 @@ class Router:
 
     async def _attempt(self, call: Call, backend: Backend, record: Record, deadline: float, limits: Limits) -> Reply:
         now = time.monotonic()
-        record.attempts.append(Attempt(backend=backend.name, vendor_model=backend.model, started_at=now))
+        attempt = Attempt(backend=backend.name, vendor_model=backend.model, started_at=now)
+        record.attempts.append(attempt)
+        if record.trace is not None:
+            attempt.span_id = secrets.token_hex(8)
+            call = replace(call, trace_headers=record.trace.headers(attempt.span_id))
         by = min(deadline, now + limits.first_token_s)
         try:
             async with asyncio.timeout_at(by):

@@ -1,0 +1,159 @@
+"""Answers under way, for every endpoint, HTTP or WebSocket: opened through the router, stopped from outside, recorded when over."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol
+
+from app.api.errors import Fault, fault_of
+from app.api.lifecycle import Lifecycle
+from app.logic.answer import Call, Endpoint, Failure
+from app.logic.record import Observer, Record, Trace
+from app.logic.router import Reply, Router, UnknownModel, note_failure
+
+
+class Tracing(Protocol):
+    def begin(self, headers: Mapping[bytes, bytes]) -> Trace:
+        """Where a request with these headers stands in its caller's trace, or at the start of a new one."""
+        ...
+
+
+class Answers:
+    """Begins answers. ``observers`` are told of each when it is over; prompts are kept for them only with ``log_prompts``."""
+
+    def __init__(
+        self,
+        router: Router,
+        lifecycle: Lifecycle,
+        observers: Sequence[Observer] = (),
+        *,
+        tracing: Tracing | None = None,
+        log_prompts: bool = False,
+    ) -> None:
+        self.router = router
+        self.lifecycle = lifecycle
+        self.observers = observers
+        self.log_prompts = log_prompts
+        self._tracing = tracing
+
+    def begin(self, endpoint: Endpoint, *, request_id: str, key: str, headers: Mapping[bytes, bytes]) -> Answering:
+        """An answer that is recorded from now on; enter it."""
+        record = Record(request_id=request_id, started_at=time.monotonic(), endpoint=endpoint, key=key)
+        if self._tracing is not None:
+            record.trace = self._tracing.begin(headers)
+        return Answering(self, record)
+
+
+class Answering:
+    """One answer, from its request to its end; it may be stopped at any moment, by whoever has a reason.
+
+    What goes wrong inside leaves it as a Fault that can be told to the caller, or as the reason given to ``stop``.
+    """
+
+    def __init__(self, answers: Answers, record: Record) -> None:
+        self.record = record
+        self._answers = answers
+        self._why: Exception | None = None
+        self._opening: asyncio.Task[Reply] | None = None
+
+    async def __aenter__(self) -> Answering:
+        """Raises Fault when no new work is taken."""
+        self._answers.lifecycle.begin(self)
+        return self
+
+    def open(self, call: Call) -> asyncio.Task[Reply]:
+        """Starts asking the backends. Raises UnknownModel, or what ``stop`` was told."""
+        router, record = self._answers.router, self.record
+        record.stream = call.stream
+        if self._answers.log_prompts:
+            record.prompt = _prompt(call.body)
+        record.model, _ = router.target(call.model)
+        if self._why is not None:
+            raise self._why
+        self._opening = asyncio.create_task(router.open(call, record))
+        return self._opening
+
+    async def reply(self) -> Reply:
+        """The answer that ``open`` asked for, at its first content. Raises Failure, or what ``stop`` was told."""
+        assert self._opening is not None
+        reply = await self._opening
+        if self._why is not None:
+            raise self._why
+        return reply
+
+    def stop(self, why: Exception) -> None:
+        """Closes the backend's connection at once, so that it stops generating."""
+        if self._why is None:
+            self._why = why
+        if (reply := self._opened()) is not None:
+            reply.abort()
+        elif self._opening is not None:
+            self._opening.cancel()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        told = self._told(error)
+        self.record.outcome = _outcome(told)
+        try:
+            await self._close()
+        finally:
+            self._answers.lifecycle.end(self)
+            self.record.ended_at = time.monotonic()
+            for observer in self._answers.observers:
+                observer.request_ended(self.record)
+        if told is not error:
+            assert told is not None
+            raise told from error
+
+    def _opened(self) -> Reply | None:
+        opening = self._opening
+        if opening is None or not opening.done() or opening.cancelled() or opening.exception() is not None:
+            return None
+        return opening.result()
+
+    async def _close(self) -> None:
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
+        if (reply := self._opened()) is not None:
+            await reply.aclose()
+
+    def _told(self, error: BaseException | None) -> BaseException | None:
+        """What the caller is to hear of ``error``. A backend is not blamed for an answer that was stopped."""
+        match error:
+            case Failure() | asyncio.CancelledError() if self._why is not None and not _cancelled():
+                return self._why
+            case UnknownModel():
+                return Fault(404, str(error), param="model", code="model_not_found")
+            case Failure():
+                if self.record.attempts:
+                    note_failure(self.record, error)
+                return fault_of(error)
+        return error
+
+
+def _cancelled() -> bool:
+    """Whether this very task was cancelled, not just something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _outcome(error: BaseException | None) -> str:
+    match error:
+        case None:
+            return "ok"
+        case Fault():
+            return str(error.error["code"] or "bad_request")
+        case ConnectionAbortedError():
+            return "client_gone"
+        case asyncio.CancelledError():
+            return "cut"  # the app stopped while a caller who reads too slowly was still being served
+    return "internal_error"
+
+
+def _prompt(body: Mapping[str, Any]) -> Any:
+    return next((body[name] for name in ("messages", "prompt", "input") if name in body), None)

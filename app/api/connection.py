@@ -1,0 +1,111 @@
+"""One incoming connection: uvicorn's own protocol with the limits that it lacks, so that no caller can hold memory or a socket for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from http import HTTPStatus
+from typing import ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.api.errors import Fault
+
+
+class Connection(HttpToolsProtocol):
+    """Limits the head of a request in size and time, and the time for which a reader may take nothing of its answer.
+
+    uvicorn makes these itself, so the limits are the class's: a subclass changes them.
+    """
+
+    max_head_bytes: ClassVar[int] = 64 * 2**10
+    head_s: ClassVar[float] = 30.0  # from connecting, or from a later request's first byte, to the end of its head
+    stalled_reader_s: ClassVar[float] = 120.0
+
+    _reading_head = True
+    _head_bytes = 0
+    _head_timer: asyncio.TimerHandle | None = None
+    _fault: Fault | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        _close_when_stalled(transport, self.stalled_reader_s)
+        self._head_timer = self.loop.call_later(self.head_s, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._reading_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if not self._reading_head or not self._head_bytes or self.transport.is_closing():
+            return
+        if self._head_bytes > self.max_head_bytes:
+            self._refuse(self._too_large())
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.head_s, self._too_slow)
+
+    def on_headers_complete(self) -> None:
+        self._stop_timer()
+        self._reading_head = False
+        if self._head_bytes > self.max_head_bytes and self._head_size() > self.max_head_bytes:
+            self._fault = self._too_large()
+            raise ValueError("the head is too large")  # the parser stops, and calls send_400_response
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._reading_head = True
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._fault or Fault(400, f"{msg[0].lower()}{msg[1:]}"))
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _too_large(self) -> Fault:
+        return Fault(431, f"the request's head is larger than the {self.max_head_bytes >> 10} KiB that are taken")
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        if self._is_answering():
+            return  # the head is a pipelined one: it waits for that answer anyway
+        if self._head_bytes:
+            self._refuse(Fault(408, f"the request's head was not complete after {self.head_s:g} s"))
+        elif not self.transport.is_closing():
+            self.transport.close()  # connected and said nothing
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, fault: Fault) -> None:
+        """Answers without the application, which has not seen the request, and closes."""
+        if self.transport.is_closing():
+            return
+        self._stop_timer()
+        if not self._is_answering():
+            body = fault.body()
+            head = (
+                f"HTTP/1.1 {fault.status} {HTTPStatus(fault.status).phrase}\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
+def _close_when_stalled(transport: asyncio.Transport, after_s: float) -> None:
+    """Has the kernel close the connection when the other side has acknowledged nothing, or opened no window, for ``after_s``.
+
+    Without it a caller that stops reading, but stays connected, would hold its stream and what is buffered for it for ever.
+    """
+    connection = transport.get_extra_info("socket")
+    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT") and connection.family != socket.AF_UNIX:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(after_s * 1000))

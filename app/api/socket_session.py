@@ -1,0 +1,241 @@
+"""One open WebSocket: reads the caller's messages, runs an answer for each, and ends when the caller, the idle limit or the app says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from app.api import requests, socket_messages
+from app.api.answers import Answering, Answers
+from app.api.errors import OUR_DEFECT, Fault
+from app.api.gate import no_key
+from app.api.socket_messages import Pong, Ready, Start, deltas, end, error
+from app.logic.answer import Endpoint
+from app.logic.router import Reply
+from app.wire.codecs import READ
+
+log = logging.getLogger(__name__)
+
+NORMAL, GOING_AWAY, POLICY = 1000, 1001, 1008  # close codes, RFC 6455 section 7.4.1
+
+
+class Limits(Protocol):
+    @property
+    def running(self) -> int: ...
+    @property
+    def idle_s(self) -> float: ...
+    @property
+    def auth_s(self) -> float: ...
+
+
+class Cancelled(ConnectionAbortedError):
+    """The caller wants no more of this answer."""
+
+
+class _Closed(Exception):
+    """The session is over, with a close code and a reason for the caller."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class _Envelope(msgspec.Struct):
+    type: str
+    id: str = ""
+    key: str = ""
+
+
+class Session:
+    """``key_name`` is None until the caller has sent a key. What is sent waits while the caller reads slowly, so that nothing piles up."""
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, *, answers: Answers, limits: Limits, key_name: str | None
+    ) -> None:
+        self._receive = receive
+        self._send = send
+        self._headers = dict(scope["headers"])
+        self._answers = answers
+        self._limits = limits
+        self._key_name = key_name
+        self._running: dict[str, Answering] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving = False
+        self._waiting: asyncio.Timeout | None = None
+        self._rested_at = 0.0
+
+    async def run(self, name_of: Callable[[str], str | None]) -> None:
+        """Serves the caller until the end; ``name_of`` gives the name of a valid key."""
+        self._answers.lifecycle.sockets.add(self)
+        try:
+            if self._key_name is None:
+                self._key_name = await self._authenticate(name_of)
+            await self._say(Ready())
+            while True:
+                await self._take(await self._next(self._limits.idle_s))
+        except _Closed as closed:
+            await self._close(closed)
+        except ConnectionAbortedError:
+            pass  # the caller left
+        finally:
+            await self._stop()
+            self._answers.lifecycle.sockets.discard(self)
+
+    def leave(self) -> None:
+        """Ends the session with 1001, when the answers that run are finished."""
+        self._leaving = True
+        self._wake_at_rest()
+
+    async def _authenticate(self, name_of: Callable[[str], str | None]) -> str:
+        try:
+            message = await self._next(self._limits.auth_s)
+            envelope = msgspec.convert(requests.parse(message), _Envelope)
+        except (Fault, msgspec.ValidationError):
+            envelope = _Envelope(type="")
+        name = name_of(envelope.key) if envelope.type == "auth" else None
+        if name is None:
+            fault = no_key(envelope.key.encode(errors="replace") or None)
+            hint = 'here it is the subprotocol trimaran.key.<key>, or the first message: {"type": "auth", "key": …}'
+            fault.error["message"] += f"; {hint}"
+            await self._say(error(fault))
+            raise _Closed(POLICY, "no valid key")
+        return name
+
+    async def _next(self, idle_s: float) -> str:
+        """The caller's next message. Raises ConnectionAbortedError when the caller left, _Closed when it is time to end."""
+        loop = asyncio.get_running_loop()
+        self._rested_at = loop.time()
+        while True:
+            if self._leaving and not self._running:
+                raise _Closed(GOING_AWAY, "the app is stopping: connect again")
+            if not self._running and loop.time() >= self._rested_at + idle_s:
+                raise _Closed(NORMAL, f"nothing was said for {idle_s:g} s")
+            until = (loop.time() if self._running else self._rested_at) + idle_s
+            try:
+                async with asyncio.timeout_at(until) as self._waiting:
+                    message = await self._receive()
+            except TimeoutError:
+                continue
+            finally:
+                self._waiting = None
+            if message["type"] == "websocket.disconnect":
+                raise ConnectionAbortedError("the caller left")
+            return message.get("text") or (message.get("bytes") or b"").decode(errors="replace")
+
+    async def _take(self, text: str) -> None:
+        """Does what a message asks for; one that cannot be read is answered with an error and changes nothing."""
+        envelope = _Envelope(type="")
+        try:
+            body = requests.parse(text)
+            envelope = msgspec.convert(body, _Envelope)
+            match envelope.type:
+                case "chat":
+                    self._begin(envelope.id, body)
+                case "cancel":
+                    if (answering := self._running.get(envelope.id)) is not None:
+                        answering.stop(Cancelled())
+                case "ping":
+                    await self._say(Pong())
+                case _:
+                    raise Fault(
+                        400, f"'{envelope.type}' is not a type of message here: chat, cancel, ping", param="type"
+                    )
+        except msgspec.ValidationError as wrong:
+            await self._say(error(requests.wrong(str(wrong))))
+        except Fault as fault:
+            await self._say(error(fault, envelope.id))
+
+    def _begin(self, id: str, body: dict[str, Any]) -> None:
+        """Starts an answer. Raises Fault."""
+        if not 0 < len(id) <= 128:
+            raise Fault(400, "a chat needs an id of 1 to 128 characters, by which its answer can be told", param="id")
+        if id in self._running:
+            raise Fault(400, f"an answer with the id '{id}' is still running", param="id")
+        if len(self._running) >= self._limits.running:
+            message = f"{self._limits.running} answers run on this socket, which is the limit: wait for one to end"
+            raise Fault(429, message, type="rate_limit_error", code="rate")
+        request_id = secrets.token_hex(16)
+        answering = self._answers.begin(
+            Endpoint.CHAT, request_id=request_id, key=self._key_name or "", headers=self._headers
+        )
+        self._running[id] = answering
+        fields = {name: value for name, value in body.items() if name not in ("type", "id", "stream_options")}
+        task = asyncio.create_task(self._answer(id, answering, fields | {"stream": True}))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, id: str, answering: Answering, body: dict[str, Any]) -> None:
+        """One answer, from its request to its last message."""
+        try:
+            with contextlib.suppress(ConnectionAbortedError):
+                await self._say(await self._last_message(id, answering, body))
+        finally:
+            del self._running[id]
+            self._rested_at = asyncio.get_running_loop().time()
+            self._wake_at_rest()
+
+    async def _last_message(self, id: str, answering: Answering, body: dict[str, Any]) -> socket_messages._Message:
+        """Streams the answer, and gives the message that ends it. Raises ConnectionAbortedError when the caller left."""
+        try:
+            async with answering:
+                answering.open(requests.check(body, Endpoint.CHAT, answering.record.request_id))
+                return await self._stream(id, await answering.reply())
+        except Fault as fault:
+            return error(fault, id)
+        except Cancelled:
+            return end(answering.record, id, "cancelled")
+        except ConnectionAbortedError:
+            raise
+        except Exception:  # one answer's defect must not end the others on this socket
+            log.exception("an answer failed", extra={"fields": {"request_id": answering.record.request_id}})
+            return error(OUR_DEFECT, id)
+
+    async def _stream(self, id: str, reply: Reply) -> socket_messages._Message:
+        record = reply.record
+        await self._say(
+            Start(
+                id=id,
+                request_id=record.request_id,
+                model=record.model,
+                backend=reply.backend,
+                attempts=len(record.attempts),
+            )
+        )
+        reader = READ[reply.wire].reader()
+        async with contextlib.aclosing(reply.batches()) as batches:
+            async for batch in batches:
+                for delta in deltas(reader.read(batch.raw), id):
+                    await self._say(delta)
+        await reply.aclose()
+        return end(record, id, record.finish)
+
+    async def _say(self, message: socket_messages._Message) -> None:
+        """Waits while the caller reads more slowly than we write. Raises ConnectionAbortedError when the caller left."""
+        try:
+            await self._send({"type": "websocket.send", "text": message.text()})
+        except (OSError, RuntimeError) as gone:  # uvicorn raises either, by how far the closing has come
+            raise ConnectionAbortedError("the caller left") from gone
+
+    def _wake_at_rest(self) -> None:
+        """Has the waiting for a message look again whether it is time to end."""
+        if self._leaving and not self._running and self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(0)
+
+    async def _close(self, closed: _Closed) -> None:
+        with contextlib.suppress(OSError, RuntimeError):
+            await self._send({"type": "websocket.close", "code": closed.code, "reason": closed.reason})
+
+    async def _stop(self) -> None:
+        """Ends what still runs, because nobody is there to read it."""
+        for answering in list(self._running.values()):
+            answering.stop(ConnectionAbortedError("the caller left"))
+        if self._tasks:
+            await asyncio.wait(self._tasks)

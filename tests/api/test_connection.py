@@ -1,0 +1,157 @@
+"""What a connection may cost: the size and the time of a request's head and body, and a reader that takes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app.api import exchange
+from app.api.completions import Timing
+from app.api.connection import Connection
+from tests.api.serving import App, serving, until
+from tests.api.upstream import paced, upstream
+
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
+
+
+class Wire:
+    """A raw connection to the app."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, raw: bytes) -> None:
+        self._writer.write(raw)
+        await self._writer.drain()
+
+    async def send_again_and_again(self, raw: bytes) -> None:
+        for _ in range(100):
+            await self.send(raw)
+
+    async def rest(self) -> bytes:
+        """Everything until the other side closes."""
+        async with asyncio.timeout(5):
+            return await self._reader.read()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+@asynccontextmanager
+async def wired(app: App) -> AsyncIterator[Wire]:
+    wire = Wire(*await asyncio.open_connection("127.0.0.1", app.port))
+    try:
+        yield wire
+    finally:
+        wire.close()
+
+
+async def test_a_head_over_the_limit_is_refused_while_it_comes() -> None:
+    """A head without an end is refused with 431 once it is over 64 KiB, and not collected."""
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
+        await wire.send(HEAD + b"x-padding: " + b"x" * 66_000)
+        assert (await wire.rest()).startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
+
+async def test_a_whole_head_over_the_limit_is_refused() -> None:
+    """A head over 64 KiB that arrives with its end is refused all the same, and one below is not."""
+    async with upstream() as up, serving(up) as app:
+        for size, status in ((66_000, b"HTTP/1.1 431 "), (60_000, b"HTTP/1.1 404 ")):
+            async with wired(app) as wire:
+                head = b"GET /no-such HTTP/1.1\r\nconnection: close\r\nx-padding: " + b"x" * size + b"\r\n\r\n"
+                await wire.send(head)
+                assert (await wire.rest()).startswith(status)
+
+
+async def test_what_is_not_http_is_refused_in_the_error_shape() -> None:
+    """Bytes that are no HTTP request get a 400 with the usual error body."""
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
+        await wire.send(b"\x16\x03\x01 hello\r\n\r\n")
+        raw = await wire.rest()
+    assert raw.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b'{"error":{"message":"invalid HTTP request' in raw
+
+
+@pytest.mark.parametrize("begin", [HEAD, b""], ids=["half a head", "nothing"])
+async def test_a_head_that_does_not_come_is_not_waited_for(begin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that sends nothing, or half a head, is closed; half a head gets 408."""
+    monkeypatch.setattr(Connection, "head_s", 0.2)
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
+        await wire.send(begin)
+        raw = await wire.rest()
+    assert raw.startswith(b"HTTP/1.1 408 Request Timeout\r\n") if begin else raw == b""
+
+
+async def test_a_later_head_that_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a kept connection the time runs from the next request's first byte."""
+    monkeypatch.setattr(Connection, "head_s", 0.2)
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
+        await wire.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+        await asyncio.sleep(0.4)
+        await wire.send(b"GET /health/")
+        raw = await wire.rest()
+    assert raw.startswith(b"HTTP/1.1 200 ")
+    assert b"HTTP/1.1 408 " in raw
+
+
+async def test_a_body_that_trickles_is_refused() -> None:
+    """A body that comes more slowly than anybody's line gets 408, and its connection ends."""
+    async with upstream() as up, serving(up, timing=Timing(body_s=0.3)) as app, wired(app) as wire:
+        await wire.send(HEAD + b"content-length: 1000\r\n\r\n{")
+        start = time.monotonic()
+        for _ in range(20):
+            await wire.send(b" ")
+            await asyncio.sleep(0.01)
+        raw = await wire.rest()
+        assert 0.1 < time.monotonic() - start < 1
+    assert raw.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close" in raw
+
+
+async def test_a_large_body_may_take_its_time() -> None:
+    """Each 32 KiB buy another second, so a slow line can send a large body."""
+    async with upstream() as up, serving(up, timing=Timing(body_s=0.1)) as app, wired(app) as wire:
+        body = b'{"messages": [{"role": "user", "content": "' + b"x" * 100_000 + b'"}]}'
+        await wire.send(HEAD + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body[:65_000])
+        await asyncio.sleep(0.4)
+        await wire.send(body[65_000:])
+        assert (await wire.rest()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("declared", [True, False], ids=["content-length", "chunked"])
+async def test_a_body_over_the_limit_is_refused(declared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body over the limit gets 413, however it says its length, and the answer reaches a caller who is still sending."""
+    monkeypatch.setattr(exchange, "MAX_BODY_BYTES", 2**20)
+    body = b"x" * (2**20 + 1)
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
+        if declared:
+            await wire.send(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
+        else:
+            await wire.send(HEAD + b"transfer-encoding: chunked\r\n\r\n%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n")
+        assert (await wire.rest()).startswith(b"HTTP/1.1 413 ")
+
+
+async def test_a_body_without_end_is_not_read_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a body that goes on and on, twice the limit is read."""
+    monkeypatch.setattr(exchange, "MAX_BODY_BYTES", 2**20)
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
+        await wire.send(HEAD + b"content-length: 1000000000\r\n\r\n")
+        with pytest.raises(ConnectionError):
+            await wire.send_again_and_again(b"x" * 2**20)
+
+
+async def test_a_reader_that_takes_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller who stays connected but never reads loses the connection, and the backend is let go."""
+    monkeypatch.setattr(Connection, "stalled_reader_s", 1.0)
+    body = b'{"stream": true, "messages": [{"role": "user", "content": "hi"}]}'
+    async with upstream(paced(100_000, 0, size=60_000)) as up, serving(up) as app, wired(app) as wire:
+        wire._reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await wire.send(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
+        await until(lambda: app.lifecycle.running)
+        await until(lambda: not app.lifecycle.running, within_s=8)
+        await until(lambda: up.left_at)

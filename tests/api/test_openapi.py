@@ -1,0 +1,126 @@
+"""The OpenAPI document: complete, true, and no request that it allows makes the app fail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import HealthCheck
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from schemathesis import GenerationMode, checks
+from schemathesis.core.result import Ok
+
+from app.api.openapi import document
+from tests.api.serving import CHAT, serving
+from tests.api.upstream import Exchange, complete, upstream
+
+EXAMPLES = 8
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+
+
+async def like_a_server(exchange: Exchange) -> None:
+    """What a real server answers on each path."""
+    if exchange.path.endswith("/embeddings"):
+        one = {"object": "embedding", "index": 0, "embedding": [0.5]}
+        await exchange.json({"object": "list", "model": "mock-1", "data": [one], "usage": {"prompt_tokens": 1}})
+    elif exchange.path.endswith("/chat/completions"):
+        await complete(exchange)
+    elif exchange.streams:
+        choice = {"index": 0, "text": "ab", "finish_reason": "stop"}
+        await exchange.head()
+        event = json.dumps({"id": "c1", "object": "text_completion", "created": 1, "model": "m", "choices": [choice]})
+        await exchange.send(f"data: {event}\n\ndata: [DONE]\n\n".encode())
+    else:
+        choice = {"index": 0, "text": "ab", "finish_reason": "stop"}
+        await exchange.json(
+            {"id": "c1", "object": "text_completion", "created": 1, "model": "mock-1", "choices": [choice]}
+        )
+
+
+async def test_every_route_is_in_the_document() -> None:
+    """Each path that the app answers is described, but for the page and the WebSocket, which OpenAPI cannot describe."""
+    async with upstream() as up, serving(up) as app, app.get("/openapi.json") as response:
+        described = set((await response.json())["paths"])
+    assert described == {
+        "/v1/chat",
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/models",
+        "/v1/models/{model}",
+        "/v1/routes",
+        "/metrics",
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/health/generate",
+    }
+
+
+def test_what_needs_a_key_says_so() -> None:
+    """Only the probes are described as open."""
+    paths = document("r1")["paths"]
+    described = {path: next(iter(methods.values())) for path, methods in paths.items()}
+    assert {path for path, operation in described.items() if operation.get("security") == []} == {
+        "/health",
+        "/health/live",
+        "/health/ready",
+    }
+    assert all("401" in operation["responses"] for operation in described.values() if operation.get("security") != [])
+
+
+def test_a_request_is_described_by_the_type_that_checks_it() -> None:
+    """What the document forbids the app refuses: ranges, missing fields, and unknown fields of /v1/chat."""
+    schemas = document("r1")["components"]["schemas"]
+
+    def allows(name: str, body: Any) -> bool:
+        root = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}}
+        return bool(Draft202012Validator(root).is_valid(body))
+
+    assert allows("ChatRequest", {**CHAT, "temperature": 1, "unknown": True})
+    assert not allows("ChatRequest", {**CHAT, "temperature": 3})
+    assert not allows("ChatRequest", {})
+    assert not allows("TextbookRequest", {**CHAT, "seed": 1})
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "forbidden"])
+async def test_no_request_makes_the_app_fail(mode: GenerationMode) -> None:
+    """Neither what the document allows nor what it forbids gets a 5xx, and every answer is as described."""
+    async with upstream(like_a_server) as up, serving(up) as app:
+        await asyncio.to_thread(_try_all, app.url, mode)
+
+
+def _try_all(url: str, mode: GenerationMode) -> None:
+    schema = schemathesis.openapi.from_dict(document("r1"))
+    operations: list[Any] = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+    assert len(operations) == 12
+    for operation in operations:
+        if mode is GenerationMode.POSITIVE or operation.body or operation.path_parameters:
+            _try(operation, url, mode)
+
+
+def _try(operation: Any, url: str, mode: GenerationMode) -> None:
+    @hypothesis.given(operation.as_strategy(generation_mode=mode))
+    @hypothesis.settings(
+        max_examples=EXAMPLES if operation.body else 2,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[hypothesis.Phase.generate],
+    )
+    def each(case: Any) -> None:
+        response = case.call(base_url=url, timeout=5)
+        case.validate_response(response, checks=CHECKS)
+
+    each()
