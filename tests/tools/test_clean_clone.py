@@ -1,0 +1,42 @@
+"""The real set-up in a fresh clone, with nothing on PATH but Python and the plain programs of a system."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tools.conftest import Clone
+
+
+@pytest.fixture
+def fresh(clone: Clone) -> Clone:
+    """A clone whose PATH has the Python that these tests' environment was made from, and no uv."""
+    (clone.bin / "python3").symlink_to(Path(sys._base_executable))  # type: ignore[attr-defined]
+    return clone
+
+
+def test_sets_up(fresh: Clone) -> None:
+    """The base group is installed and compiled by a uv of our own, and the clone's packages import from anywhere."""
+    first = fresh.run("--version")
+    second = fresh.run("--version")
+
+    steps = [line.split(" ...")[0] for line in first.stderr.splitlines()]
+    assert first.returncode == 0, first.stderr
+    assert [step.rsplit(" ", 1)[0] for step in steps[:2]] == ["Installing uv", "Making .venv with Python"]
+    assert steps[2:] == ["Installing Python packages: base", "Compiling them"]
+    assert (second.returncode, second.stderr) == (0, "")
+    assert _imports(fresh, "app", "stacks", "providers", "delivery", "pulumi", "fastapi", "pip") == "ok\n"
+    assert list(fresh.root.glob(".venv/lib/python3*/site-packages/fastapi/__pycache__/*.pyc")) != []
+
+
+def _imports(clone: Clone, *names: str) -> str:
+    done = subprocess.run(
+        [clone.root / ".venv" / "bin" / "python", "-P", "-c", f"import {', '.join(names)}; print('ok')"],
+        cwd=clone.home,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr

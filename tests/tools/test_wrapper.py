@@ -1,0 +1,316 @@
+"""What `./trimaran` sets up before it hands over to the command line, and what it does when that fails."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tools.conftest import Clone
+
+
+def test_first_and_second_run(faked: Clone) -> None:
+    """The first run reports each step once with its time; the second finds nothing to do and says nothing."""
+    first = faked.run("up")
+    second = faked.run("up")
+
+    steps = [line.split(" ...")[0] for line in first.stderr.splitlines()]
+    assert steps[1:] == ["Installing Python packages: base, local", "Compiling them"]
+    assert steps[0].startswith("Making .venv with Python 3.")
+    assert all(line.endswith(" s") for line in first.stderr.splitlines())
+    assert (second.returncode, second.stderr) == (0, "")
+
+
+def test_warm_run_starts_no_python_of_its_own(faked: Clone) -> None:
+    """Once set up, neither uv nor the system's Python runs again."""
+    faked.run("up")
+    (faked.home / "uv-calls").unlink()
+    (faked.home / "python-calls").unlink()
+
+    faked.run("up")
+
+    assert not (faked.home / "uv-calls").exists()
+    assert not (faked.home / "python-calls").exists()
+
+
+def test_hands_over_arguments_and_directory(faked: Clone, tmp_path: Path) -> None:
+    """Called through a symlink from elsewhere, the command line gets the arguments as they are and the user's directory."""
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    link = elsewhere / "link"
+    link.symlink_to("../clone/trimaran")
+
+    result = faked.run("status", "a b", "--x=*", cwd=elsewhere, program=link)
+
+    assert result.stdout.splitlines()[:3] == [
+        "arguments status a b --x=*",
+        f"directory {elsewhere}",
+        f"package {faked.root / 'delivery' / 'cli.py'}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "groups", "tools"),
+    [
+        ("", "base", ""),
+        ("--help", "base", ""),
+        ("doctor", "base", "pulumi?"),
+        ("unheard-of", "base", ""),
+        ("serve --port 1", "base local", ""),
+        ("up", "base local", "pulumi nginx"),
+        ("up local", "base local", "pulumi nginx"),
+        ("status", "base", "pulumi?"),
+        ("test -k x", "base local test policies", "pulumi nginx redis-server? chromium?"),
+        ("rehearse aws-ecs", "base policies aws", "pulumi"),
+        ("rehearse --cycle aws-eks-prod", "base policies aws kubernetes", "pulumi"),
+        ("cost gcp-gke", "base policies gcp kubernetes", "pulumi"),
+        ("rehearse azure-openai", "base policies azure", "pulumi"),
+        ("up kubernetes-dev", "base local kubernetes", "pulumi nginx"),
+        ("up modal", "base local serverless", "pulumi nginx"),
+        ("pulumi preview -s aws-ecs-dev", "base local aws", "pulumi nginx?"),
+        ("pulumi up --stack=gcp-vertex-prod --yes", "base local gcp", "pulumi nginx?"),
+        ("pulumi config set tags aws-team", "base local", "pulumi nginx?"),
+    ],
+)
+def test_needs(clone: Clone, arguments: str, groups: str, tools: str) -> None:
+    """A command names its groups and tools, and a stack adds those of its cloud."""
+    result = clone.shell(f'read_needs {arguments}; echo $groups; echo "$tools"')
+
+    found = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert found == [groups, tools]
+
+
+def test_adds_a_group_and_removes_nothing(faked: Clone) -> None:
+    """A command that needs more installs just that, and what was there counts as installed still."""
+    faked.run("up")
+
+    added = faked.run("rehearse", "aws-ecs")
+    again = faked.run("up")
+
+    assert added.stderr.splitlines()[0].startswith("Installing Python packages: policies, aws ...")
+    assert again.stderr == ""
+
+
+def test_changed_requirements_are_installed(faked: Clone) -> None:
+    """A group counts as installed only as long as its requirement file is the one that was installed."""
+    faked.run("up")
+    with (faked.root / "requirements" / "local.txt").open("a") as file:
+        file.write("# changed\n")
+
+    result = faked.run("up")
+
+    assert result.stderr.startswith("Installing Python packages: local ...")
+
+
+def _remove_python(clone: Clone) -> None:
+    (clone.root / ".venv" / "bin" / "python").unlink()
+    (clone.root / ".venv" / "bin" / "python").symlink_to("/gone/python")
+
+
+def _remove_mark(clone: Clone) -> None:
+    next((clone.root / ".venv").glob("lib/python3*/site-packages/trimaran.pth")).unlink()
+
+
+def _move_clone(clone: Clone) -> None:
+    clone.root = clone.root.rename(clone.root.with_name("moved clone"))
+
+
+@pytest.mark.parametrize("damage", [_remove_python, _remove_mark, _move_clone])
+def test_broken_environment_is_remade(faked: Clone, damage: Callable[[Clone], None]) -> None:
+    """An environment without its Python, never finished, or made for another path is made anew."""
+    faked.run("up")
+    damage(faked)
+
+    result = faked.run("up")
+
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("Making .venv with Python")
+    assert faked.run("up").stderr == ""
+
+
+@pytest.mark.parametrize("to_group", [False, True], ids=["to the wrapper", "to its process group"])
+def test_interrupt(faked: Clone, to_group: bool) -> None:
+    """Interrupted while packages are installed, nothing goes on and nothing counts as installed; a repeat completes it."""
+    whole = (faked.bin / "uv").read_text()
+    marker = faked.home / "installing"
+    faked.program("uv", f"{whole}\n[[ $1 == pip ]] && {{ echo $$ >{marker}; sleep 600; }}; exit 0")
+    process = faked.popen("up")
+    installer = _pid_in(marker)
+
+    os.killpg(process.pid, signal.SIGINT) if to_group else process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert stderr.endswith("interrupted: the same command continues where this one stopped\n")
+    assert not _is_running(installer)
+    assert not list((faked.root / ".venv" / "installed").glob("*.txt"))
+
+    (faked.bin / "uv").write_text(whole)
+    repeated = faked.run("up")
+
+    assert repeated.returncode == 0, repeated.stderr
+    assert "--reinstall" in (faked.home / "uv-calls").read_text().splitlines()[-1]
+    assert faked.run("up").stderr == ""
+
+
+def test_two_at_once(faked: Clone) -> None:
+    """Of two that start together one sets up and the other waits for it, then both go on."""
+    whole = (faked.bin / "uv").read_text()
+    faked.program("uv", f"{whole}\nsleep 0.7")
+
+    both = [faked.popen("up"), faked.popen("up")]
+    outcomes = [process.communicate(timeout=60) for process in both]
+
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted("Waiting for another ./trimaran" in stderr for _, stderr in outcomes) == [False, True]
+    calls = (faked.home / "uv-calls").read_text().splitlines()
+    assert [call.split()[0] for call in calls if call != "--version"] == ["venv", "pip"]
+
+
+@pytest.mark.parametrize(
+    ("python", "sentence"),
+    [
+        ("[[ $1 == --version ]] && echo Python 3.9.2", "the newest one on PATH is Python 3.9.2"),
+        ("exit 127", "none is on PATH"),
+        (None, "none is on PATH"),
+    ],
+    ids=["too old", "broken", "missing"],
+)
+def test_no_usable_python(clone: Clone, python: str | None, sentence: str) -> None:
+    """Without Python 3.11 one sentence and one hint are all that happens."""
+    if python is not None:
+        clone.program("python3", python)
+
+    result = clone.run("up")
+
+    error, hint = result.stderr.splitlines()
+    assert result.returncode == 1
+    assert error.startswith("error: Python 3.11 or later is needed, and ")
+    assert error.endswith(sentence)
+    assert hint.startswith("hint: ")
+    assert not (clone.root / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("says", "shown", "hinted"),
+    [
+        (
+            "error: Failed to fetch x\\n  Caused by: dns error: no such name",
+            "Failed to fetch x",
+            "network connection",
+        ),
+        ("error: Hash mismatch for aiohttp\\n", "Hash mismatch for aiohttp", "All output: "),
+        ("", "it said nothing", "All output: "),
+    ],
+    ids=["no network", "corrupt download", "silent"],
+)
+def test_failed_install(faked: Clone, says: str, shown: str, hinted: str) -> None:
+    """When uv fails, its key line is shown with a hint and the log, and nothing counts as installed."""
+    whole = (faked.bin / "uv").read_text()
+    faked.program("uv", f'{whole}\n[[ $1 != pip ]] || {{ printf "{says}" >&2; exit 2; }}')
+
+    result = faked.run("up")
+
+    error, hint = result.stderr.splitlines()[-2:]
+    assert result.returncode == 1
+    assert error.startswith("error: the Python packages (base, local) could not be installed: ")
+    assert shown in error
+    assert hint.startswith("hint: ")
+    assert hinted in hint
+    assert str(faked.root / ".trimaran" / "logs" / "setup.log") in hint
+    assert not list((faked.root / ".venv" / "installed").glob("*.txt"))
+
+
+def test_unwritable_clone(faked: Clone) -> None:
+    """A clone that cannot be written to is named."""
+    (faked.root / ".trimaran").write_text("in the way")
+
+    result = faked.run("up")
+
+    assert result.returncode == 1
+    assert f"error: the directory {faked.root} cannot be written to" in result.stderr
+
+
+def test_unwritable_cache(faked: Clone) -> None:
+    """A cache directory that cannot be written to is named, with the variable that moves it."""
+    (faked.bin / "pulumi").unlink()
+    (faked.home / ".cache").write_text("in the way")
+
+    result = faked.run("up")
+
+    assert result.returncode == 1
+    assert "error: the cache directory " in result.stderr
+    assert "XDG_CACHE_HOME" in result.stderr
+
+
+def test_choice_of_pulumi_is_remembered_and_renewed(faked: Clone) -> None:
+    """The engine is not asked for its version again until it, or what is found on PATH, has changed."""
+    faked.program("pulumi", f"echo asked >>{faked.home}/pulumi-calls; echo v99.0.0")
+    faked.run("up")
+    faked.run("up")
+    asked = (faked.home / "pulumi-calls").read_text().splitlines()
+    time.sleep(0.01)
+    faked.program("pulumi", f"echo asked >>{faked.home}/pulumi-calls; echo v98.0.0")
+
+    faked.run("up")
+
+    assert len(asked) == 1
+    assert len((faked.home / "pulumi-calls").read_text().splitlines()) == 2
+
+
+def test_run_inside_another(faked: Clone) -> None:
+    """Started by something that another ./trimaran started, it comes to the same choice and finds it remembered."""
+    (faked.bin / "pulumi").unlink()
+    cached = faked.program(
+        "pulumi", "echo v3.259.0", faked.home / ".cache" / "trimaran" / "pulumi" / "v3.259.0" / "bin"
+    )
+    faked.run("up")
+    remembered = (faked.root / ".venv" / "installed" / "pulumi").read_text()
+    faked.environment["PATH"] = f"{cached.parent}:{faked.environment['PATH']}:{faked.root}/tools/host"
+
+    result = faked.run("up")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (faked.root / ".venv" / "installed" / "pulumi").read_text() == remembered
+
+
+def test_continuous_integration_runs_the_tests(faked: Clone, tmp_path: Path) -> None:
+    """`.ci/run` is the README's test command, from any directory."""
+    result = faked.run(cwd=tmp_path, program=faked.root / ".ci" / "run")
+
+    assert result.stdout.splitlines()[:2] == ["arguments test", f"directory {faked.root}"]
+
+
+def test_status_makes_no_engine(faked: Clone) -> None:
+    """A command that only looks uses the engine where there is one and never spends minutes on making it."""
+    (faked.bin / "pulumi").unlink()
+
+    first, second = faked.run("status"), faked.run("status")
+
+    assert first.returncode == 0
+    assert "Pulumi" not in first.stderr
+    assert second.stderr == ""
+
+
+def test_stand_in_comes_last_on_path(faked: Clone) -> None:
+    """The stand-in language host is appended, so that it is found only where no other one is."""
+    result = faked.run("up")
+
+    path = next(line for line in result.stdout.splitlines() if line.startswith("path "))
+    assert path.endswith(f":{faked.root}/tools/host")
+
+
+def _pid_in(marker: Path) -> int:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if marker.exists() and (text := marker.read_text().strip()):
+            return int(text)
+        time.sleep(0.02)
+    raise AssertionError(f"{marker} was not written")
+
+
+def _is_running(pid: int) -> bool:
+    return subprocess.run(["kill", "-0", str(pid)], capture_output=True, check=False).returncode == 0

@@ -1,0 +1,106 @@
+# shellcheck shell=bash disable=SC2154,SC2034
+# Sourced by ./trimaran, which has set $root: what each command needs, and the steps that provide it.
+# When nothing is missing, set_up finds out with shell builtins and one `cmp` per group: about 10 ms.
+
+# command: groups (requirements/<group>.txt) | tools ("?" = nice to have: hinted at where it cannot be provided easily)
+needs='
+up: base local | pulumi nginx
+down: base local | pulumi
+pulumi: base local | pulumi nginx?
+serve: base local |
+status: base | pulumi?
+logs: base | pulumi?
+doctor: base | pulumi?
+rehearse: base policies | pulumi
+cost: base policies | pulumi
+policies: base policies |
+promote: base | pulumi
+rollback: base | pulumi
+test: base local test policies | pulumi nginx redis-server? chromium?
+*: base |
+'
+
+# Stacks whose name starts so need these groups too; the first match counts.
+stack_needs='
+aws-eks: aws kubernetes
+gcp-gke: gcp kubernetes
+azure-aks: azure kubernetes
+aws: aws
+gcp: gcp
+azure: azure
+kubernetes: kubernetes
+modal: serverless
+runpod: serverless
+replicate: serverless
+huggingface: serverless
+'
+
+venv=$root/.venv
+installed=$venv/installed
+cache=${XDG_CACHE_HOME:-${HOME:-$root/.trimaran}/.cache}/trimaran
+log=$root/.trimaran/logs/setup.log
+python=
+groups='' tools=''
+pulumi_dir='' host_from=''
+
+# shellcheck source=tools/setup_steps.sh
+. "$root/tools/setup_steps.sh"
+# shellcheck source=tools/setup_python.sh
+. "$root/tools/setup_python.sh"
+# shellcheck source=tools/setup_pulumi.sh
+. "$root/tools/setup_pulumi.sh"
+# shellcheck source=tools/setup_packages.sh
+. "$root/tools/setup_packages.sh"
+
+set_up() {  # the arguments of ./trimaran
+    read_needs "$@"
+    if venv_is_whole && groups_are_installed && pulumi_is_ready && tools_are_found; then
+        return
+    fi
+    guard_interrupts
+    provide_venv
+    provide_groups
+    provide_pulumi
+    provide_tools
+    unlock
+}
+
+read_needs() {  # command arguments...: sets $groups and $tools
+    local command=${1:-} name of_groups of_tools stack
+    case $command in -*) command= ;; esac
+    while IFS=':|' read -r name of_groups of_tools; do
+        [[ -n $name && ($name == "$command" || $name == '*') ]] || continue
+        groups=$of_groups tools=$of_tools
+        break
+    done <<<"$needs"
+    stack=$(named_stack "$@")
+    [[ -n $stack ]] || return 0
+    while IFS=: read -r name of_groups; do
+        [[ -n $name && ($stack == "$name" || $stack == "$name"-*) ]] || continue
+        groups="$groups $of_groups"
+        break
+    done <<<"$stack_needs"
+}
+
+named_stack() {  # command arguments...: prints the stack they name
+    local command=${1:-} before='' argument
+    [[ $# -gt 0 ]] && shift
+    case $command in
+        pulumi)
+            for argument in "$@"; do
+                case $before in -s | --stack) printf '%s' "$argument" && return ;; esac
+                case $argument in
+                    --stack=*) printf '%s' "${argument#--stack=}" && return ;;
+                    -s=*) printf '%s' "${argument#-s=}" && return ;;
+                esac
+                before=$argument
+            done
+            ;;
+        up | down | status | logs | rehearse | cost | promote | rollback | drill | pipeline)
+            for argument in "$@"; do
+                case $argument in -*) continue ;; esac
+                printf '%s' "$argument" && return
+            done
+            ;;
+    esac
+}

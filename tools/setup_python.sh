@@ -1,0 +1,132 @@
+# shellcheck shell=bash disable=SC2154,SC2034
+# Sourced by tools/setup.sh: the Python, uv, the virtual environment and the requirement groups in it.
+
+python_minimum=3.11
+
+venv_is_whole() {  # the .pth file is written last and names this clone, so that a moved one is noticed
+    local file named=
+    [[ -x $venv/bin/python ]] || return 1
+    for file in "$venv"/lib/python3.*/site-packages/trimaran.pth; do
+        [[ -r $file ]] && read -r named <"$file"
+    done
+    [[ $named == "$root" ]]
+}
+
+groups_are_installed() { [[ -z $(groups_to_install) ]]; }
+
+groups_to_install() {
+    local group
+    for group in $groups; do
+        cmp -s "$root/requirements/$group.txt" "$installed/$group.txt" || printf '%s ' "$group"
+    done
+}
+
+provide_venv() {
+    local uv version site
+    if venv_is_whole && "$venv/bin/python" -c '' 2>/dev/null; then
+        python=$venv/bin/python
+        lock_clone
+        return
+    fi
+    find_python
+    [[ -w $root ]] || fail "the directory $root cannot be written to" 'make it writable, or clone into a directory of your own'
+    lock_clone
+    if venv_is_whole && "$venv/bin/python" -c '' 2>/dev/null; then
+        return  # made by another ./trimaran while this one waited
+    fi
+    provide_uv
+    version=$("$python" -c 'import platform; print(platform.python_version())')
+    begin "Making .venv with Python $version"
+    rm -rf -- "$venv" 2>/dev/null || fail "the old $venv cannot be removed" 'remove it yourself and run the same command again'
+    run "$uv" venv --quiet --no-project --seed --python "$python" "$venv" || fail_with_log '.venv could not be made' ''
+    for site in "$venv"/lib/python3.*/site-packages; do
+        printf '%s\n' "$root" >"$site/trimaran.pth"
+    done
+    end
+}
+
+provide_groups() {
+    local uv missing listed repair='' files=() group
+    missing=$(groups_to_install)
+    [[ -n $missing ]] || return 0
+    provide_uv
+    missing=${missing% }
+    listed=${missing// /, }
+    begin "Installing Python packages: $listed"
+    for group in $missing; do
+        files+=(-r "$root/requirements/$group.txt")
+    done
+    mkdir -p "$installed"
+    # What an interrupted run left may look installed and be incomplete.
+    [[ ! -e $installed/.begun ]] || repair=--reinstall
+    : >"$installed/.begun"
+    run "$uv" pip install --quiet --no-deps --require-hashes $repair --python "$venv/bin/python" "${files[@]}" ||
+        fail_with_log "the Python packages ($listed) could not be installed" 'run the same command again.'
+    end
+    case " $missing " in *' base '* | *' local '*)
+        begin 'Compiling them'
+        run "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true  # some packages carry templates that are no Python
+        end
+        ;;
+    esac
+    for group in $missing; do
+        cp "$root/requirements/$group.txt" "$installed/$group.txt.part"
+        mv "$installed/$group.txt.part" "$installed/$group.txt"
+    done
+    rm -f "$installed/.begun"
+}
+
+find_python() {  # sets $python
+    local name found='' seen=''
+    for name in python3.13 python3.12 python3.11 python3 python; do
+        found=$(type -P "$name") || continue
+        if "$found" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            python=$found
+            return
+        fi
+        [[ -n $seen ]] || seen=$("$found" --version 2>/dev/null) || seen=
+    done
+    if [[ -n $seen ]]; then
+        fail "Python $python_minimum or later is needed, and the newest one on PATH is $seen" "$(python_hint)"
+    fi
+    fail "Python $python_minimum or later is needed, and none is on PATH" "$(python_hint)"
+}
+
+python_hint() {
+    if type -P apt-get >/dev/null; then
+        printf 'apt-get install python3 python3-venv'
+    else
+        printf 'install it from python.org or with your package manager'
+    fi
+}
+
+provide_uv() {  # sets $uv of the caller
+    local pinned directory
+    uv=$(type -P uv) && "$uv" --version >/dev/null 2>&1 && return
+    read -r pinned _ <"$root/requirements/uv.txt"
+    directory=$cache/uv-${pinned#uv==}
+    uv=$directory/bin/uv
+    if "$uv" --version >/dev/null 2>&1; then return; fi
+    lock_cache
+    if "$uv" --version >/dev/null 2>&1; then return; fi
+    provide_venv_module
+    begin "Installing uv ${pinned#uv==}"
+    temporary "$directory"
+    run "$python" -m venv "$temporary" || fail_with_log 'an environment for uv could not be made' 'put uv on PATH instead.'
+    run "$temporary/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+        -r "$root/requirements/uv.txt" || fail_with_log 'uv could not be installed' 'run the same command again.'
+    rm -rf -- "$directory"
+    mv "$temporary" "$directory"
+    end
+}
+
+provide_venv_module() {  # Debian's python3 comes without
+    local package
+    "$python" -c 'import ensurepip, venv' 2>/dev/null && return
+    package=$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')
+    if can_install_packages; then
+        install_packages "$package" python3-venv
+        "$python" -c 'import ensurepip, venv' 2>/dev/null && return
+    fi
+    fail "$python has no module venv" "apt-get install $package, or put uv on PATH"
+}

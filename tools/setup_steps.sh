@@ -1,0 +1,140 @@
+# shellcheck shell=bash disable=SC2154,SC2034,SC2119,SC2120
+# Sourced by tools/setup.sh: progress lines, errors, running programs so that an interrupt ends them, and locks.
+
+child=          # process group of the program that runs now
+leftovers=''    # files and directories to remove if this ends early, one a line
+line_open=      # a progress line without its end has been printed
+step_started=0
+
+# How uv, pip, Go and apt-get say that they reach nobody.
+no_network='dns error|name resolution|temporary failure resolving|no such host|client error \(connect\)|dial tcp'
+no_network="$no_network|failed to establish|network is unreachable|connection (refused|reset)|timed out|from versions: none"
+
+begin() {  # text: opens the progress line of a step
+    step_started=$(now_us)
+    line_open=1
+    printf '%s ...' "$1" >&2
+}
+
+end() {  # [outcome]: closes the progress line with the time the step took
+    local took=$(($(now_us) - step_started))
+    printf ' %s%d.%d s\n' "${1:-}" $((took / 1000000)) $((took / 100000 % 10)) >&2
+    line_open=
+}
+
+say() {  # text: a line of its own, also in the middle of a step
+    [[ -z $line_open ]] || printf '\n' >&2
+    line_open=
+    printf '%s\n' "$1" >&2
+}
+
+fail() {  # sentence hint
+    say "error: $1"
+    say "hint: $2"
+    exit 1
+}
+
+fail_with_log() {  # sentence hint: adds the failed program's first complaint, and where the rest is
+    local reason
+    reason=$(grep -iE 'error|cannot|could not|denied|no space|unable|no such|dial|^E:' "$log" | grep -m 1 ' ' || true)
+    [[ -n $reason ]] || reason=$(grep . "$log" | tail -n 1 || true)
+    reason=${reason#"${reason%%[![:space:]]*}"}
+    reason=${reason#error: } reason=${reason#ERROR: }
+    if grep -qiE "$no_network" "$log"; then
+        fail "$1: $reason" "is there a network connection? The same command continues from here. All output: $log"
+    fi
+    fail "$1: ${reason:-it said nothing}" "$2 All output: $log"
+}
+
+now_us() {
+    if [[ -n ${EPOCHREALTIME:-} ]]; then
+        printf '%s' "${EPOCHREALTIME/[.,]/}"
+    else
+        printf '%s' "${SECONDS}000000"
+    fi
+}
+
+start() {  # command...: runs it in the background in a process group of its own, its output in $log
+    mkdir -p "${log%/*}" 2>/dev/null || fail "the directory $root cannot be written to" "make it writable, or clone into a directory of your own"
+    set -m
+    "$@" >"$log" 2>&1 </dev/null 8>&- 9>&- &
+    child=$!
+    set +m
+}
+
+finish() {  # waits for what was started and returns its status
+    local status=0
+    wait "$child" || status=$?
+    child=
+    return "$status"
+}
+
+run() {  # command...
+    start "$@"
+    finish
+}
+
+guard_interrupts() {
+    trap 'stop 130' INT
+    trap 'stop 143' TERM
+    trap 'stop 129' HUP
+    trap clean_up EXIT
+}
+
+stop() {  # status
+    trap '' INT TERM HUP
+    say 'interrupted: the same command continues where this one stopped'
+    exit "$1"
+}
+
+clean_up() {
+    local path tries=50
+    if [[ -n $child ]]; then
+        kill -TERM -- "-$child" 2>/dev/null || true
+        while kill -0 -- "-$child" 2>/dev/null && ((tries-- > 0)); do sleep 0.1; done
+        kill -KILL -- "-$child" 2>/dev/null || true
+    fi
+    while read -r path; do
+        [[ -z $path ]] || rm -rf -- "$path"
+    done <<<"$leftovers"
+    allow_services
+}
+
+make_dir() {  # directory in the cache
+    if ! mkdir -p "$1" 2>/dev/null || [[ ! -w $1 ]]; then
+        fail "the cache directory $1 cannot be written to" 'make it writable, or set XDG_CACHE_HOME to a directory of your own'
+    fi
+}
+
+temporary() {  # path: names a temporary neighbour of it, removed if this ends early, in $temporary
+    temporary=$1.$$.part
+    leftovers="$leftovers
+$temporary"
+    rm -rf -- "$temporary"
+}
+
+# Two of these may run at once, in one clone or over one cache. The kernel drops a lock with the process that holds it.
+lock_clone() {
+    exec 9<"$root/tools/setup.sh"
+    wait_for_lock 9
+}
+
+lock_cache() {
+    make_dir "$cache"
+    exec 8>>"$cache/lock"
+    wait_for_lock 8
+}
+
+unlock() {
+    exec 8>&- 9>&-
+}
+
+wait_for_lock() {  # file descriptor
+    # The lock belongs to the open file, so it stays when Python, which takes it, has ended. `flock` is not everywhere.
+    "$python" -c 'import fcntl, sys; fcntl.flock(int(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)' "$1" 2>/dev/null && return
+    begin 'Waiting for another ./trimaran to finish its set-up'
+    until "$python" -c 'import fcntl, sys; fcntl.flock(int(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)' "$1" 2>/dev/null; do
+        sleep 0.3
+    done
+    end
+}
