@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -23,27 +23,15 @@ from app.api.metrics import Metrics
 from app.api.request_log import RequestLog
 from app.api.server import Access, build
 from app.api.socket import SocketLimits
-from app.engines.embedded import EmbeddedEngine
-from app.inference import adapters, http
-from app.logic import routes as routes_file
+from app.inference import http
 from app.logic.record import Observer
-from app.logic.router import Router
 from app.logic.routes import Routes, RoutesError
+from app.routing import Routing, read_routes
 from app.settings import Settings, SettingsError, from_environment
 from app.telemetry import export
 from app.telemetry.export import TelemetryError
-from catalog.models import EMBEDDED
 
 RELOAD_EVERY_S = 1.0
-
-DEFAULT_ROUTES = """
-version: 1
-backends:
-  embedded: {adapter: embedded, model: smollm2-135m-instruct}
-models:
-  chat: {backends: [{use: embedded}]}
-default_model: chat
-"""
 
 
 def main() -> None:
@@ -67,23 +55,11 @@ def serve(settings: Settings, environment: Mapping[str, str]) -> None:
         if settings.metrics_port is not None:
             parts.inspection_port = sockets[1].getsockname()[1]
         server = Server(
-            lambda: application(parts), parts.lifecycle, settings.drain_s, on_hangup=lambda: keys.reload(anyway=True)
+            lambda: application(parts), parts.lifecycle, settings.drain_s, on_hangup=lambda: parts.reload(True)
         )
         server.run(sockets)
     if not server.started:
         sys.exit(3)
-
-
-def read_routes(settings: Settings) -> Routes:
-    """The routes of the file, of the text, or those that lead to the embedded model. Raises RoutesError."""
-    if settings.routes is not None:
-        try:
-            return routes_file.parse(settings.routes.read_text(), str(settings.routes))
-        except OSError as error:
-            raise RoutesError(f"TRIMARAN_ROUTES={settings.routes} cannot be read: {error.strerror}") from None
-    if settings.routes_yaml:
-        return routes_file.parse(settings.routes_yaml, "TRIMARAN_ROUTES_YAML")
-    return routes_file.parse(DEFAULT_ROUTES, "the built-in routes")
 
 
 def _addresses(settings: Settings) -> list[tuple[str, str, int]]:
@@ -104,6 +80,7 @@ class Parts:
     keys: Keys
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     inspection_port: int | None = None
+    reload: Callable[[bool], None] = lambda anyway: None  # set by ``application``
     timing: Timing = field(default_factory=Timing)
     socket_limits: SocketLimits = field(default_factory=SocketLimits)
 
@@ -111,33 +88,28 @@ class Parts:
 def application(parts: Parts) -> ASGIApp:
     """The app, put together on the running event loop. Raises RoutesError or TelemetryError."""
     settings, routes = parts.settings, parts.routes
-    engines = _engines(settings, routes)
     session = http.session()
-    around = adapters.Surroundings(http=session, engines=engines, environment=parts.environment)
-    prices = {name: rates for name, spec in routes.backends.items() if (rates := adapters.price(spec)) is not None}
-    router = Router(routes, adapters.build(routes, around), prices)
+    routing = Routing(settings, routes, session, parts.environment)
+    parts.reload = lambda anyway: _reload(parts.keys, routing, anyway=anyway)
     telemetry = export.start(parts.environment, routes, settings.revision)
-    metrics = Metrics(parts.lifecycle, settings.revision)
+    metrics = Metrics(routing.router, parts.lifecycle, settings.revision)
     observers: Sequence[Observer] = [RequestLog(log_prompts=settings.log_prompts), metrics]
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        for engine in engines.values():
-            engine.start()
-        reloading = asyncio.create_task(_reload(parts.keys))
+        routing.start()
+        reloading = asyncio.create_task(_watch(parts))
         try:
             yield
         finally:
             reloading.cancel()
-            await router.aclose()
+            await routing.aclose()
             await session.close()
-            for engine in engines.values():
-                await engine.aclose()
             if telemetry is not None:
                 await telemetry.aclose()
 
     answers = Answers(
-        router,
+        routing.router,
         parts.lifecycle,
         [*observers, telemetry] if telemetry else observers,
         tracing=telemetry.spans if telemetry else None,
@@ -155,18 +127,15 @@ def application(parts: Parts) -> ASGIApp:
     )
 
 
-def _engines(settings: Settings, routes: Routes) -> dict[str, EmbeddedEngine]:
-    """An engine for each embedded model that a route names; none when the app is told to run none."""
-    if settings.engine != "embedded":
-        return {}
-    named = {spec.model for spec in routes.backends.values() if spec.adapter == "embedded"}
-    return {model: EmbeddedEngine(model) for model in sorted(named) if model in EMBEDDED}
+def _reload(keys: Keys, routing: Routing, *, anyway: bool) -> None:
+    keys.reload(anyway=anyway)
+    routing.reload(anyway=anyway)
 
 
-async def _reload(keys: Keys) -> None:
+async def _watch(parts: Parts) -> None:
     while True:
         await asyncio.sleep(RELOAD_EVERY_S)
-        keys.reload()
+        parts.reload(False)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -12,7 +13,9 @@ from app.api.errors import Fault, fault_of
 from app.api.lifecycle import Lifecycle
 from app.logic.answer import Call, Endpoint, Failure
 from app.logic.record import Observer, Record, Trace
-from app.logic.router import Reply, Router, UnknownModel, note_failure
+from app.logic.router import Reply, Router, UnknownModel
+
+SESSION_HEADER = b"x-session-id"  # what the requests of one conversation may have in common
 
 
 class Tracing(Protocol):
@@ -44,7 +47,7 @@ class Answers:
         record = Record(request_id=request_id, started_at=time.monotonic(), endpoint=endpoint, key=key)
         if self._tracing is not None:
             record.trace = self._tracing.begin(headers)
-        return Answering(self, record)
+        return Answering(self, record, headers.get(SESSION_HEADER, b"").decode("latin-1"))
 
 
 class Answering:
@@ -53,8 +56,9 @@ class Answering:
     What goes wrong inside leaves it as a Fault that can be told to the caller, or as the reason given to ``stop``.
     """
 
-    def __init__(self, answers: Answers, record: Record) -> None:
+    def __init__(self, answers: Answers, record: Record, session: str) -> None:
         self.record = record
+        self._session = session
         self._answers = answers
         self._why: Exception | None = None
         self._opening: asyncio.Task[Reply] | None = None
@@ -73,6 +77,7 @@ class Answering:
         record.model, _ = router.target(call.model)
         if self._why is not None:
             raise self._why
+        call = replace(call, key=record.key, session=self._session)
         self._opening = asyncio.create_task(router.open(call, record))
         return self._opening
 
@@ -130,8 +135,6 @@ class Answering:
             case UnknownModel():
                 return Fault(404, str(error), param="model", code="model_not_found")
             case Failure():
-                if self.record.attempts:
-                    note_failure(self.record, error)
                 return fault_of(error)
         return error
 

@@ -85,6 +85,8 @@ class Completions:
             "x-trimaran-backend": reply.backend,
             "x-trimaran-attempts": str(len(reply.record.attempts)),
         }
+        if reply.degraded:
+            exchange.headers["x-trimaran-degraded"] = reply.degraded
         if not call.stream:
             await self._send_whole(reply, exchange)
             return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -18,6 +19,7 @@ from app.api.exchange import Exchange
 from app.api.lifecycle import Lifecycle
 from app.logic.price import PICODOLLARS
 from app.logic.record import GAP_BOUNDS_S, Attempt, Record
+from app.logic.router import Router
 
 # Seconds; the bucket bounds of OpenTelemetry's gen_ai.server.time_to_first_token (semantic conventions 1.42, checked 2026-11-24) and two more.
 FIRST_TOKEN_BOUNDS_S = (
@@ -72,12 +74,14 @@ class Histogram:
 class Metrics(Collector):
     """Is told of each request as an Observer, and read as a collector of ``prometheus_client``."""
 
-    def __init__(self, lifecycle: Lifecycle, revision: str) -> None:
+    def __init__(self, router: Router, lifecycle: Lifecycle, revision: str) -> None:
+        self._router = router
         self._lifecycle = lifecycle
         self._revision = revision
         self._requests: Counts = defaultdict(int)
         self._errors: Counts = defaultdict(int)
         self._failovers: Counts = defaultdict(int)
+        self._rescues: Counts = defaultdict(int)
         self._tokens: Counts = defaultdict(int)
         self._picodollars: Counts = defaultdict(int)
         self._first_token = Histogram(FIRST_TOKEN_BOUNDS_S)
@@ -93,6 +97,8 @@ class Metrics(Collector):
             self._between_tokens.add_all(record.gaps, record.gaps_s)
         for attempt in record.attempts:
             self._count(attempt)
+        for how in record.rescues:
+            self._rescues[how,] += 1
         for failed, following in pairwise(record.attempts):
             if failed.failure is not None and failed.backend != following.backend:
                 self._failovers[failed.backend, following.backend, failed.failure] += 1
@@ -121,12 +127,13 @@ class Metrics(Collector):
         yield self._counter(
             "trimaran_failovers", "Requests taken on to another backend", ["from", "to", "code"], self._failovers
         )
-        yield self._counter("trimaran_rescues", "Answers continued after a cut", ["how"], {})
-        yield GaugeMetricFamily(
-            "trimaran_circuit_state", "0 closed, 1 half-open, 2 open", labels=["backend", "revision"]
-        )
+        yield self._counter("trimaran_rescues", "Answers continued after a cut", ["how"], self._rescues)
+        yield self._gauges("trimaran_circuit_state", "0 closed, 1 half-open, 2 open", "backend", self._circuits())
         yield self._gauge("trimaran_running", "Requests being answered", len(self._lifecycle.running))
-        yield self._gauge("trimaran_queued", "Requests waiting for a backend", 0)
+        waiting = {name: self._router.queue.waiting[name] for name in self._router.targets}
+        yield self._gauges(
+            "trimaran_queued", "Requests waiting for room, or for a backend to wake up", "model", waiting
+        )
         yield self._counter(
             "trimaran_tokens", "Tokens as the backends reported them", ["backend", "kind"], self._tokens
         )
@@ -140,6 +147,16 @@ class Metrics(Collector):
         family = CounterMetricFamily(name, text, labels=[*labels, "revision"])
         for values, count in counts.items():
             family.add_metric([*values, self._revision], count / unit)
+        return family
+
+    def _circuits(self) -> dict[str, int]:
+        now = time.monotonic()
+        return {name: int(standing.state(now)) for name, standing in self._router.standings.items()}
+
+    def _gauges(self, name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(name, text, labels=[label, "revision"])
+        for value_of, value in values.items():
+            family.add_metric([value_of, self._revision], value)
         return family
 
     def _gauge(self, name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -120,7 +120,7 @@ def _informing(answers: Answers, metrics: Metrics, revision: str) -> list[BaseRo
     return [
         get("/v1/models", models.list),
         get("/v1/models/{model:path}", models.one),
-        get("/v1/routes", RoutesView(answers.router, answers.lifecycle).show),
+        get("/v1/routes", RoutesView(answers.router).show),
         get(SOCKET_PATH, _upgrade_required),
         get("/health", health.ready),
         get("/health/ready", health.ready),

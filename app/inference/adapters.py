@@ -9,19 +9,22 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from app.inference import anthropic
-from app.inference.dialects import DIALECTS
+from app.inference import anthropic, embedded
+from app.inference.dialects import DIALECTS, Images
 from app.inference.embedded import Embedded, Engine
 from app.inference.images import ImageFetcher
 from app.inference.openai_compatible import OpenAICompatible
 from app.logic.answer import Backend
 from app.logic.price import FREE, Rates, rates
 from app.logic.routes import BackendSpec, Routes, RoutesError, nearest
+from app.logic.selection import Ability
+from app.logic.standing import Member
+from catalog.models import EMBEDDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What an adapter may use. ``engines``: by model; ``environment``: where credentials stand, by the names that `key_env` gives."""
+    """What an adapter may use. ``engines``: by backend; ``environment``: where credentials stand, by the names that `key_env` gives."""
 
     http: aiohttp.ClientSession
     engines: Mapping[str, Engine]
@@ -56,11 +59,16 @@ def _anthropic(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
 
 
 def _embedded(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
-    if spec.model not in around.engines:
+    if spec.model not in EMBEDDED:
         raise RoutesError(
-            f"backend '{name}': no embedded model is called '{spec.model}'.{nearest(spec.model, around.engines)}"
+            f"backend '{name}': no embedded model is called '{spec.model}'.{nearest(spec.model, EMBEDDED)}"
         )
-    return Embedded(name=name, model=spec.model, engine=around.engines[spec.model], http=around.http)
+    pinned = EMBEDDED[spec.model].revision
+    if spec.revision not in ("", pinned):
+        raise RoutesError(f"backend '{name}': model '{spec.model}' is there in revision {pinned}, not {spec.revision}")
+    if name not in around.engines:
+        raise RoutesError(f"backend '{name}' is embedded, but TRIMARAN_ENGINE tells this app to run no embedded engine")
+    return Embedded(name=name, model=spec.model, engine=around.engines[name], http=around.http)
 
 
 ADAPTERS: dict[str, Callable[[str, BackendSpec, Surroundings], Backend]] = {
@@ -70,17 +78,37 @@ ADAPTERS: dict[str, Callable[[str, BackendSpec, Surroundings], Backend]] = {
 }
 
 
-def build(routes: Routes, around: Surroundings) -> dict[str, Backend]:
-    """A backend for each entry of the routes file. Raises RoutesError."""
-    built: dict[str, Backend] = {}
-    for name, spec in routes.backends.items():
-        adapter = ADAPTERS.get(spec.adapter)
-        if adapter is None:
-            raise RoutesError(
-                f"backend '{name}': adapter '{spec.adapter}' is not known.{nearest(spec.adapter, ADAPTERS)}"
-            )
-        built[name] = adapter(name, spec, around)
-    return built
+def build(routes: Routes, around: Surroundings) -> dict[str, Member]:
+    """A backend for each entry of the routes file, with what is known of it. Raises RoutesError."""
+    return {name: _member(name, spec, around) for name, spec in routes.backends.items()}
+
+
+def _member(name: str, spec: BackendSpec, around: Surroundings) -> Member:
+    adapter = ADAPTERS.get(spec.adapter)
+    if adapter is None:
+        raise RoutesError(f"backend '{name}': adapter '{spec.adapter}' is not known.{nearest(spec.adapter, ADAPTERS)}")
+    own = name if spec.adapter == "embedded" else spec.base_url  # each embedded backend has an engine of its own
+    return Member(
+        backend=adapter(name, spec, around),
+        rates=price(spec),
+        circuit_key="|".join((spec.adapter, own, spec.model, spec.key_env)),
+        ability=ability(spec),
+        max_running=spec.max_running,
+        scale_to_zero=spec.scale_to_zero,
+    )
+
+
+def ability(spec: BackendSpec) -> Ability:
+    """What the backend's model can do: as the routes file says, else as is known of the adapter and the model."""
+    dialect = embedded.DIALECT if spec.adapter == "embedded" else DIALECTS.get(spec.adapter)
+    context = EMBEDDED[spec.model].context_tokens if spec.adapter == "embedded" else None
+    continuation = dialect.continuation if dialect else anthropic.continuation(spec.model)
+    return Ability(
+        continuation=spec.capabilities.continuation or continuation,
+        context=spec.capabilities.context or context,
+        tools=dialect is None or dialect.tools,
+        images=dialect is None or dialect.images is not Images.REFUSE,
+    )
 
 
 def price(spec: BackendSpec) -> Rates | None:

@@ -12,6 +12,7 @@ import msgspec
 from app.inference import http
 from app.inference.anthropic_request import map_request
 from app.logic.answer import Answer, Call, Endpoint, Failure, Kind
+from app.logic.routes import Continuation
 from app.wire.codecs import SCANNED
 from app.wire.events import Wire
 
@@ -20,6 +21,23 @@ KEY_ENV = "ANTHROPIC_API_KEY"
 # Not the newest, 2026-10-21, on purpose: that one refuses temperature and top_p, which OpenAI's callers send, for every model; under this
 # one only the models since Claude 4.7 refuse them (platform.claude.com/docs/en/api/versioning, read 2026-11-24).
 VERSION = "2023-06-01"
+
+
+# Claude 4.6 and later answer 400 to a last message of the assistant; these still take it (read in public adapters, 2026-11-24).
+_TAKES_PREFILL = (
+    "claude-3",
+    "claude-opus-4-2",  # claude-opus-4-20250514
+    "claude-sonnet-4-2",
+    "claude-opus-4-1",
+    "claude-opus-4-5",
+    "claude-sonnet-4-5",
+    "claude-haiku-4-5",
+)
+
+
+def continuation(model: str) -> Continuation:
+    """How ``model`` takes up an answer that was cut."""
+    return "bare" if model.startswith(_TAKES_PREFILL) else "instruct"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +88,8 @@ _BY_TYPE = {
     "not_found_error": Kind.MISCONFIGURED,
     "rate_limit_error": Kind.BUSY,
     "overloaded_error": Kind.BUSY,
-    "timeout_error": Kind.BUSY,
-    "api_error": Kind.BUSY,
+    "timeout_error": Kind.UNREACHABLE,
+    "api_error": Kind.UNREACHABLE,
     "invalid_request_error": Kind.BAD_REQUEST,
     "request_too_large": Kind.BAD_REQUEST,
 }
@@ -109,4 +127,6 @@ def _map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) 
 def _by_status(status: int) -> Kind:
     if status in (401, 402, 403, 404) or 300 <= status < 400:
         return Kind.MISCONFIGURED
-    return Kind.BAD_REQUEST if 400 <= status < 500 and status != 429 else Kind.BUSY
+    if status in (429, 503, 529):
+        return Kind.BUSY
+    return Kind.BAD_REQUEST if 400 <= status < 500 else Kind.UNREACHABLE

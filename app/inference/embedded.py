@@ -14,7 +14,7 @@ from app.logic.answer import Answer, Call, Endpoint, Failure, Kind
 
 # The catalog's embedded models read text only, and their chat templates have no tools: llama.cpp would leave the tools out without a
 # word, even where a call is required (run 2026-11-24).
-_DIALECT = replace(LLAMA_CPP, images=Images.REFUSE, tools=False)
+DIALECT = replace(LLAMA_CPP, images=Images.REFUSE, tools=False)
 
 
 class Engine(Protocol):
@@ -37,14 +37,15 @@ class Embedded:
     async def open(self, call: Call, deadline: float) -> Answer:
         base_url = self.engine.base_url
         if base_url is None:
-            raise Failure(Kind.BUSY, f"backend '{self.name}' is loading its model", status=503, retry_after_s=1)
+            message = f"backend '{self.name}' is loading its model"
+            raise Failure(Kind.BUSY, message, status=503, retry_after_s=1, waking=True)
         server = OpenAICompatible(
             name=self.name,
             base_url=base_url,
             model=self.model,
             http=self.http,
             headers=lambda: self.engine.headers,
-            dialect=_DIALECT,
+            dialect=DIALECT,
         )
         return await server.open(call, deadline)
 

@@ -66,7 +66,9 @@ AS_USUAL: Mapping[str, Any] = {
 
 
 def refused(backend: str, field: str, why: str) -> Failure:
-    return Failure(Kind.BAD_REQUEST, f"backend '{backend}' does not take '{field}': {why}", param=field)
+    """What this backend must not get. Another one may take it."""
+    message = f"backend '{backend}' does not take '{field}': {why}"
+    return Failure(Kind.BAD_REQUEST, message, param=field, elsewhere=True)
 
 
 def admitted(call: Call, allowed: frozenset[str], backend: str, *, max_choices: int = MAX_CHOICES) -> dict[str, Any]:

@@ -132,6 +132,9 @@ _TOO_LONG = re.compile(
     re.I,
 )
 _TOO_LONG_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+_LACKING_CODES = frozenset(
+    {"unsupported_parameter", "unsupported_value", "unsupported_model"}
+)  # another model may have it
 _COME_BACK = frozenset({408, 409, 425})
 
 
@@ -155,10 +158,14 @@ def _map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) 
     if status == 429 or "rate_limit_exceeded" in codes:
         return Failure(Kind.BUSY, message, status=429, retry_after_s=after_s)
     if 400 <= status < 500 and status not in _COME_BACK:
-        return Failure(Kind.BAD_REQUEST, message, status=status if status in (413, 422) else 400, param=error.param)
+        status = status if status in (413, 422) else 400
+        lacking = bool(codes & _LACKING_CODES)
+        return Failure(Kind.BAD_REQUEST, message, status=status, param=error.param, elsewhere=lacking)
     if 300 <= status < 400:
         return Failure(Kind.MISCONFIGURED, f"backend '{name}': base_url redirects (status {status})")
-    return Failure(Kind.BUSY, f"{message} (status {status})", status=503, retry_after_s=after_s)
+    if status in (503, 529) or status in _COME_BACK:
+        return Failure(Kind.BUSY, f"{message} (status {status})", status=503, retry_after_s=after_s)
+    return Failure(Kind.UNREACHABLE, f"{message} (status {status})", status=502, retry_after_s=after_s, billed="maybe")
 
 
 def _read_error(body: bytes) -> _Error:

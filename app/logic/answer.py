@@ -26,6 +26,8 @@ class Call:
     stream: bool = False
     include_usage: bool = False  # the caller asked for the chunk that carries usage
     request_id: str = ""
+    key: str = ""  # the name of the caller's key
+    session: str = ""  # requests of one conversation have the same
     connect_s: float = 1.0  # how long a backend may take to accept the connection
     trace_headers: Mapping[str, str] = field(
         default_factory=dict
@@ -58,15 +60,12 @@ class Kind(StrEnum):
     DEADLINE = "deadline"
 
 
-# The caller's own fault, or its content's: another backend would have to say the same.
-FINAL = frozenset({Kind.BAD_REQUEST, Kind.REFUSED_BY_POLICY, Kind.DEADLINE})
-
-
 class Failure(Exception):
     """An attempt that gave no complete answer.
 
     ``status`` is the HTTP status that a caller gets for it where it is not the kind's own; ``retry_after_s`` is in seconds; ``param`` names
-    the request's field at fault; ``billed`` says whether the vendor may charge for the attempt.
+    the request's field at fault; ``billed`` says whether the vendor may charge for the attempt. ``elsewhere``: a bad request only for this
+    backend, which lacks what another may have. ``waking``: the backend is loading its model, or is about to be started.
     """
 
     def __init__(
@@ -78,6 +77,8 @@ class Failure(Exception):
         retry_after_s: float | None = None,
         param: str | None = None,
         billed: Literal["yes", "no", "maybe"] = "no",
+        elsewhere: bool = False,
+        waking: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -86,6 +87,15 @@ class Failure(Exception):
         self.retry_after_s = retry_after_s
         self.param = param
         self.billed = billed
+        self.elsewhere = elsewhere
+        self.waking = waking
+
+    @property
+    def is_final(self) -> bool:
+        """The caller's own fault, or its content's, or its time is up: another backend would have to say the same."""
+        if self.kind is Kind.BAD_REQUEST:
+            return not self.elsewhere
+        return self.kind in (Kind.REFUSED_BY_POLICY, Kind.DEADLINE)
 
 
 class Answer(Protocol):

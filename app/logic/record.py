@@ -74,6 +74,7 @@ class Record:
     first_content_at: float | None = None
     ended_at: float | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    rescues: list[str] = field(default_factory=list)  # how each was taken up again
     trace: Trace | None = None
     prompt: Any = None
     gaps: list[int] = field(default_factory=lambda: [0] * (len(GAP_BOUNDS_S) + 1))

@@ -21,8 +21,13 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# How a model takes up an answer that was cut: not at all; by a last message of the assistant, with llama.cpp's and vLLM's flags, with
+# Mistral's `prefix`, or bare; or by being asked to.
+Continuation = Literal["none", "final_message", "prefix", "bare", "instruct"]
+
+
 class Capabilities(_Frozen):
-    continuation: Literal["none", "final_message", "prefix", "bare", "instruct"] | None = None
+    continuation: Continuation | None = None
     context: int | None = Field(None, gt=0)
 
 
@@ -39,6 +44,7 @@ class BackendSpec(_Frozen):
     key_env: str = ""
     region: str = ""
     max_running: int = Field(64, gt=0)
+    scale_to_zero: bool = False  # may be asleep: a request waits for it up to `wake_s`
     capabilities: Capabilities = Capabilities()
     price: Price | None = None
 
@@ -115,6 +121,14 @@ def _check_references(routes: Routes, source: str, node: yaml.Node | None) -> No
                 raise RoutesError(
                     f"{source}:{line}: model '{name}' uses backend '{use.use}', which is not under 'backends'."
                     f"{nearest(use.use, routes.backends)}"
+                )
+        known = {*routes.backends, "cache", "503"}
+        for resort in model.when_down:
+            if resort not in known:
+                line = _line(node, ("models", name, "when_down"))
+                raise RoutesError(
+                    f"{source}:{line}: model '{name}' falls back on '{resort}', which is neither a backend nor 'cache' nor '503'."
+                    f"{nearest(resort, known)}"
                 )
     if routes.default_model and routes.default_model not in routes.models:
         raise RoutesError(

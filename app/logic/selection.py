@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.logic.price import Rates
-from app.logic.routes import ModelRoute
+from app.logic.routes import Continuation, ModelRoute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Needs:
 class Ability:
     """What a (backend, model) can do. None: not known, and taken to be able."""
 
+    continuation: Continuation = "none"
     context: int | None = None
     tools: bool = True
     images: bool = True

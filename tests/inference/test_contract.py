@@ -164,7 +164,7 @@ async def test_a_field_that_is_not_on_the_list_is_refused(vendor: Vendor, field:
         (Fault.NO_MONEY, Kind.MISCONFIGURED, None),
         (Fault.RATE_LIMITED, Kind.BUSY, 429),
         (Fault.OVERLOADED, Kind.BUSY, 503),
-        (Fault.BROKEN, Kind.BUSY, 503),
+        (Fault.BROKEN, Kind.UNREACHABLE, 502),
         (Fault.BAD_REQUEST, Kind.BAD_REQUEST, 400),
         (Fault.TOO_LONG, Kind.CONTEXT_TOO_LONG, 400),
         (Fault.REFUSED, Kind.REFUSED_BY_POLICY, 400),
@@ -193,7 +193,13 @@ async def test_retry_after_is_told(vendor: Vendor) -> None:
 @both
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(200, Kind.GARBLED), (400, Kind.BAD_REQUEST), (302, Kind.MISCONFIGURED), (502, Kind.BUSY), (529, Kind.BUSY)],
+    [
+        (200, Kind.GARBLED),
+        (400, Kind.BAD_REQUEST),
+        (302, Kind.MISCONFIGURED),
+        (502, Kind.UNREACHABLE),
+        (529, Kind.BUSY),
+    ],
 )
 async def test_a_proxys_page_is_no_answer(vendor: Vendor, stream: bool, status: int, kind: Kind) -> None:
     """HTML in place of JSON, whatever the status."""

@@ -36,14 +36,26 @@ def claude(received: Received) -> Reply:
     return FAKE.fault(Fault(asked.text), received.headers)
 
 
+# One for each fault, so that a circuit which one test opens is not in another's way.
+CLAUDES = ("claude", *Fault)
+
+
+def claude_backend(name: str, url: str) -> str:
+    return f"{name}: {{adapter: anthropic, model: {name}-x, base_url: '{url}', key_env: CLAUDE_KEY}}"
+
+
+def model_route(name: str) -> str:
+    return f"{name}: {{backends: [{{use: {name}}}], retries: 0}}"
+
+
 @pytest.fixture(scope="module")
 def app() -> Iterator[str]:
     """The app's address; its log is checked for the key at the end."""
     with serving_in_thread(claude) as fake:
         routes = (
-            f"version: 1\nbackends: {{claude: {{adapter: anthropic, model: claude-x, base_url: '{fake.url}', key_env: CLAUDE_KEY}},"
+            f"version: 1\nbackends: {{{', '.join(claude_backend(name, fake.url) for name in CLAUDES)},"
             " local: {adapter: embedded, model: smollm2-135m-instruct}}\n"
-            "models: {claude: {backends: [{use: claude}]}, local: {backends: [{use: local}]}}\n"
+            f"models: {{{', '.join(model_route(name) for name in (*CLAUDES, 'local'))}}}\n"
         )
         environment = os.environ | {"TRIMARAN_ROUTES_YAML": routes, "TRIMARAN_PORT": "0", "CLAUDE_KEY": KEY}
         process = subprocess.Popen(
@@ -143,7 +155,7 @@ async def test_the_client_knows_the_errors(
     """Claude's errors are the client's own classes, streaming or not."""
     async with openai.AsyncOpenAI(api_key="unused", base_url=app, max_retries=0) as client:
         with pytest.raises(error) as raised:
-            await client.chat.completions.create(**ask(fault), stream=stream)
+            await client.chat.completions.create(**ask(fault, model=fault), stream=stream)
     assert raised.value.code == code
 
 

@@ -222,7 +222,7 @@ async def built(text: str, **environment: str) -> Any:
         f"version: 1\nbackends: {{b: {{{text}}}}}\nmodels: {{chat: {{backends: [{{use: b}}]}}}}", "routes.yaml"
     )
     async with aiohttp.ClientSession() as session:
-        return build(routes, Surroundings(http=session, engines={}, environment=environment))["b"]
+        return build(routes, Surroundings(http=session, engines={}, environment=environment))["b"].backend
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""Backends in memory, scripted step by step: what the router's decisions are tested against."""
+"""Backends in memory, scripted step by step: what the router's decisions are tested against. They speak OpenAI's chunks."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.logic.answer import Batch, Call, Endpoint, Failure, Kind
 from app.wire.events import End, Usage, Wire
@@ -12,12 +14,22 @@ from app.wire.events import End, Usage, Wire
 Step = Batch | Failure | float  # a batch to yield, a failure to raise, seconds to wait
 
 
-def text(raw: bytes) -> Batch:
-    return Batch(raw, Wire.OPENAI_CHAT, progress=True)
+def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    body = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
+
+
+def text(content: str) -> Batch:
+    return Batch(chunk({"content": content}), Wire.OPENAI_CHAT, progress=True)
 
 
 def role() -> Batch:
-    return Batch(b"role", Wire.OPENAI_CHAT)
+    return Batch(chunk({"role": "assistant", "content": ""}), Wire.OPENAI_CHAT)
+
+
+def finish(reason: str = "stop") -> Batch:
+    return Batch(chunk({}, reason), Wire.OPENAI_CHAT)
 
 
 def end(usage: Usage | None = None) -> Batch:
@@ -63,11 +75,12 @@ class ScriptedAnswer:
 
 @dataclass(kw_only=True)
 class ScriptedBackend:
-    """Plays ``steps`` for each call; a failure in ``refuses`` is raised instead of opening."""
+    """Plays ``steps``, or what they give for a call; a failure in ``refuses`` is raised instead, as often as it is there."""
 
     name: str
-    steps: Sequence[Step] = ()
-    refuses: Failure | None = None
+    steps: Sequence[Step] | Callable[[Call], Sequence[Step]] = ()
+    refuses: list[Failure] = field(default_factory=list)
+    always_refuses: Failure | None = None
     open_s: float = 0.0
     is_ready: bool = True
     model: str = "scripted-1"
@@ -80,9 +93,12 @@ class ScriptedBackend:
         del deadline
         self.calls.append(call)
         await asyncio.sleep(self.open_s)
-        if self.refuses is not None:
-            raise self.refuses
-        self.answers.append(ScriptedAnswer(self.steps, self.usage_so_far))
+        if self.refuses:
+            raise self.refuses.pop(0)
+        if self.always_refuses is not None:
+            raise self.always_refuses
+        steps = self.steps(call) if callable(self.steps) else self.steps
+        self.answers.append(ScriptedAnswer(steps, self.usage_so_far))
         return self.answers[-1]
 
     async def ready(self) -> bool:

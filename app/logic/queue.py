@@ -1,0 +1,64 @@
+"""Requests that wait for room: first come, first served, bounded in number and time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from app.logic.answer import Failure, Kind
+
+MAX_WAITING = 512  # per model: more would wait longer than their callers do
+WAIT_S = 30.0
+
+
+class Queue:
+    """``waiting`` is by model; published, it tells an autoscaler what is wanted."""
+
+    def __init__(self, *, max_waiting: int = MAX_WAITING, wait_s: float = WAIT_S) -> None:
+        self.waiting: Counter[str] = Counter()
+        self._max_waiting = max_waiting
+        self._wait_s = wait_s
+        self._waiters: deque[tuple[asyncio.Future[None], Collection[str]]] = deque()
+
+    async def room(self, model: str, backends: Collection[str], deadline: float) -> None:
+        """Returns when a place at one of ``backends`` has been given up; the place is not reserved. Raises Failure, with status 429."""
+        if self.waiting[model] >= self._max_waiting:
+            raise full(model, f"{self._max_waiting} requests wait already")
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[None] = loop.create_future()
+        waiter = (place, backends)
+        self._waiters.append(waiter)
+        self.waiting[model] += 1
+        try:
+            async with asyncio.timeout_at(min(deadline, loop.time() + self._wait_s)):
+                await place
+        except TimeoutError:
+            raise full(model, "no place became free in time") from None
+        finally:
+            self.waiting[model] -= 1
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    @contextmanager
+    def holding(self, model: str) -> Iterator[None]:
+        """While open, one more request counts as waiting: for a backend that wakes up."""
+        self.waiting[model] += 1
+        try:
+            yield
+        finally:
+            self.waiting[model] -= 1
+
+    def freed(self, backend: str) -> None:
+        """A place at ``backend`` is free: whoever has waited longest for it goes on."""
+        for waiter in self._waiters:
+            place, backends = waiter
+            if backend in backends and not place.done():
+                place.set_result(None)
+                self._waiters.remove(waiter)
+                return
+
+
+def full(model: str, why: str) -> Failure:
+    return Failure(Kind.BUSY, f"model '{model}' is at its limit: {why}", status=429, retry_after_s=1)

@@ -1,0 +1,152 @@
+"""Whether a cut answer may go on at another backend, what that backend is asked, and how its answer becomes the rest of the first. Pure.
+
+Never spliced: tool calls, answers in a schema, several choices, logprobs, reasoning or a refusal that was shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from app.logic.answer import Batch, Call, Endpoint
+from app.logic.routes import Continuation
+from app.logic.seam import Seam
+from app.logic.transcript import Said, Transcript
+from app.wire import sse
+from app.wire.codecs import READ, WRITTEN
+from app.wire.events import End, Event, Finish, Text, Usage, Wire
+
+MAX_RESCUES = 2
+_GO_ON = (
+    "Your answer was interrupted. Continue it from exactly where it stops, in the middle of a word if need be. "
+    "Write only what comes next: no greeting, no apology, nothing that you have written already."
+)
+
+
+def is_structured(call: Call) -> bool:
+    """Whether the answer is of a shape that cannot be joined from two halves."""
+    body = call.body
+    form = (body.get("response_format") or {}).get("type", "text")
+    return bool(body.get("tools")) or form != "text" or (body.get("n") or 1) > 1 or bool(body.get("logprobs"))
+
+
+def may_go_on(call: Call, transcript: Transcript) -> bool:
+    """Whether the text seen so far can be taken up by another backend."""
+    if not call.stream or call.endpoint is Endpoint.EMBEDDINGS or not transcript.is_whole:
+        return False
+    body = call.body
+    form = (body.get("response_format") or {}).get("type", "text")
+    if form != "text" or (body.get("n") or 1) > 1 or body.get("logprobs"):
+        return False
+    return transcript.read().is_text_only
+
+
+def continued(call: Call, said: Said, continuation: Continuation) -> Call | None:
+    """The request that asks for the rest; None when the model cannot be asked for it."""
+    if continuation == "none":
+        return None
+    prefill = Seam(said.text).prefill
+    body: dict[str, Any] = {**call.body, **_tokens_left(call.body, said.pieces)}
+    if call.endpoint is Endpoint.COMPLETIONS:
+        if not isinstance(body["prompt"], str):
+            return None
+        return replace(call, body=body | {"prompt": body["prompt"] + prefill})
+    last: dict[str, Any] = {"role": "assistant", "content": prefill}
+    messages = [*body["messages"], last]
+    match continuation:
+        case "final_message":
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
+        case "prefix":
+            last["prefix"] = True
+        case "instruct":
+            messages.append({"role": "user", "content": _GO_ON})
+    return replace(call, body=body | {"messages": messages})
+
+
+def is_spent(call: Call, said: Said) -> bool:
+    """Whether the caller's token limit was reached before the cut: then the answer is complete as it is."""
+    return any(left <= 0 for left in _tokens_left(call.body, said.pieces).values())
+
+
+def _tokens_left(body: Mapping[str, Any], used: int) -> dict[str, int]:
+    return {name: body[name] - used for name in ("max_tokens", "max_completion_tokens") if body.get(name)}
+
+
+class Splice:
+    """Turns the batches of the backend that goes on into the rest of the first backend's answer, in the first one's wire."""
+
+    def __init__(self, call: Call, said: Said, wire: Wire, spoken: Wire, continuation: Continuation) -> None:
+        self._said = said
+        self._wire = wire
+        self._reader = READ[spoken].reader()
+        self._writer = WRITTEN[wire].writer(include_usage=call.include_usage)
+        self._writer.render(said.events)  # the same state as the writer of what the caller has: its id, its open block
+        self._seam = Seam(said.text, stop=_stops(call.body), overlap=continuation == "instruct")
+        self._finish = ""
+
+    @property
+    def is_over(self) -> bool:
+        """A stop string was completed behind the seam: what the backend still says is not wanted."""
+        return self._seam.stopped
+
+    def join(self, batch: Batch) -> Batch:
+        """The rest of the answer that ``batch`` brings; may be without bytes."""
+        if batch.end is not None:
+            return self._last(batch.end)
+        text = "".join(self._texts(batch.raw))
+        return Batch(self._render(text), self._wire, progress=batch.progress)
+
+    def _texts(self, raw: bytes) -> Iterator[str]:
+        for event in self._reader.read(raw):
+            match event:
+                case Text():
+                    yield self._seam.feed(event.text)
+                case Finish():
+                    self._finish = event.reason
+
+    def _render(self, text: str) -> bytes:
+        return self._writer.render([Text(text)]) if text else b""
+
+    def _last(self, end: End) -> Batch:
+        """The end, with what was held back, one finish reason and the usage of the joined answer."""
+        reason = "stop" if self._seam.stopped else self._finish or end.reason
+        usage = joined_usage(self._said, end.usage)
+        events: list[Event] = [Finish(reason)]
+        if usage is not None:
+            events.append(usage)
+        raw = (
+            self._render(self._seam.finish()) + self._writer.render(events) + self._writer.end().removesuffix(sse.DONE)
+        )
+        return Batch(raw, self._wire, progress=True, end=End(reason, usage))
+
+    def stop(self) -> Batch:
+        """The end of an answer whose stop string came."""
+        return self._last(End("stop"))
+
+
+def spent(call: Call, said: Said, wire: Wire) -> Batch:
+    """The end of an answer whose token limit was reached before the cut."""
+    writer = WRITTEN[wire].writer(include_usage=call.include_usage)
+    writer.render(said.events)
+    return Batch(writer.render([Finish("length")]), wire, end=End("length", said.usage))
+
+
+def joined_usage(said: Said, rest: Usage | None) -> Usage | None:
+    """What the caller sees: the first prompt and the joined output. The backend that went on read the seen text as prompt too."""
+    if rest is None:
+        return None
+    if said.usage is not None and said.usage.prompt:
+        return replace(said.usage, output=said.pieces + rest.output, reasoning=rest.reasoning)
+    cached = min(rest.cache_read, max(0, rest.prompt - said.pieces))
+    return Usage(
+        input=max(0, rest.prompt - said.pieces - cached),
+        cache_read=cached,
+        output=said.pieces + rest.output,
+        reasoning=rest.reasoning,
+    )
+
+
+def _stops(body: Mapping[str, Any]) -> list[str]:
+    stop = body.get("stop") or ()
+    return [stop] if isinstance(stop, str) else list(stop)

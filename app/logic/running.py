@@ -1,0 +1,209 @@
+"""One try at one backend: opened and read within its limits, counted while it runs, accounted when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+from app.logic import estimate
+from app.logic.answer import Answer, Batch, Call, Failure, Kind
+from app.logic.record import Attempt, Measured, Record
+from app.logic.routes import Limits
+from app.logic.standing import Standing
+from app.logic.transcript import Transcript
+from app.logic.watchdog import Watchdog
+from app.wire.events import End, Wire
+
+
+class Running:
+    """Made by ``start``. Iterate ``batches`` once; close it whatever happened."""
+
+    def __init__(
+        self, standing: Standing, answer: Answer, call: Call, record: Record, limits: Limits, deadline: float
+    ) -> None:
+        self.standing = standing
+        self.attempt = record.attempts[-1]
+        self.record = record
+        self.end: End | None = None
+        self.transcript = Transcript()
+        self._answer = answer
+        self._call = call
+        self._limits = limits
+        self._deadline = deadline
+        self._watchdog = Watchdog(answer.abort)
+        self._stream = aiter(answer)
+        self._before: list[Batch] = []
+        self._closed = False
+
+    @property
+    def wire(self) -> Wire:
+        return self._answer.wire
+
+    async def content(self, by: float, *, whole: bool) -> None:
+        """Waits until content has come, by ``by``; with ``whole``, until the end has. Raises Failure."""
+        self._watchdog.until(by, Kind.FIRST_TOKEN_LATE if by < self._deadline else Kind.DEADLINE)
+        while True:
+            batch = await self._next()
+            if batch is None:
+                return
+            self._before.append(batch)
+            if batch.progress and self.attempt.first_content_at is None:
+                self.attempt.first_content_at = time.monotonic()
+                self._expect_content(self._limits.between_tokens_s)
+            if batch.end or (batch.progress and not whole):
+                return
+
+    async def batches(self) -> AsyncGenerator[Batch]:
+        """Every batch, those before the first content too. Raises Failure when the answer does not come to its end.
+
+        While the reader is busy with a batch only the total limit runs: a slow reader is no fault of the backend.
+        """
+        for first in self._before:
+            self._pause()
+            self.transcript.add(first)
+            if first.progress:
+                self.record.content(time.monotonic())
+            yield first
+        left_s = self._limits.between_tokens_s
+        while self.end is None:
+            asked_at = self._expect_content(left_s)
+            batch = await self._next()
+            if batch is None:
+                return
+            now = time.monotonic()
+            self.transcript.add(batch)
+            if batch.progress:
+                self.record.content(now)
+                left_s = self._limits.between_tokens_s
+            else:
+                left_s -= now - asked_at
+            self._pause()
+            yield batch
+
+    async def _next(self) -> Batch | None:
+        """The next batch; None after the end."""
+        try:
+            batch = await anext(self._stream)
+        except StopAsyncIteration:
+            if self.end is None:
+                raise Failure(Kind.CUT, f"backend '{self.standing.name}' ended half-way", billed="maybe") from None
+            return None
+        except Failure:
+            if self._watchdog.expired:
+                raise late(self._watchdog.expired, self.standing.name, self._limits) from None
+            raise
+        if batch.end:
+            self.end = batch.end
+            self._watchdog.stop()
+        return batch
+
+    def _expect_content(self, within_s: float) -> float:
+        """From now on the next content is awaited; gives the time."""
+        now = time.monotonic()
+        if self.end is None:
+            at = now + within_s
+            self._watchdog.until(min(at, self._deadline), Kind.STALLED if at < self._deadline else Kind.DEADLINE)
+        return now
+
+    def _pause(self) -> None:
+        if self.end is None:
+            self._watchdog.until(self._deadline, Kind.DEADLINE)
+
+    def abort(self) -> None:
+        """The backend's connection is closed at once."""
+        self._answer.abort()
+
+    async def close(self, failure: Failure | None = None) -> None:
+        """Gives the place back and accounts; ``failure`` is what ended it, None for a complete answer or a caller that left."""
+        if self._closed:
+            return
+        self._closed = True
+        self._watchdog.stop()
+        if failure is not None:
+            note(self.attempt, failure)
+            self.standing.failed(failure)
+        self.attempt.ended_at = time.monotonic()
+        self._account()
+        self.standing.released()
+        await self._answer.aclose()
+
+    def _account(self) -> None:
+        attempt = self.attempt
+        usage = self.end.usage if self.end else self._answer.usage
+        measured = Measured.REPORTED if self.end else Measured.PARTIAL
+        if usage is None and attempt.first_content_at is not None:
+            usage, measured = estimate.usage(self._call.body, self._said()), Measured.ESTIMATED
+        if usage is None:
+            return
+        attempt.usage, attempt.measured = usage, measured
+        rates = self.standing.member.rates
+        attempt.picodollars = rates.cost(usage) if rates else None
+
+    def _said(self) -> str:
+        """The text that came, for a guess at its tokens. Garbled bytes were never taken in."""
+        if not self._call.stream:
+            return b"".join(batch.raw for batch in self._before).decode(errors="replace")
+        return self.transcript.read().text
+
+
+async def start(
+    standing: Standing, call: Call, record: Record, limits: Limits, deadline: float, *, whole: bool
+) -> Running:
+    """Asks one backend and waits for its first content, with ``whole`` for its end. Raises Failure; what failed is noted then."""
+    now = time.monotonic()
+    attempt = Attempt(backend=standing.name, vendor_model=standing.member.backend.model, started_at=now)
+    record.attempts.append(attempt)
+    if record.trace is not None:
+        attempt.span_id = secrets.token_hex(8)
+        call = replace(call, trace_headers=record.trace.headers(attempt.span_id))
+    by = min(deadline, now + limits.first_token_s) if call.stream else deadline
+    running: Running | None = None
+    standing.sent()
+    try:
+        running = await _open(standing, call, record, limits, deadline, by)
+        await running.content(by, whole=whole)
+    except Failure as failure:
+        if running is None:
+            note(attempt, failure)
+            standing.failed(failure)
+            standing.released()
+        else:
+            await running.close(failure)
+        raise
+    except BaseException:
+        standing.abandoned()
+        if running is None:
+            attempt.ended_at = time.monotonic()
+            standing.released()
+        else:
+            await running.close()
+        raise
+    standing.succeeded((attempt.first_content_at or time.monotonic()) - now)
+    return running
+
+
+async def _open(standing: Standing, call: Call, record: Record, limits: Limits, deadline: float, by: float) -> Running:
+    try:
+        async with asyncio.timeout_at(by):
+            answer = await standing.member.backend.open(call, deadline)
+    except TimeoutError:
+        raise late(Kind.FIRST_TOKEN_LATE if by < deadline else Kind.DEADLINE, standing.name, limits) from None
+    return Running(standing, answer, call, record, limits, deadline)
+
+
+def note(attempt: Attempt, failure: Failure) -> None:
+    attempt.failure, attempt.reason = failure.kind, failure.message
+    attempt.ended_at = attempt.ended_at or time.monotonic()
+
+
+def late(kind: Kind, backend: str, limits: Limits) -> Failure:
+    """The failure of a backend that passed a time limit."""
+    text = {
+        Kind.FIRST_TOKEN_LATE: f"sent no content within {limits.first_token_s:g} s",
+        Kind.STALLED: f"sent no content for {limits.between_tokens_s:g} s in the middle of its answer",
+        Kind.DEADLINE: f"did not finish within {limits.total_s:g} s",
+    }[kind]
+    return Failure(kind, f"backend '{backend}' {text}", billed="maybe")

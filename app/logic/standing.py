@@ -1,0 +1,98 @@
+"""Each backend as the router sees it now: what runs there, how fast it answers, and its circuit. Lives as long as the app, across reloads."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from app.logic.answer import Backend, Failure
+from app.logic.circuit import Circuit, State
+from app.logic.price import Rates
+from app.logic.selection import Ability, Candidate, Needs
+
+LATENCY_FADES_S = 10.0  # Finagle's peak EWMA: a rise counts at once, a fall with this time constant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A backend of the routes file with what is known of it. Those with the same ``circuit_key`` fail together."""
+
+    backend: Backend
+    rates: Rates | None
+    circuit_key: str
+    ability: Ability = field(default_factory=Ability)
+    max_running: int = 64
+    scale_to_zero: bool = False
+
+
+@dataclass(slots=True)
+class Breaker:
+    """One circuit, shared by all that have the same provider, model and credential."""
+
+    circuit: Circuit = field(default_factory=Circuit)
+    why: Failure | None = None  # what it failed of last
+
+
+class Standing:
+    """``freed`` is called with the backend's name when a place there is given back."""
+
+    def __init__(self, member: Member, breaker: Breaker, freed: Callable[[str], None]) -> None:
+        self._freed = freed
+        self.member = member
+        self.breaker = breaker
+        self.running = 0
+        self.latency_s: float | None = None
+        self._latency_at = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.member.backend.name
+
+    @property
+    def has_room(self) -> bool:
+        return self.running < self.member.max_running
+
+    def state(self, now: float) -> State:
+        return self.breaker.circuit.state(now)
+
+    def candidate(self, weight: int, needs: Needs) -> Candidate:
+        member = self.member
+        return Candidate(
+            name=self.name,
+            weight=weight,
+            running=self.running,
+            max_running=member.max_running,
+            latency_s=self.latency_s,
+            rates=member.rates,
+            able=member.ability.meets(needs),
+        )
+
+    def sent(self) -> None:
+        self.running += 1
+        self.breaker.circuit = self.breaker.circuit.sent(time.monotonic())
+
+    def released(self) -> None:
+        self.running -= 1
+        self._freed(self.name)
+
+    def succeeded(self, first_content_s: float) -> None:
+        now = time.monotonic()
+        self.breaker.circuit = self.breaker.circuit.succeeded(now)
+        self.latency_s = _peak_ewma(self.latency_s, first_content_s, now - self._latency_at)
+        self._latency_at = now
+
+    def failed(self, failure: Failure) -> None:
+        circuit = self.breaker.circuit
+        self.breaker.why = failure
+        self.breaker.circuit = circuit.abandoned() if failure.waking else circuit.failed(time.monotonic(), failure)
+
+    def abandoned(self) -> None:
+        self.breaker.circuit = self.breaker.circuit.abandoned()
+
+
+def _peak_ewma(before_s: float | None, now_s: float, since_s: float) -> float:
+    if before_s is None or now_s >= before_s:
+        return now_s
+    return now_s + (before_s - now_s) * math.exp(-since_s / LATENCY_FADES_S)

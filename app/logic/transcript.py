@@ -1,0 +1,59 @@
+"""What a caller has seen of an answer: the batches that went out, kept within a bound, and parsed only when somebody must know what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.logic.answer import Batch
+from app.wire.codecs import READ
+from app.wire.events import Event, Reasoning, Refusal, Text, ToolCall, Usage, Wire
+
+MAX_BYTES = 2**20  # some 4,000 tokens as OpenAI's chunks; a longer answer is not rescued
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a transcript says. ``pieces``: how many pieces of text there were, which is how many tokens with most servers."""
+
+    events: tuple[Event, ...]
+    text: str
+    pieces: int
+    usage: Usage | None
+    is_text_only: bool
+
+
+class Transcript:
+    def __init__(self) -> None:
+        self._raws: list[bytes] = []
+        self._size = 0
+        self.wire: Wire | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything that went out is here."""
+        return self._size <= MAX_BYTES
+
+    def add(self, batch: Batch) -> None:
+        self.wire = self.wire or batch.wire
+        self._size += len(batch.raw)
+        if self._size <= MAX_BYTES:
+            self._raws.append(batch.raw)
+        else:
+            self._raws.clear()
+
+    def read(self) -> Said:
+        """The transcript, parsed. Empty for a wire that is never translated, and when it is not whole."""
+        events: list[Event] = []
+        if self.wire in READ:
+            reader = READ[self.wire].reader()
+            for raw in self._raws:
+                events += reader.read(raw)
+        texts = [event for event in events if isinstance(event, Text)]
+        usages = [event for event in events if isinstance(event, Usage)]
+        return Said(
+            events=tuple(events),
+            text="".join(event.text for event in texts if not event.index),
+            pieces=len(texts),
+            usage=usages[-1] if usages else None,
+            is_text_only=not any(isinstance(event, (ToolCall, Reasoning, Refusal)) for event in events),
+        )

@@ -1,0 +1,127 @@
+"""The router with the engines behind it, put together anew when the routes file changes: a bad file keeps the routes that there are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+import aiohttp
+
+from app.engines.embedded import EmbeddedEngine
+from app.inference import adapters
+from app.logic import routes as routes_file
+from app.logic.router import Router
+from app.logic.routes import Routes, RoutesError
+from app.logic.standing import Standing
+from app.settings import Settings
+from catalog.models import EMBEDDED
+
+DEFAULT_ROUTES = """
+version: 1
+backends:
+  embedded: {adapter: embedded, model: smollm2-135m-instruct}
+models:
+  chat: {backends: [{use: embedded}]}
+default_model: chat
+"""
+IDLE_POLL_S = 0.5
+
+log = logging.getLogger(__name__)
+
+
+def read_routes(settings: Settings) -> Routes:
+    """The routes of the file, of the text, or those that lead to the embedded model. Raises RoutesError."""
+    if settings.routes is not None:
+        try:
+            return routes_file.parse(settings.routes.read_text(), str(settings.routes))
+        except OSError as error:
+            raise RoutesError(f"TRIMARAN_ROUTES={settings.routes} cannot be read: {error.strerror}") from None
+    if settings.routes_yaml:
+        return routes_file.parse(settings.routes_yaml, "TRIMARAN_ROUTES_YAML")
+    return routes_file.parse(DEFAULT_ROUTES, "the built-in routes")
+
+
+class Routing:
+    """Made on the running event loop; raises RoutesError."""
+
+    def __init__(
+        self, settings: Settings, routes: Routes, http: aiohttp.ClientSession, environment: Mapping[str, str]
+    ) -> None:
+        self._settings = settings
+        self._http = http
+        self._environment = environment
+        self._engines = self._with_engines(routes, {})
+        self._leaving: set[asyncio.Task[None]] = set()
+        self.router = Router(routes, adapters.build(routes, self._around(self._engines)))
+        self._stamp = self._file_stamp()
+
+    def start(self) -> None:
+        for engine in self._engines.values():
+            engine.start()
+
+    def reload(self, *, anyway: bool = False) -> None:
+        """Reads the routes file again if it changed, or ``anyway``. A file that cannot be used leaves everything as it was, and says why."""
+        stamp = self._file_stamp()
+        if self._settings.routes is None or (stamp == self._stamp and not anyway):
+            return
+        self._stamp = stamp
+        try:
+            self._take(read_routes(self._settings))
+        except RoutesError as error:
+            log.error("the routes stay as they were: %s", error)
+        else:
+            log.info("read the routes from %s: %s", self._settings.routes, ", ".join(self.router.targets))
+
+    def _take(self, routes: Routes) -> None:
+        engines = self._with_engines(routes, self._engines)
+        before, standings = self._engines, self.router.standings
+        self.router.replace(routes, adapters.build(routes, self._around(engines)))
+        self._engines = engines
+        for name, engine in engines.items():
+            if engine is not before.get(name):
+                engine.start()
+        for name, engine in before.items():
+            if engine is not engines.get(name):
+                leaving = asyncio.create_task(_close_when_idle(engine, standings[name]))
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
+
+    def _with_engines(self, routes: Routes, have: Mapping[str, EmbeddedEngine]) -> dict[str, EmbeddedEngine]:
+        """An engine for each embedded backend, those that there are already included; none when the app is told to run none."""
+        if self._settings.engine != "embedded":
+            return {}
+        wanted = {name: spec.model for name, spec in routes.backends.items() if spec.adapter == "embedded"}
+        return {
+            name: have[name] if name in have and have[name].model == model else EmbeddedEngine(model)
+            for name, model in wanted.items()
+            if model in EMBEDDED
+        }
+
+    def _around(self, engines: Mapping[str, EmbeddedEngine]) -> adapters.Surroundings:
+        return adapters.Surroundings(http=self._http, engines=engines, environment=self._environment)
+
+    def _file_stamp(self) -> tuple[int, int] | None:
+        if self._settings.routes is None:
+            return None
+        try:
+            status = self._settings.routes.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+    async def aclose(self) -> None:
+        for leaving in self._leaving:
+            leaving.cancel()
+        await self.router.aclose()
+        for engine in self._engines.values():
+            await engine.aclose()
+
+
+async def _close_when_idle(engine: EmbeddedEngine, standing: Standing) -> None:
+    """An engine that no route names any more finishes its answers first."""
+    try:
+        while standing.running:
+            await asyncio.sleep(IDLE_POLL_S)
+    finally:
+        await engine.aclose()
