@@ -65,6 +65,7 @@ class Reply:
         self._wire: Wire | None = None
         self._transcript = Transcript()
         self._rescues = 0
+        self._broken: set[str] = set()
         self._aborted = False
 
     @property
@@ -203,14 +204,16 @@ class Reply:
         """Another backend goes on where the answer broke off. Raises ``failure`` when none can."""
         self._rescues += 1
         assert self._running is not None
-        broken = self._running.standing
+        self._broken.add(self._running.standing.name)
         calls = {
             standing.name: call
             for standing in self._standings
             if (call := continued(self._call, said, standing.member.ability.continuation)) is not None
         }
         able = [standing for standing in self._standings if standing.name in calls]
-        able.sort(key=lambda standing: (standing is broken, standing.member.ability.continuation == "instruct"))
+        if not able:
+            raise failure
+        able.sort(key=self._least_likely)
         try:
             self._running = await self._first(able, lambda standing: calls[standing.name])
         except Failure:
@@ -220,6 +223,10 @@ class Reply:
         self.record.rescues.append(self._running.standing.member.ability.continuation)
         continuation = self._running.standing.member.ability.continuation
         return Splice(self._call, said, self.wire, self._running.wire, continuation)
+
+    def _least_likely(self, standing: Standing) -> tuple[bool, bool]:
+        """Sorts those that broke off in this answer, and those that can only be asked to go on, behind the others."""
+        return standing.name in self._broken, standing.member.ability.continuation == "instruct"
 
     def abort(self) -> None:
         """The caller is gone: the backend's connection is closed at once."""

@@ -28,7 +28,7 @@ backends:
     model: scripted-1
     price: {{input_usd_per_mtok: "2.5", output_usd_per_mtok: "10"}}
 models:
-  steady: {{backends: [{{use: scripted}}]}}
+  steady: {{backends: [{{use: scripted}}], rescue: false}}
   fallback: {{backends: [{{use: gone}}, {{use: scripted}}]}}
   broken: {{backends: [{{use: gone}}]}}
 default_model: steady

@@ -1,0 +1,204 @@
+"""An answer that breaks off goes on at another backend: one unbroken answer for the caller, or a clean failure where it cannot be joined."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.logic.answer import Batch, Call, Failure, Kind
+from app.logic.record import Measured
+from app.logic.selection import Ability
+from app.wire.events import End, Usage, Wire
+from tests.logic.backends import ScriptedBackend, Step, chunk, end, finish, role, text
+from tests.logic.routing import call, joined, record, router
+
+CUT = Failure(Kind.CUT, "cut")
+WORDS = ["The ", "sea ", "is ", "wide ", "and ", "deep."]
+WHOLE = "".join(WORDS)
+
+
+def cut_after(words: int) -> list[Step]:
+    return [role(), *(text(word) for word in WORDS[:words]), CUT]
+
+
+def goes_on(asked: Call) -> list[Step]:
+    """A faithful model: whatever it is given of the sentence, it writes the rest."""
+    last = asked.body["messages"][-1]
+    given = last["content"] if last["role"] == "assistant" else ""
+    assert WHOLE.startswith(given)
+    return [role(), *(text(letter) for letter in WHOLE[len(given) :]), finish(), end(Usage(input=20, output=5))]
+
+
+def chunks(batches: list[Batch]) -> list[dict[str, Any]]:
+    lines = b"".join(batch.raw for batch in batches).split(b"\n\n")
+    return [json.loads(line.removeprefix(b"data: ")) for line in lines if line]
+
+
+@pytest.mark.parametrize("words", range(1, len(WORDS)))
+async def test_the_caller_sees_one_answer(words: int) -> None:
+    """Wherever it was cut: the whole text, one id, one role, one finish reason, one end."""
+    broken, healthy = ScriptedBackend(name="a", steps=cut_after(words)), ScriptedBackend(name="b", steps=goes_on)
+    reply = await router(broken, healthy).open(call(), record())
+    batches = [batch async for batch in reply.batches()]
+    await reply.aclose()
+    seen = chunks(batches)
+    deltas = [part["choices"][0]["delta"] for part in seen]
+    assert "".join(delta.get("content", "") for delta in deltas) == WHOLE
+    assert {part["id"] for part in seen} == {"chatcmpl-1"}
+    assert [delta["role"] for delta in deltas if "role" in delta] == ["assistant"]
+    assert [part["choices"][0]["finish_reason"] for part in seen].count("stop") == 1
+    assert [batch.end is not None for batch in batches].count(True) == 1
+    assert reply.record.rescues == ["final_message"]
+
+
+@given(st.data())
+async def test_two_cuts_are_survived(data: st.DataObject) -> None:
+    """Cut anywhere, and anywhere again: not one character is lost or doubled."""
+    first = data.draw(st.integers(1, len(WHOLE) - 2))
+    second = data.draw(st.integers(1, len(WHOLE)))
+
+    def cut_again(asked: Call) -> list[Step]:
+        rest = goes_on(asked)
+        return [*rest[: 1 + second], CUT] if second + 1 < len(rest) - 2 else rest
+
+    backends = (
+        ScriptedBackend(name="a", steps=[role(), *(text(letter) for letter in WHOLE[:first]), CUT]),
+        ScriptedBackend(name="b", steps=cut_again),
+        ScriptedBackend(name="c", steps=goes_on),
+    )
+    assert await joined(await router(*backends).open(call(), record())) == WHOLE
+
+
+@pytest.mark.parametrize("fault", [CUT, Failure(Kind.GARBLED, "?"), 5.0], ids=["cut", "garbled", "stalled"])
+async def test_each_way_to_break_off_is_rescued(fault: Step) -> None:
+    """A cut, garbled bytes and silence are the same to the caller: the answer goes on."""
+    broken = ScriptedBackend(name="a", steps=[role(), text("The sea"), fault])
+    reply = await router(broken, ScriptedBackend(name="b", steps=goes_on)).open(call(), record())
+    assert await joined(reply) == WHOLE
+
+
+async def test_usage_is_truthful() -> None:
+    """The caller sees the first prompt and the joined output; the record has each attempt with its own count."""
+    seen = record()
+    broken, healthy = ScriptedBackend(name="a", steps=cut_after(2)), ScriptedBackend(name="b", steps=goes_on)
+    reply = await router(broken, healthy).open(call(), seen)
+    batches = [batch async for batch in reply.batches()]
+    await reply.aclose()
+    assert batches[-1].end == End("stop", Usage(input=18, output=7))
+    assert [attempt.measured for attempt in seen.attempts] == [Measured.ESTIMATED, Measured.REPORTED]
+    assert seen.attempts[1].usage == Usage(input=20, output=5)
+
+
+async def test_the_backend_that_goes_on_gets_the_rest_of_the_limit() -> None:
+    """Ten tokens were allowed and two were shown: eight are left."""
+    healthy = ScriptedBackend(name="b", steps=goes_on)
+    await joined(
+        await router(ScriptedBackend(name="a", steps=cut_after(2)), healthy).open(call(max_tokens=10), record())
+    )
+    asked = healthy.calls[0].body
+    assert (asked["max_tokens"], asked["continue_final_message"], asked["add_generation_prompt"]) == (8, True, False)
+    assert asked["messages"][-1] == {"role": "assistant", "content": "The sea"}
+
+
+async def test_an_answer_at_its_limit_needs_no_rescue() -> None:
+    """All allowed tokens were shown before the cut: the answer is complete, and ends for that reason."""
+    healthy = ScriptedBackend(name="b", steps=goes_on)
+    reply = await router(ScriptedBackend(name="a", steps=cut_after(2)), healthy).open(call(max_tokens=2), record())
+    batches = [batch async for batch in reply.batches()]
+    await reply.aclose()
+    assert batches[-1].end is not None
+    assert batches[-1].end.reason == "length"
+    assert healthy.calls == []
+
+
+async def test_a_stop_string_may_lie_across_the_seam() -> None:
+    """Neither backend sees the whole of it; the answer ends there, and the backend that went on is let go."""
+    healthy = ScriptedBackend(name="b", steps=lambda _: [text("DONE and more"), 5.0])
+    broken = ScriptedBackend(name="a", steps=[text("result: ###"), CUT])
+    reply = await router(broken, healthy).open(call(stop=["###DONE"]), record())
+    assert await joined(reply) == "result: ###"
+    assert reply.record.finish == "stop"
+    assert healthy.answers[0].closed
+
+
+TOOL = chunk({"tool_calls": [{"index": 0, "id": "t1", "function": {"name": "f", "arguments": "{"}}]})
+THOUGHT = chunk({"reasoning_content": "hm"})
+
+
+@pytest.mark.parametrize(
+    ("shown", "fields"),
+    [
+        (TOOL, {"tools": [{"type": "function"}]}),
+        (THOUGHT, {}),
+        (text("{").raw, {"response_format": {"type": "json_schema"}}),
+        (text("x").raw, {"n": 2}),
+        (text("x").raw, {"logprobs": True}),
+    ],
+    ids=["tool call", "reasoning", "schema", "choices", "logprobs"],
+)
+async def test_what_cannot_be_joined_is_not(shown: bytes, fields: dict[str, Any]) -> None:
+    """Half a tool call, half a JSON document and half a thought are never spliced: the caller gets the failure."""
+    healthy = ScriptedBackend(name="b", steps=goes_on)
+    broken = ScriptedBackend(name="a", steps=[Batch(shown, Wire.OPENAI_CHAT, progress=True), CUT])
+    reply = await router(broken, healthy).open(call(**fields), record())
+    with pytest.raises(Failure) as caught:
+        await joined(reply)
+    assert caught.value.kind is Kind.CUT
+    assert healthy.calls == []
+
+
+async def test_a_held_answer_is_made_anew() -> None:
+    """With hold_structured nothing of a tool call is shown before its end, so another backend can give the whole."""
+    whole = [Batch(TOOL, Wire.OPENAI_CHAT, progress=True), finish("tool_calls"), end()]
+    broken = ScriptedBackend(name="a", steps=[Batch(TOOL, Wire.OPENAI_CHAT, progress=True), CUT])
+    held = router(broken, ScriptedBackend(name="b", steps=whole), more="hold_structured: true")
+    reply = await held.open(call(tools=[{"type": "function"}]), record())
+    batches = [batch async for batch in reply.batches()]
+    await reply.aclose()
+    assert [batch.raw for batch in batches] == [step.raw for step in whole]
+
+
+async def test_nobody_who_can_go_on_means_a_clean_failure() -> None:
+    """A model that starts a new turn instead is not asked: its answer would be another one."""
+    healthy = ScriptedBackend(name="b", steps=goes_on)
+    none = {"a": Ability(), "b": Ability()}
+    reply = await router(ScriptedBackend(name="a", steps=cut_after(2)), healthy, abilities=none).open(call(), record())
+    with pytest.raises(Failure, match="cut"):
+        await joined(reply)
+    assert healthy.calls == []
+
+
+async def test_asked_to_go_on_a_repetition_is_taken_out() -> None:
+    """`instruct` is the last choice, and what it repeats of the seen text is not shown twice."""
+    seen = "The sea is wide and"
+    asked = ScriptedBackend(name="b", steps=[text(" sea is wide and deep."), finish(), end()])
+    backends = ScriptedBackend(name="a", steps=[text(seen), CUT]), asked
+    instruct = {"a": Ability(), "b": Ability(continuation="instruct")}
+    assert await joined(await router(*backends, abilities=instruct).open(call(), record())) == WHOLE
+    assert asked.calls[0].body["messages"][-1]["role"] == "user"
+
+
+async def test_at_most_two_rescues() -> None:
+    """A third cut ends the answer: something is wrong with more than one backend."""
+    always = ScriptedBackend(name="a", steps=lambda asked: [*goes_on(asked)[:3], CUT])
+    reply = await router(always).open(call(), record())
+    with pytest.raises(Failure):
+        await joined(reply)
+    assert len(always.calls) == 3
+
+
+async def test_a_caller_who_left_is_not_rescued() -> None:
+    """Its connection was closed by us, not by the backend."""
+    healthy = ScriptedBackend(name="b", steps=goes_on)
+    reply = await router(ScriptedBackend(name="a", steps=[text("x"), 5.0]), healthy).open(call(), record())
+    stream = reply.batches()
+    await anext(stream)
+    reply.abort()
+    with pytest.raises(Failure):
+        await anext(stream)
+    await reply.aclose()
+    assert healthy.calls == []
