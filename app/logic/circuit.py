@@ -16,7 +16,6 @@ OPEN_MAX_S = 60.0
 PROBE_MAX_S = 120.0  # a probe that says nothing for so long has got lost, and another may go
 RAMP_S = 10.0  # after a probe that succeeded the share of traffic grows to all of it in this time
 RAMP_FROM = 0.1
-BUSY_S = 1.0  # how long a backend that is busy is passed over when it does not say
 
 # Says that the backend, or our way to it, is broken.
 _COUNTS = frozenset({Kind.UNREACHABLE, Kind.FIRST_TOKEN_LATE, Kind.STALLED, Kind.CUT, Kind.GARBLED})
@@ -75,8 +74,7 @@ class Circuit:
     def failed(self, now: float, failure: Failure) -> Circuit:
         """An attempt ended with ``failure``; what is the caller's fault, or a full house, says nothing against the backend."""
         if failure.kind is Kind.BUSY:
-            wait_s = BUSY_S if failure.retry_after_s is None else failure.retry_after_s
-            return replace(self, busy_until=now + wait_s, probe_since=None)
+            return replace(self, busy_until=now + (failure.retry_after_s or 0.0), probe_since=None)
         if failure.kind is Kind.MISCONFIGURED:
             return self._open(now, failures=self.failures + 1)
         if failure.kind not in _COUNTS:
