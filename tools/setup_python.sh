@@ -101,6 +101,8 @@ python_hint() {
 }
 
 provide_uv() {  # sets $uv of the caller
+    # The machine's own certificates, where it has some: behind a company's proxy the built-in ones are not enough.
+    [[ -e /etc/ssl/certs/ca-certificates.crt ]] && export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1}
     local pinned directory
     uv=$(type -P uv) && "$uv" --version >/dev/null 2>&1 && return
     read -r pinned _ <"$root/requirements/uv.txt"
