@@ -98,11 +98,16 @@ def application(parts: Parts) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         routing.start()
-        reloading = asyncio.create_task(_watch(parts))
+        watching = [asyncio.create_task(_watch(parts))]
+        if url := settings.redis_url.get_secret_value():
+            from app.stores.circuits import SharedCircuits  # 0.1 s: only where there is a Redis
+
+            watching.append(asyncio.create_task(SharedCircuits(url, routing.router.breakers).run()))
         try:
             yield
         finally:
-            reloading.cancel()
+            for task in watching:
+                task.cancel()
             await routing.aclose()
             await session.close()
             if telemetry is not None:

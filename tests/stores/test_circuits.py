@@ -1,0 +1,125 @@
+"""Circuits shared through a real Redis: told, taken over, and done without when Redis is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.logic.answer import Failure, Kind
+from app.logic.circuit import FAILURES_TO_OPEN, OPEN_S, Circuit, State
+from app.logic.standing import Breaker
+from app.stores.circuits import SharedCircuits
+
+EVERY_S = 0.02
+
+
+class RedisServer:
+    """A Redis of our own on a free port."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        server = shutil.which("redis-server")
+        assert server is not None, "redis-server is not installed: ./trimaran test installs it"
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
+        self.process = subprocess.Popen([server, *options], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return
+            time.sleep(0.02)
+        raise AssertionError("redis-server did not start")
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+def broken() -> Breaker:
+    breaker = Breaker()
+    for _ in range(FAILURES_TO_OPEN):
+        breaker.circuit = breaker.circuit.failed(time.monotonic(), Failure(Kind.UNREACHABLE, "refused"))
+    return breaker
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def replica(url: str, breaker: Breaker) -> AsyncIterator[None]:
+    task = asyncio.create_task(SharedCircuits(url, {"a|model": breaker}, every_s=EVERY_S).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def is_open(breaker: Breaker) -> bool:
+    return breaker.circuit.state(time.monotonic()) is State.OPEN
+
+
+async def test_one_replica_spares_the_others(redis: RedisServer) -> None:
+    """A circuit that opens here is open there too, for as long as it has left."""
+    here, there = broken(), Breaker()
+    async with replica(redis.url, here), replica(redis.url, there):
+        await until(lambda: is_open(there))
+    left_s = there.circuit.open_until - time.monotonic()
+    assert 0 < left_s <= OPEN_S
+
+
+async def test_what_was_taken_over_is_not_told_on(redis: RedisServer) -> None:
+    """Otherwise two replicas would keep a circuit open for each other for ever."""
+    here, there = broken(), Breaker()
+    here.circuit = Circuit(failures=3, opened=1, open_until=time.monotonic() + 0.3)
+    async with replica(redis.url, here), replica(redis.url, there):
+        await until(lambda: is_open(there))
+        await until(lambda: not is_open(there))
+        await asyncio.sleep(5 * EVERY_S)
+        assert not is_open(there)
+
+
+async def test_a_killed_redis_costs_nothing(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """With Redis gone each replica goes by its own circuits and says so once; when it is back, they share again."""
+    here, there = Breaker(), Breaker()
+    async with replica(redis.url, here), replica(redis.url, there):
+        await asyncio.sleep(3 * EVERY_S)
+        redis.kill()
+        await until(lambda: "Redis is lost" in caplog.text)
+        here.circuit = broken().circuit
+        await asyncio.sleep(5 * EVERY_S)
+        assert (is_open(here), is_open(there)) == (True, False)
+        redis.start()
+        await until(lambda: is_open(there))
+    assert caplog.text.count("Redis is lost") == 2
