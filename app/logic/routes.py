@@ -10,7 +10,9 @@ from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from catalog.models import EMBEDDED
 
 
 class RoutesError(ValueError):
@@ -47,6 +49,14 @@ class BackendSpec(_Frozen):
     scale_to_zero: bool = False  # may be asleep: a request waits for it up to `wake_s`
     capabilities: Capabilities = Capabilities()
     price: Price | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _embedded_model(cls, given: Any) -> Any:
+        """An embedded backend that names no model has the one that comes first in the catalog."""
+        if isinstance(given, dict) and given.get("adapter") == "embedded" and not given.get("model"):
+            return given | {"model": next(iter(EMBEDDED))}
+        return given
 
 
 class Use(_Frozen):
@@ -130,11 +140,24 @@ def _check_references(routes: Routes, source: str, node: yaml.Node | None) -> No
                     f"{source}:{line}: model '{name}' falls back on '{resort}', which is neither a backend nor 'cache' nor '503'."
                     f"{nearest(resort, known)}"
                 )
+    _refuse_what_is_not_built(routes, source, node)
     if routes.default_model and routes.default_model not in routes.models:
         raise RoutesError(
             f"{source}:{_line(node, ('default_model',))}: default_model '{routes.default_model}' is not under 'models'."
             f"{nearest(routes.default_model, routes.models)}"
         )
+
+
+def _refuse_what_is_not_built(routes: Routes, source: str, node: yaml.Node | None) -> None:
+    """A limit that is read and then ignored would be worse than none."""
+    if routes.keys:
+        raise RoutesError(
+            f"{source}:{_line(node, ('keys',))}: 'keys' (limits and budgets per key) is not built yet: leave it out"
+        )
+    for name, model in routes.models.items():
+        if model.hedge_share:
+            line = _line(node, ("models", name, "hedge_share"))
+            raise RoutesError(f"{source}:{line}: 'hedge_share' is not built yet: leave it out")
 
 
 def nearest(word: str, known: Any) -> str:
