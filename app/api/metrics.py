@@ -130,9 +130,12 @@ class Metrics(Collector):
         yield self._counter("trimaran_rescues", "Answers continued after a cut", ["how"], self._rescues)
         yield self._gauges("trimaran_circuit_state", "0 closed, 1 half-open, 2 open", "backend", self._circuits())
         yield self._gauge("trimaran_running", "Requests being answered", len(self._lifecycle.running))
-        waiting = {name: self._router.queue.waiting[name] for name in self._router.targets}
+        waiting = {name: self._router.queue.depth(name) for name in self._router.targets}
         yield self._gauges(
-            "trimaran_queued", "Requests waiting for room, or for a backend to wake up", "model", waiting
+            "trimaran_queued",
+            "Requests waiting for room, and one for a sleeping backend that was wanted in the last minute",
+            "model",
+            waiting,
         )
         yield self._counter(
             "trimaran_tokens", "Tokens as the backends reported them", ["backend", "kind"], self._tokens

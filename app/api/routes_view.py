@@ -30,7 +30,7 @@ class RoutesView:
             "sticky": route.sticky,
             "rescue": route.rescue,
             "when_down": list(route.when_down),
-            "queued": self._router.queue.waiting[name],
+            "queued": self._router.queue.depth(name),
             "backends": [await self._backend(standing, use.weight) for use, standing in uses],
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -11,13 +12,15 @@ from app.logic.answer import Failure, Kind
 
 MAX_WAITING = 512  # per model: more would wait longer than their callers do
 WAIT_S = 30.0
+WANTED_S = 60.0  # an autoscaler looks once a minute or so
 
 
 class Queue:
-    """``waiting`` is by model; published, it tells an autoscaler what is wanted."""
+    """``waiting`` is by model."""
 
     def __init__(self, *, max_waiting: int = MAX_WAITING, wait_s: float = WAIT_S) -> None:
         self.waiting: Counter[str] = Counter()
+        self._wanted_at: dict[str, float] = {}
         self._max_waiting = max_waiting
         self._wait_s = wait_s
         self._waiters: deque[tuple[asyncio.Future[None], Collection[str]]] = deque()
@@ -40,6 +43,15 @@ class Queue:
             self.waiting[model] -= 1
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
+
+    def wanted(self, model: str) -> None:
+        """A sleeping backend would have been asked, though another one answers meanwhile."""
+        self._wanted_at[model] = time.monotonic()
+
+    def depth(self, model: str) -> int:
+        """What an autoscaler goes by: the requests that wait, and one for a backend that was wanted in the last minute."""
+        wanted = time.monotonic() - self._wanted_at.get(model, -WANTED_S) < WANTED_S
+        return self.waiting[model] + wanted
 
     @contextmanager
     def holding(self, model: str) -> Iterator[None]:

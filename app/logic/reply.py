@@ -110,6 +110,8 @@ class Reply:
                 return await self._start(standing, call_for(standing))
             except Failure as failure:
                 tries.failed(standing, failure)
+                if failure.waking:
+                    self._shared.queue.wanted(self._call.model)
                 if failure.is_final:
                     raise
 

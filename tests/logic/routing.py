@@ -27,6 +27,7 @@ def router(
     more: str = "retries: 0",
     abilities: Mapping[str, Ability] | None = None,
     max_running: int = 64,
+    scale_to_zero: bool = False,
     last_resorts: tuple[ScriptedBackend, ...] = (),
 ) -> Router:
     """One model, `chat`; ``more``: further keys of its route, as YAML."""
@@ -45,6 +46,7 @@ def router(
             circuit_key=backend.name,
             ability=(abilities or {}).get(backend.name, Ability(continuation="final_message")),
             max_running=max_running,
+            scale_to_zero=scale_to_zero and backend is backends[0],
         )
         for backend in everybody
     }

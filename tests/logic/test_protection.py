@@ -134,6 +134,16 @@ async def test_a_backend_that_wakes_up_is_waited_for() -> None:
     assert await asking == "x"
 
 
+async def test_a_sleeping_backend_is_wanted_while_another_answers() -> None:
+    """A backend at zero replicas refuses connections: another one answers at once, the demand is published, no circuit opens."""
+    asleep, awake = ScriptedBackend(name="a", always_refuses=REFUSED), ScriptedBackend(name="b", steps=ONE)
+    two = router(asleep, awake, scale_to_zero=True)
+    assert two.queue.depth("chat") == 0
+    for _ in range(5):
+        assert await ask(two) == "x"
+    assert (two.queue.depth("chat"), len(asleep.calls)) == (1, 5)
+
+
 async def test_a_backend_that_does_not_wake_up_is_given_up() -> None:
     """After wake_s the caller hears it."""
     asleep = ScriptedBackend(name="a", always_refuses=Failure(Kind.BUSY, "loading", waking=True))
