@@ -110,7 +110,7 @@ class Reply:
                 return await self._start(standing, call_for(standing))
             except Failure as failure:
                 tries.failed(standing, failure)
-                if failure.waking:
+                if standing.is_waking(failure):
                     self._shared.queue.wanted(self._call.model)
                 if failure.is_final:
                     raise
@@ -270,7 +270,7 @@ class Tries:
 
     def failed(self, standing: Standing, failure: Failure) -> None:
         self.failure, self.last = failure, standing
-        if failure.waking:
+        if standing.is_waking(failure):
             self.waking.append(standing)
         if failure.kind is Kind.CONTEXT_TOO_LONG:
             self._left = [other for other in self._left if _has_more_room(other, standing)]

@@ -18,10 +18,6 @@ from app.logic.watchdog import Watchdog
 from app.wire.events import End, Wire
 
 
-# How a backend that is scaled to zero answers: nobody listens, or a load balancer has nobody behind it.
-ASLEEP = frozenset({Kind.UNREACHABLE, Kind.BUSY})
-
-
 class Running:
     """Made by ``start``. Iterate ``batches`` once; close it whatever happened."""
 
@@ -170,7 +166,6 @@ async def start(
         running = await _open(standing, call, record, limits, deadline, by)
         await running.content(by, whole=whole)
     except Failure as failure:
-        failure.waking |= standing.member.scale_to_zero and failure.kind in ASLEEP
         if running is None:
             note(attempt, failure)
             standing.failed(failure)

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.logic.answer import Backend, Failure
+from app.logic.answer import Backend, Failure, Kind
 from app.logic.circuit import Circuit, State
 from app.logic.price import Rates
 from app.logic.selection import Ability, Candidate, Needs
 
+# How a backend that is scaled to zero answers: nobody listens, or a load balancer has nobody behind it.
+ASLEEP = frozenset({Kind.UNREACHABLE, Kind.BUSY})
 LATENCY_FADES_S = 10.0  # Finagle's peak EWMA: a rise counts at once, a fall with this time constant
 
 
@@ -83,10 +85,15 @@ class Standing:
         self.latency_s = _peak_ewma(self.latency_s, first_content_s, now - self._latency_at)
         self._latency_at = now
 
+    def is_waking(self, failure: Failure) -> bool:
+        """Whether the backend failed because it is asleep, or loads its model: then it is no worse than before."""
+        return failure.waking or (self.member.scale_to_zero and failure.kind in ASLEEP)
+
     def failed(self, failure: Failure) -> None:
         circuit = self.breaker.circuit
         self.breaker.why = failure
-        self.breaker.circuit = circuit.abandoned() if failure.waking else circuit.failed(time.monotonic(), failure)
+        asleep = self.is_waking(failure)
+        self.breaker.circuit = circuit.abandoned() if asleep else circuit.failed(time.monotonic(), failure)
 
     def abandoned(self) -> None:
         self.breaker.circuit = self.breaker.circuit.abandoned()
