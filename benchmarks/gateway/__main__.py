@@ -15,11 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from benchmarks import machine
 from benchmarks.gateway import load
+from benchmarks.results import Results, show
 
 SERVERS = ("bare ASGI", "bare FastAPI", "trimaran")
 SERVER_CORE, CALLER_CORE = 1, 0
@@ -82,23 +80,6 @@ def drive(port: int, *, stream: bool, connections: int, seconds: float, **more: 
 
 def percentile_ms(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))] * 1000
-
-
-class Results:
-    """Figures with what they are held to; printed at the end and kept as JSON."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-
-    def add(self, what: str, value: float, unit: str, bound: str = "", met: bool | None = None) -> None:
-        self.rows.append({"figure": what, "value": round(value, 2), "unit": unit, "bound": bound, "met": met})
-        Console(stderr=True).print(f"  {what}: {value:.2f} {unit}")
-
-    def at_least(self, what: str, value: float, bound: float, unit: str) -> None:
-        self.add(what, value, unit, f"at least {bound:g}", value >= bound)
-
-    def at_most(self, what: str, value: float, bound: float, unit: str) -> None:
-        self.add(what, value, unit, f"at most {bound:g}", value <= bound)
 
 
 def requests_per_s(results: Results, servers: dict[str, machine.Running], seconds: float, repeats: int) -> None:
@@ -241,19 +222,7 @@ def main() -> None:
         crowds(results, servers["trimaran"])
         if options.growth:
             growth(results, servers["trimaran"], (20_000, 100_000))
-    show(results)
-
-
-def show(results: Results) -> None:
-    table = Table(title=f"Gateway, {time.strftime('%Y-%m-%d')}: {machine.facts()}", title_justify="left")
-    for column in ("figure", "value", "unit", "held to", ""):
-        table.add_column(column, justify="right" if column == "value" else "left")
-    for row in results.rows:
-        mark = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[row["met"]]
-        table.add_row(row["figure"], f"{row['value']:,}", row["unit"], row["bound"], mark)
-    Console(width=110).print(table)
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps({"machine": machine.facts(), "figures": results.rows}, indent=1))
+    show(results, "Gateway", REPORT)
 
 
 if __name__ == "__main__":
