@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from delivery.cost.cli import cost
 from delivery.failure import ExitCode, Failure
 from delivery.stack_file import stack_name
 from delivery.terminal import data, say
@@ -99,6 +100,18 @@ def serve(
     serving.serve(ROOT, routes, port)
 
 
+@app.command()
+def rehearse(
+    stack: Stack,
+    cycle: Annotated[bool, typer.Option("--cycle", help="Also up, up again, a change of config, destroy.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Plan a stack with every input checked and no cloud called: the real engine, policies, cost."""
+    from delivery.rehearsal import command
+
+    command.rehearse(ROOT, stack_name(stack), whole_cycle=cycle, as_json=as_json)
+
+
 @app.command(context_settings=_PASS_ON)
 def pulumi(arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS...")] = None) -> None:
     """Run any Pulumi verb in the kit's environment."""
@@ -113,6 +126,55 @@ def doctor(as_json: AsJson = False) -> None:
     from delivery import doctor as module
 
     module.show(ROOT, as_json=as_json)
+
+
+app.command()(cost)
+
+
+@app.command()
+def policies(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="One rule in full instead of the list.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the rules that every stack keeps, or explain one."""
+    from delivery import policies as module
+
+    module.show(rule, as_json=as_json)
+
+
+Region = Annotated[str, typer.Option("--region", metavar="REGION", help="Where it is.")]
+
+
+@app.command()
+def bootstrap(
+    cloud: Annotated[str, typer.Argument(metavar="CLOUD", help="aws")],
+    region: Region = "us-east-1",
+    bucket: Annotated[str, typer.Option(metavar="NAME", help="A name of your own for the bucket.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it only say what would be done.")] = False,
+) -> None:
+    """Make the bucket of the stacks' state and the key of their secrets, once for an account."""
+    from delivery import bootstrap as module
+
+    module.bootstrap(cloud, region, bucket, yes=yes)
+
+
+weights = typer.Typer(name="weights", help="The models' files that engines read.", no_args_is_help=True)
+app.add_typer(weights)
+
+
+@weights.command("sync")
+def weights_sync(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of catalog/models.py.")],
+    bucket: Annotated[str, typer.Option(metavar="NAME", help="The foundation's bucket of models.")],
+    region: Region = "us-east-1",
+    folder: Annotated[
+        Path | None, typer.Option("--from", metavar="FOLDER", help="The files here, instead of the model hub.")
+    ] = None,
+) -> None:
+    """Put a model's files, pinned to one commit, into a bucket."""
+    from delivery import weights as module
+
+    module.sync(model, bucket, region, folder)
 
 
 @app.command("test", context_settings={"ignore_unknown_options": True})

@@ -104,6 +104,8 @@ class Engine:
     def change(self, verb: str, on_event: Callable[[Event], None]) -> list[Event]:
         """Run `up` or `destroy`, hand each event on as it comes, and return them all. Raises Failure."""
         command = [executable(), verb, "--yes", "--skip-preview", "--refresh", "--json", "--stack", self.stack]
+        if verb == "up" and self.target != "local":  # what runs on this machine alone keeps no rule of a cloud
+            command += ["--policy-pack", str(self.root / "policies")]
         path = event_log(self.root, self.stack, verb)
         events: list[Event] = []
         # Into a file and in a group of its own: the engine ends in order even when this command is killed, and

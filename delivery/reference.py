@@ -9,7 +9,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/cli.md"
-_COMMANDS = ("up", "down", "status", "logs", "serve", "pulumi", "doctor", "test")
+_COMMANDS = (
+    "up",
+    "down",
+    "status",
+    "logs",
+    "serve",
+    "rehearse",
+    "bootstrap",
+    "weights sync",
+    "pulumi",
+    "doctor",
+    "cost",
+    "policies",
+    "test",
+)
 _HEAD = """# The command line
 
 Written from the live help by `python -m delivery.reference`; a test compares the two.
@@ -23,7 +37,7 @@ Ctrl-C.
 def reference() -> str:
     """The page as it should be."""
     sections = [f"## `./trimaran`\n\n```text\n{_help()}\n```\n"]
-    sections += [f"## `{name}`\n\n```text\n{_help(name)}\n```\n" for name in _COMMANDS if name != "pulumi"]
+    sections += [f"## `{name}`\n\n```text\n{_help(*name.split())}\n```\n" for name in _COMMANDS if name != "pulumi"]
     sections.append("## `pulumi`\n\nHands everything on: `./trimaran pulumi --help` is Pulumi's own help.\n")
     return "\n".join((_HEAD, *sections))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def main() -> None:
     secret_keys = {key for key in raw if is_config_secret(key)}
     root = Path(__file__).resolve().parents[1]
     try:
-        config = parse(raw, pulumi.get_stack(), secret_keys=secret_keys)
+        rehearsal = "TRIMARAN_REHEARSAL_ROOT" in os.environ
+        config = parse(raw, pulumi.get_stack(), secret_keys=secret_keys, rehearsal=rehearsal)
         export(load(config.target).deploy(config, root))
     except ConfigError as error:
         raise pulumi.RunError(str(error)) from None

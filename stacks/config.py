@@ -13,8 +13,6 @@ from typing import Annotated, Any, cast
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
-    ConfigDict,
     Field,
     IPvAnyNetwork,
     SecretStr,
@@ -26,10 +24,31 @@ from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
+from stacks.sections import (
+    DIGEST,
+    IMAGE,
+    STRICT,
+    Alerts,
+    Api,
+    Capacity,
+    Deployment,
+    Domain,
+    Engine,
+    Fallback,
+    Network,
+    Pipeline,
+    Redis,
+    Schedule,
+    Whole,
+)
 from stacks.targets import TARGETS, named_in, nearest, unknown_target
 
 NAMESPACE = "trimaran"
-_STRICT = ConfigDict(extra="forbid", alias_generator=to_camel, hide_input_in_errors=True)
+# Where each cloud's own provider reads its region, by the first word of the target.
+REGION_KEYS = {"aws": "aws:region", "gcp": "gcp:region", "azure": "azure-native:location"}
+# What a person cannot set under our namespace: it follows from the stack's name, the provider's config, the run.
+_DERIVED = ("stack", "region", "rehearsal")
+_SECRETS = ("apiKeys", "promotionKey")
 
 
 class ConfigError(ValueError):
@@ -56,12 +75,6 @@ class Undecided(StrEnum):
     HOLD = "hold"
 
 
-def _no_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError
-    return value
-
-
 def _ascending_to_100(steps: tuple[int, ...]) -> tuple[int, ...]:
     if not steps or steps[-1] != 100 or any(a >= b for a, b in itertools.pairwise(steps)) or steps[0] < 1:
         raise ValueError
@@ -76,13 +89,7 @@ def _key_lines(keys: SecretStr) -> SecretStr:
     return keys
 
 
-# `description` is what the error says is expected, `examples` what its hint proposes.
-_Whole = Annotated[int, BeforeValidator(_no_bool)]
-_DIGEST = r"^[^\s@]+@sha256:[0-9a-f]{64}$"
-_IMAGE = "an image with its digest: registry/name@sha256:<64 hex digits>"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Settings:
     """What the model is and how it is told to behave; a change makes a new revision. `promote --set` changes these."""
 
@@ -93,35 +100,33 @@ class Settings:
     system_prompt: str = Field(default="", description="text", examples=["'Answer in one sentence.'"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Candidate:
     """The green version while a promotion runs; what it does not name is as in blue. Only `promote` writes it."""
 
-    image: str | None = Field(default=None, pattern=_DIGEST, description=_IMAGE)
+    image: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
     settings: Settings | None = Field(default=None, description="a map like {model: smollm2-135m-instruct}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Gpu:
     """The accelerator of one replica."""
 
     kind: str = Field(default="L4", min_length=1, description="the name of a GPU", examples=["L4"])
-    count: _Whole = Field(default=1, ge=1, le=16, description="a whole number from 1 to 16", examples=["1"])
+    count: Whole = Field(default=1, ge=1, le=16, description="a whole number from 1 to 16", examples=["1"])
     spot: bool = Field(default=False, description="true or false", examples=["false"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Scaling:
     """How many replicas there may be and how many requests one takes at a time."""
 
-    min: _Whole = Field(default=0, ge=0, le=1000, description="a whole number from 0 to 1000", examples=["0"])
-    max: _Whole = Field(default=4, ge=1, le=1000, description="a whole number from 1 to 1000", examples=["4"])
-    concurrency: _Whole = Field(
+    min: Whole = Field(default=0, ge=0, le=1000, description="a whole number from 0 to 1000", examples=["0"])
+    max: Whole = Field(default=4, ge=1, le=1000, description="a whole number from 1 to 1000", examples=["4"])
+    concurrency: Whole = Field(
         default=16, ge=1, le=10000, description="a whole number from 1 to 10000", examples=["16"]
     )
-    idle_timeout_s: _Whole = Field(
-        default=300, ge=1, le=86400, description="seconds, from 1 to 86400", examples=["300"]
-    )
+    idle_timeout_s: Whole = Field(default=300, ge=1, le=86400, description="seconds, from 1 to 86400", examples=["300"])
 
     @model_validator(mode="after")
     def _min_below_max(self) -> Scaling:
@@ -130,7 +135,7 @@ class Scaling:
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Ingress:
     """Who can reach the app: nobody outside the network unless `public` is set."""
 
@@ -141,37 +146,35 @@ class Ingress:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Rollout:
     """How a promotion moves traffic: percentages to the new version, and how much worse it may answer."""
 
-    steps: Annotated[tuple[_Whole, ...], AfterValidator(_ascending_to_100)] = Field(
+    steps: Annotated[tuple[Whole, ...], AfterValidator(_ascending_to_100)] = Field(
         default=(5, 25, 50, 100), description="rising percentages that end at 100"
     )
-    max_bake_s: _Whole = Field(
-        default=3600, ge=1, le=604800, description="seconds, from 1 to 604800", examples=["3600"]
-    )
+    max_bake_s: Whole = Field(default=3600, ge=1, le=604800, description="seconds, from 1 to 604800", examples=["3600"])
     margin_points: float = Field(default=10, gt=0, le=100, description="points above 0, up to 100", examples=["10"])
     on_undecided: Undecided = Field(default=Undecided.BLUE, description="blue or hold", examples=["blue"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Limits:
     """What a deploy may not exceed; None is no limit."""
 
     monthly_usd: Decimal | None = Field(default=None, gt=0, description="dollars above 0", examples=["900"])
     regions: tuple[str, ...] | None = Field(default=None, description="a list of regions", examples=["us-east-1"])
-    gpu_quota: _Whole | None = Field(default=None, ge=0, description="a whole number of GPUs", examples=["4"])
+    gpu_quota: Whole | None = Field(default=None, ge=0, description="a whole number of GPUs", examples=["4"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class StackConfig:
     """All that a target needs to know. A field is the config key of the same name in camel case."""
 
     stack: str
     target: str = Field(description="the name of a target", examples=["local"])
     environment: Environment = Field(description="dev, staging or prod", examples=["dev"])
-    image: str | None = Field(default=None, pattern=_DIGEST, description=_IMAGE)
+    image: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
     settings: Settings | None = Field(default=None, description="a map like {model: smollm2-135m-instruct}")
     candidate: Candidate | None = Field(default=None, description="a map written by promote")
     routes: str | None = Field(
@@ -188,28 +191,69 @@ class StackConfig:
     tags: Mapping[str, str] = Field(
         default_factory=dict, description="a map of texts like {owner: me}", examples=["me"]
     )
-    port: _Whole = Field(default=8080, ge=1, le=65535, description="a whole number from 1 to 65535", examples=["8080"])
+    port: Whole = Field(default=8080, ge=1, le=65535, description="a whole number from 1 to 65535", examples=["8080"])
+    region: str = ""
+    rehearsal: bool = False
+    foundation: str | None = Field(
+        default=None,
+        pattern=r"^[\w.-]+(/[\w.-]+/[\w.-]+)?$",
+        description="a stack, or organization/project/stack",
+        examples=["aws-foundation-dev"],
+    )
+    network: Network = Field(default=Network(), description="a map like {zones: 2, nat: one}")
+    registry: str | None = Field(
+        default=None, min_length=4, description="the address of a registry", examples=["registry.example.com/team"]
+    )
+    key: str | None = Field(
+        default=None, min_length=1, description="the id of an encryption key", examples=["arn:aws:kms:…"]
+    )
+    bucket: str | None = Field(default=None, min_length=3, description="the name of a bucket", examples=["my-weights"])
+    log_bucket: str | None = Field(default=None, min_length=3, description="the name of a bucket", examples=["my-logs"])
+    domain: Domain | None = Field(default=None, description="a map like {name: chat.example.com}")
+    pipeline: Pipeline | None = Field(default=None, description="a map like {repository: owner/name}")
+    api: Api = Field(default=Api(), description="a map like {cpu: 1, memoryGib: 2, min: 1, max: 2}")
+    engine: Engine = Field(default=Engine(), description="a map like {image: registry/name@sha256:…}")
+    capacity: Capacity = Field(default=Capacity(), description="a map like {instanceTypes: [g6.2xlarge]}")
+    deployment: Deployment = Field(default=Deployment(), description="a map like {strategy: canary, percent: 5}")
+    schedule: Schedule | None = Field(default=None, description="a map like {sleep: cron(…), wake: cron(…)}")
+    redis: Redis | None = Field(default=None, description="a map like {nodeType: cache.t4g.micro}")
+    fallbacks: tuple[Fallback, ...] = Field(
+        default=(), description="a list like [{provider: bedrock, model: …}]", examples=["bedrock"]
+    )
+    collector: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
+    alerts: Alerts = Field(default=Alerts(), description="a map like {email: me@example.com}")
+    retention_days: Whole = Field(default=30, description="a number of days that CloudWatch knows", examples=["30"])
+    promotion_key: SecretStr | None = Field(
+        default=None, min_length=16, description="16 characters or more", examples=['"$(openssl rand -hex 24)"']
+    )
 
 
+KEYS = tuple(to_camel(each.name) for each in fields(StackConfig) if each.name not in _DERIVED)
 _ADAPTER = TypeAdapter(StackConfig)
-_STRUCTURED = ("settings", "candidate", "gpu", "scaling", "ingress", "rollout", "limits", "tags")
+_TEXTS = ("target", "environment", "image", "routes", "apiKeys", "port", "foundation", "registry", "key", "bucket")
+_STRUCTURED = frozenset(KEYS) - {*_TEXTS, "logBucket", "collector", "retentionDays", "promotionKey"}
 
 
-def parse(raw: Mapping[str, str], stack: str, *, secret_keys: Collection[str] = ()) -> StackConfig:
+def parse(
+    raw: Mapping[str, str], stack: str, *, secret_keys: Collection[str] = (), rehearsal: bool = False
+) -> StackConfig:
     """The stack's config from the engine's flat map (full keys; maps and lists as JSON), with every key checked.
 
-    `secret_keys` are the keys whose values are stored encrypted. Raises ConfigError.
+    `secret_keys` are the keys whose values are stored encrypted; `rehearsal` says that nothing real is made.
+    Raises ConfigError.
     """
     data: dict[str, Any] = {}
     for full_key, text in raw.items():
         namespace, _, key = full_key.rpartition(":")
         if namespace == NAMESPACE:
             data[key] = _decoded(text) if key in _STRUCTURED else text
-    _refuse_unknown(data, [name for name in _names(StackConfig) if name != "stack"], (), stack)
+    _refuse_unknown(data, KEYS, (), stack)
     _refuse_plain_keys(data, secret_keys, stack)
     target, environment = _place(data, stack)
+    region = raw.get(REGION_KEYS.get(target.partition("-")[0], ""), "")
+    derived = {"stack": stack, "target": target, "environment": environment, "region": region, "rehearsal": rehearsal}
     try:
-        config = _ADAPTER.validate_python({**data, "stack": stack, "target": target, "environment": environment})
+        config = _ADAPTER.validate_python({**data, **derived})
     except ValidationError as error:
         raise _translated(error, stack) from None
     if config.routes and config.settings:
@@ -247,11 +291,13 @@ def _place(data: Mapping[str, Any], stack: str) -> tuple[str, str]:
 
 
 def _refuse_plain_keys(data: Mapping[str, Any], secret_keys: Collection[str], stack: str) -> None:
-    full_key = f"{NAMESPACE}:apiKeys"
-    if "apiKeys" in data and full_key not in secret_keys:
-        raise ConfigError(
-            f"{full_key} is stored in plain text.", f"./trimaran pulumi config set --secret {full_key} --stack {stack}"
-        )
+    for key in _SECRETS:
+        full_key = f"{NAMESPACE}:{key}"
+        if key in data and full_key not in secret_keys:
+            raise ConfigError(
+                f"{full_key} is stored in plain text.",
+                f"./trimaran pulumi config set --secret {full_key} --stack {stack}",
+            )
 
 
 def _refuse_unknown(given: Iterable[str], known: Collection[str], path: tuple[str, ...], stack: str) -> None:
@@ -272,14 +318,14 @@ def _translated(error: ValidationError, stack: str) -> ConfigError:
     owner, info = _field(path)
     if first["type"] == "unexpected_keyword_argument":
         try:
-            _refuse_unknown([path[-1]], _names(owner), path[:-1], stack)
+            _refuse_unknown([path[-1]], [to_camel(each.name) for each in fields(owner)], path[:-1], stack)
         except ConfigError as unknown:
             return unknown
     shown = f"{NAMESPACE}:{_dotted(path)}"
     expected = info.description or "something else"
     if first["type"] == "value_error" and (reason := str(first["ctx"]["error"])):
         sentence = f"{shown}: {reason}."
-    elif path[0] == "apiKeys":
+    elif path[0] in _SECRETS:
         sentence = f"{shown} must be {expected}."
     else:
         sentence = f"{shown} is {_seen(first['input'])}; it must be {expected}."
@@ -289,7 +335,7 @@ def _translated(error: ValidationError, stack: str) -> ConfigError:
 def _set_command(path: tuple[str, ...], info: FieldInfo, stack: str) -> str:
     if not info.examples:
         return f"edit stacks/environments/Pulumi.{stack}.yaml; the example beside it explains every key"
-    flags = " --secret" if path[0] == "apiKeys" else " --path" if len(path) > 1 else ""
+    flags = " --secret" if path[0] in _SECRETS else " --path" if len(path) > 1 else ""
     key = shlex.quote(f"{NAMESPACE}:{_dotted(path)}")
     return f"./trimaran pulumi config set{flags} {key} {info.examples[0]} --stack {stack}"
 
@@ -302,15 +348,13 @@ def _seen(value: Any) -> str:
     return f"'{value}'" if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _names(owner: type) -> list[str]:
-    return [to_camel(each.name) for each in fields(owner)]
-
-
 def _field(path: tuple[str, ...]) -> tuple[type, FieldInfo]:
     """The dataclass and the field that a location in the config points at, as deep as it goes."""
     owner: type = StackConfig
     info = FieldInfo()
     for part in path:
+        if part.isdigit():
+            continue
         known = {info.alias or name: info for name, info in cast("Any", owner).__pydantic_fields__.items()}
         if part not in known:
             break

@@ -49,6 +49,7 @@ RULES: dict[str, Rule] = {
     "aws.autoscaling_group": Rule(max_length=255),
     "aws.launch_template": Rule(max_length=128, min_length=3),
     "aws.security_group": Rule(max_length=255, not_first=("sg-",)),
+    "aws.alarm": Rule(max_length=255),
     "aws.iam_role": Rule(max_length=64),
     "aws.iam_policy": Rule(max_length=128),
     "aws.s3_bucket": Rule(

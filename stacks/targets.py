@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TARGETS: dict[str, str] = {
     "local": "stacks.local.local",
+    "aws-foundation": "stacks.aws.foundation",
+    "aws-ecs": "stacks.aws.ecs",
 }
 
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Rewrites requirements/<group>.txt from pyproject.toml: one resolution over all groups, then one hashed file per group
 # with the same versions, so that groups can be added to one .venv in any order. No file names a package host.
+# Versions stay as they are as long as pyproject.toml allows them; --upgrade takes the newest, --upgrade-package NAME one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=${UV:-uv}
 options=(--universal --python-version 3.11 --generate-hashes --no-header --quiet)
 all=$(mktemp)
 trap 'rm -f "$all"' EXIT
+grep -hoE '^[A-Za-z0-9._-]+==[^ ]+( ;[^\\]*)?' requirements/*.txt | sort -u >"$all" || true
 "$uv" pip compile pyproject.toml --all-extras "${options[@]}" "$@" -o "$all"
 sed -i -E '/^ +--hash/d; s/ \\$//' "$all"
 for group in base local aws gcp azure kubernetes serverless policies test; do

@@ -16,16 +16,16 @@ cost: base policies | pulumi
 policies: base policies |
 promote: base | pulumi
 rollback: base | pulumi
-test: base local test policies | pulumi nginx redis-server? chromium?
+test: base local test policies aws | pulumi nginx redis-server? chromium?
 *: base |
 '
 
 # Stacks whose name starts so need these groups too; the first match counts.
 stack_needs='
-aws-eks: aws kubernetes
+aws-eks: aws policies kubernetes
 gcp-gke: gcp kubernetes
 azure-aks: azure kubernetes
-aws: aws
+aws: aws policies
 gcp: gcp
 azure: azure
 kubernetes: kubernetes

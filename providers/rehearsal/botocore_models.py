@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from providers.rehearsal import installed
@@ -25,10 +25,17 @@ def source() -> str:
     return f"botocore {version}" if version else ""
 
 
-def shape(service: str, name: str) -> Shape | None:
-    """A shape of a service's model by its name; None where botocore or the shape is missing."""
-    shapes = _shapes(service)
-    return _shape(service, name) if name in shapes else None
+def shape(service: str, name: str, beside: Iterable[str] = ()) -> Shape | None:
+    """A shape of a service's model by its name; None where botocore or the shape is missing.
+
+    `beside` are other shapes of the service that will be asked for: the model is read once for all of them.
+    """
+    kept = _kept(service)
+    if name not in kept:
+        shapes = _model(service).get("shapes", {})
+        for each in (name, *beside):
+            kept.update(_reachable(shapes, each) if each in shapes else {})
+    return _shape(service, name) if name in kept else None
 
 
 def operation_names(service: str) -> tuple[str, ...]:
@@ -36,7 +43,7 @@ def operation_names(service: str) -> tuple[str, ...]:
     return tuple(_model(service).get("operations", ()))
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=1)
 def _model(service: str) -> Mapping[str, Any]:
     root = installed.directory("botocore")
     versions = sorted((root / "data" / service).glob("*/service-2.json.gz")) if root else []
@@ -44,13 +51,26 @@ def _model(service: str) -> Mapping[str, Any]:
 
 
 @functools.cache
-def _shapes(service: str) -> Mapping[str, Any]:
-    return dict(_model(service).get("shapes", {}))
+def _kept(service: str) -> dict[str, Any]:
+    """The shapes that were asked for, with what they are made of: a hundredth of a model such as that of EC2."""
+    return {}
+
+
+def _reachable(shapes: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    waiting = [name]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            model = found[each] = shapes[each]
+            inner = [*model.get("members", {}).values(), *(model[key] for key in ("member", "value") if key in model)]
+            waiting += [one["shape"] for one in inner]
+    return found
 
 
 @functools.cache
 def _shape(service: str, name: str) -> Shape:
-    model = _shapes(service)[name]
+    model = _kept(service)[name]
     match model["type"]:
         case "structure":
             required = set(model.get("required", ()))

@@ -21,8 +21,9 @@ from providers.rehearsal.findings import (
     wrong,
 )
 from providers.rehearsal.shapes import Kind, Member, Shape
-from providers.rehearsal.values import is_asset, is_unknown, opened
+from providers.rehearsal.values import is_asset, is_unknown, opened, plain
 
+_SCALARS = (Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN)
 Descend = Callable[[Any, Shape, Place], Iterator[Seen]]
 
 
@@ -62,17 +63,28 @@ def check_loosely(
             for key, item in inner.items():
                 own = _path_key((*place.path, key))
                 inside = names[own] if own in names else _alike(key, shape.members)
+                if inside is None and own not in names and any(each.startswith(f"{own}.") for each in names):
+                    inside = _elsewhere
                 if inside is not None:
                     yield from descend(item, inside(), place.member(key, snake(key)))
         elif isinstance(inner, Mapping) and shape.kind is Kind.MAP and shape.element:
             for key, item in inner.items():
                 yield from descend(item, shape.element(), place.at(key))
+        elif isinstance(inner, Mapping) and shape.kind is Kind.LIST and (of_value := _value_of_pair(shape)):
+            for key, item in inner.items():
+                yield from descend(item, of_value, place.at(key))
+        elif isinstance(inner, Mapping) and shape.kind is Kind.LIST and shape.element:
+            yield from descend(inner, shape.element(), place)
         elif isinstance(inner, list) and shape.kind is Kind.LIST and shape.element:
             yield from _length(inner, shape, place)
             for index, item in enumerate(inner):
                 yield from descend(item, shape.element(), place.at(index))
-        elif isinstance(inner, list) and len(inner) == 1 and shape.kind is Kind.OBJECT:
-            yield from descend(inner[0], shape, place.at(0))
+        elif isinstance(inner, list) and shape.kind in (*_SCALARS, Kind.OBJECT):
+            yield from () if inner else (Validated(path=place.path),)
+            for index, item in enumerate(inner):
+                yield from descend(item, shape, place.at(index))
+        elif isinstance(inner, str) and shape.kind is Kind.LIST and shape.element:
+            yield from descend(inner, shape.element(), place)
         else:
             yield from _scalar(_coerced(inner, shape), shape, place)
 
@@ -128,7 +140,7 @@ def _scalar(value: Any, shape: Shape, place: Place) -> Iterator[Seen]:
     """Check the limits of a text or number; nothing where the value is of another type."""
     if not _fits(value, shape.kind):
         return
-    if shape.values and value not in shape.values and str(value) not in shape.values:
+    if shape.values and str(plain(value)) not in shape.values:
         near = "" if place.secret else nearest(str(value), shape.values)
         yield Finding(
             place=place, sentence=f"{place} is {shown(value, place)}; it must be {one_of(shape.values)}.{near}"
@@ -192,6 +204,8 @@ def _coerced(value: Any, shape: Shape) -> Any:
             return float(value)
         except ValueError:
             return value
+    if isinstance(value, str) and shape.kind is Kind.BOOLEAN and value in ("true", "false"):
+        return value == "true"
     if shape.kind is Kind.TEXT and isinstance(value, int | float) and not isinstance(value, bool):
         return f"{value:g}"
     return value
@@ -204,6 +218,20 @@ def _alike(name: str, members: Mapping[str, Member]) -> Callable[[], Shape] | No
         if spelling in by_folded:
             return by_folded[spelling].shape
     return None
+
+
+def _value_of_pair(shape: Shape) -> Shape | None:
+    """A map here is often a list of names and values there (tags, dimensions): the shape of such a value."""
+    element = shape.element() if shape.element else None
+    member = (
+        next((each for name, each in element.members.items() if folded(name) == "value"), None) if element else None
+    )
+    return member.shape() if member else None
+
+
+def _elsewhere() -> Shape:
+    """The shape of a property that the other schema does not have, though it has what is inside."""
+    return Shape(kind=Kind.OBJECT)
 
 
 def _path_key(path: Sequence[str | int]) -> str:

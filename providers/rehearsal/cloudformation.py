@@ -69,8 +69,8 @@ def _shape_of(schema: Mapping[str, Any], document: Mapping[str, Any], depth: int
         }
         return Shape(kind=Kind.OBJECT, members=members)
     if "items" in schema:
-        limits = {"low": schema.get("minItems"), "high": schema.get("maxItems")}
-        return Shape(kind=Kind.LIST, element=functools.partial(inner, schema["items"]), **limits)
+        element = functools.partial(inner, schema["items"])
+        return Shape(kind=Kind.LIST, element=element, low=schema.get("minItems"), high=schema.get("maxItems"))
     kind = schema.get("type")
     if kind == "boolean":
         return BOOLEAN

@@ -27,8 +27,15 @@ def version(distribution: str) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file, compressed or not."""
+    """A JSON file, compressed or not, without the prose in it: that is most of a schema's memory."""
     if path.suffix == ".gz":
         with gzip.open(path, "rt", encoding="utf-8") as file:
-            return json.load(file)
-    return json.loads(path.read_text(encoding="utf-8"))
+            return json.load(file, object_hook=_without_prose)
+    return json.loads(path.read_text(encoding="utf-8"), object_hook=_without_prose)
+
+
+def _without_prose(document: dict[str, Any]) -> dict[str, Any]:
+    for key in ("documentation", "description"):
+        if isinstance(document.get(key), str):
+            del document[key]
+    return document

@@ -88,11 +88,10 @@ def _class_files(directory: Path) -> Mapping[str, Path]:
     found = {}
     for path in sorted(directory.glob("*.py")):
         if not path.name.startswith(("get_", "_", "outputs")):
-            found.update({name: path for name in pattern.findall(path.read_text(encoding="utf-8"))})
+            found.update(dict.fromkeys(pattern.findall(path.read_text(encoding="utf-8")), path))
     return found
 
 
 def _file_of(directory: Path, name: str) -> Path:
     expected = directory / f"{snake(name)}.py"
     return expected if expected.exists() else _class_files(directory)[name]
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import mmap
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from providers.rehearsal.shapes import ANY, BOOLEAN, INTEGER, NUMBER, TEXT, Kind, Member, Shape
 
-_CLASS_END = re.compile(r"\n(?=\S)")
+_CLASS_END = re.compile(rb"\n(?=\S)")
 _PRIMITIVES = {"str": TEXT, "int": INTEGER, "float": NUMBER, "bool": BOOLEAN, "Any": ANY}
 _WRAPPERS = ("Input", "Output", "Optional", "NotRequired", "Awaitable")
 
@@ -27,16 +28,19 @@ class Field:
 
 
 class ClassText:
-    """A source file of which single classes are parsed."""
+    """A source file of which single classes are parsed; it is mapped, not read, since some have megabytes."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: mmap.mmap | bytes) -> None:
         self._text = text
 
     @staticmethod
     @functools.lru_cache(maxsize=6)
     def of(path: Path) -> ClassText:
-        """The file's text, kept for the next class of the same file."""
-        return ClassText(path.read_text(encoding="utf-8") if path.exists() else "")
+        """The file's text, kept for the next class of the same file; no text where there is no file."""
+        if not path.exists() or not path.stat().st_size:
+            return ClassText(b"")
+        with path.open("rb") as file:
+            return ClassText(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
     def fields(self, name: str) -> list[Field]:
         """The arguments of an input class; empty where there is no such class."""
@@ -72,11 +76,12 @@ class ClassText:
         return tuple(str(each.value) for each in assigned if isinstance(each, ast.Constant))
 
     def _class(self, name: str) -> ast.ClassDef | None:
-        found = re.search(rf"^class {re.escape(name)}[(:]", self._text, re.MULTILINE)
+        found = re.search(rf"^class {re.escape(name)}[(:]".encode(), self._text, re.MULTILINE)
         if not found:
             return None
         end = _CLASS_END.search(self._text, found.end())
-        parsed = ast.parse(self._text[found.start() : end.start() if end else None]).body[0]
+        text = bytes(self._text[found.start() : end.start() if end else None])
+        parsed = ast.parse(text.decode()).body[0]
         return parsed if isinstance(parsed, ast.ClassDef) else None
 
 

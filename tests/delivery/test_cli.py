@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from providers.machine.ports import free_port
+from stacks.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,10 +45,14 @@ def copy(tmp_path: Path) -> Path:
     [
         (["ups"], "No such command 'ups'. Did you mean 'up'?", "./trimaran --help"),
         (["up", "--fast"], "No such option: --fast", "./trimaran up --help"),
-        (["up", "cloudrun"], "target 'cloudrun' is unknown. Known targets: local.", "./trimaran up local"),
+        (
+            ["up", "cloudrun"],
+            f"target 'cloudrun' is unknown. Known targets: {', '.join(TARGETS)}.",
+            "./trimaran up local",
+        ),
         (
             ["down", "locale"],
-            "target 'locale' is unknown. Known targets: local. Did you mean 'local'?",
+            f"target 'locale' is unknown. Known targets: {', '.join(TARGETS)}. Did you mean 'local'?",
             "./trimaran up local",
         ),
         (["logs", "--lines", "many"], "Invalid value for '--lines'", "./trimaran logs --help"),

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from stacks.config import ConfigError, Environment, Settings, StackConfig, Undecided, parse
+from stacks.targets import TARGETS
 
 DIGEST = "registry.example.com/trimaran@sha256:" + "a" * 64
 
@@ -84,7 +85,7 @@ WRONG = [
     ("tags", {"owner": 1}, "trimaran:tags.owner is 1; it must be a map of texts like {owner: me}.", f"{CONFIG_SET} --path trimaran:tags.owner me --stack local"),
     ("image", "trimaran:latest", "trimaran:image is 'trimaran:latest'; it must be an image with its digest: registry/name@sha256:<64 hex digits>.", EDIT),
     ("environment", "prod", "trimaran:environment is 'prod', but the stack's name 'local' says 'dev'.", "./trimaran pulumi config rm trimaran:environment --stack local"),
-    ("target", "lokal", "target 'lokal' is unknown. Known targets: local. Did you mean 'local'?", f"{CONFIG_SET} trimaran:target local --stack local"),
+    ("target", "lokal", f"target 'lokal' is unknown. Known targets: {', '.join(TARGETS)}. Did you mean 'local'?", f"{CONFIG_SET} trimaran:target local --stack local"),
     ("apiKeys", "no equals sign", "trimaran:apiKeys must be lines of name=key.", f"{CONFIG_SET} --secret trimaran:apiKeys 'me=<a long random key>' --stack local"),
 ]  # fmt: skip
 
@@ -125,7 +126,7 @@ def test_stack_is_not_a_config_key() -> None:
 @pytest.mark.parametrize("stack", ["cloudrun", "cloudrun-prod", "-dev", ""])
 def test_a_stack_of_no_target_is_refused(stack: str) -> None:
     """The name says which target it is."""
-    with pytest.raises(ConfigError, match=r"is unknown\. Known targets: local"):
+    with pytest.raises(ConfigError, match=r"is unknown\. Known targets: local, "):
         parse({}, stack)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 
-from stacks.config import parse
+from stacks.config import KEYS, parse
 from stacks.outputs import Outputs
 from stacks.targets import TARGETS, load, named_in
 
@@ -38,9 +39,7 @@ def test_a_target_has_a_valid_example(target: str) -> None:
 def test_the_example_speaks_of_every_key() -> None:
     """A person finds each key in it, commented or not."""
     text = (ROOT / "stacks/environments/local.example.yaml").read_text()
-    from stacks.config import StackConfig, _names
-
-    assert [key for key in _names(StackConfig) if key != "stack" and f"trimaran:{key}" not in text] == []
+    assert [key for key in KEYS if f"trimaran:{key}" not in text] == []
 
 
 def test_targets_are_imported_only_when_needed() -> None:
@@ -68,3 +67,19 @@ def test_outputs_are_the_contract() -> None:
 def test_a_stack_is_called_target_environment(stack: str, expected: tuple[str, str]) -> None:
     """The last word is the environment where it is one."""
     assert named_in(stack) == expected
+
+
+@pytest.mark.parametrize("target", sorted(set(TARGETS) - {"local"}))
+def test_a_target_has_a_page_that_does_not_promise_too_much(target: str) -> None:
+    """Rehearsed, until somebody records a real run."""
+    page = (ROOT / f"docs/targets/{target}.md").read_text()
+
+    assert page.startswith(f"# Target `{target}` (*rehearsed*)")
+
+
+def test_the_interfaces_name_every_config_key() -> None:
+    """The page that parts agree on and the parser say the same."""
+    page = (ROOT / "docs/interfaces.md").read_text()
+    section = page[page.index("\nconfig:\n") : page.index("\noutputs:")]
+
+    assert [key for key in KEYS if not re.search(rf"\b{key}\b", section)] == []

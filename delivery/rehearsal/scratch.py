@@ -1,0 +1,171 @@
+"""A project that is thrown away: the real program and a copy of the stack's config, with a state and home of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from delivery.engine import executable
+from delivery.failure import ExitCode, Failure
+from delivery.rehearsal import program
+from delivery.stack_file import StackFile
+
+_HERE = Path(__file__).resolve().parents[2]
+_PASSPHRASE = "rehearsal"
+_PROGRAM = "program.py"
+_CONFIG = "environments"
+# A config value that only its owner can decrypt stands in a rehearsal as this, which reads as a `name=key` line too.
+_STAND_IN = "rehearsed=rehearsed-secret"
+_DEAD_PROXY = "http://127.0.0.1:9"
+# Whatever a cloud's own tools would find the user's account by.
+_CREDENTIALS = ("AWS_", "AZURE_", "ARM_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "PULUMI_", "KUBE")
+_KEPT = ("PULUMI_DEBUG_COMMANDS", "PULUMI_PYTHON_CMD")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scratch:
+    """The throw-away project; `root` is the one it stands in for."""
+
+    root: Path
+    directory: Path
+
+    def add_stack(self, stack: str) -> dict[str, Any]:
+        """Make a stack with the config of the real one, or of its example; return that config."""
+        config, secrets = _readable(_document(StackFile(root=self.root, stack=stack)))
+        self.write_config(stack, config)
+        self._call("stack", "init", stack, "--no-select")
+        if secrets:
+            pairs = [part for key in secrets for part in ("--secret", f"{key}={_STAND_IN}")]
+            self._call("config", "set-all", "--path", *pairs, "--stack", stack)
+        return config
+
+    def config(self, stack: str) -> dict[str, Any]:
+        """The config of a stack as it stands in the throw-away project."""
+        document = yaml.safe_load(self._config_path(stack).read_text(encoding="utf-8")) or {}
+        found: dict[str, Any] = document.get("config") or {}
+        return found
+
+    def write_config(self, stack: str, config: Mapping[str, Any]) -> None:
+        """Write the config of a stack; what ties it to the throw-away passphrase stays."""
+        path = self._config_path(stack)
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+        path.write_text(yaml.safe_dump({**document, "config": dict(config)}), encoding="utf-8")
+
+    def environment(self) -> dict[str, str]:
+        """What the engine and the program see: nothing of the user's accounts, and no way out."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(_CREDENTIALS) or key in _KEPT}
+        nowhere = str(self.directory / "nowhere")
+        return {
+            **kept,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(self.root), str(_HERE), os.environ.get("PYTHONPATH", "")])),
+            "PULUMI_HOME": str(self.directory / "home"),
+            "PULUMI_BACKEND_URL": (self.directory / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "AWS_ACCESS_KEY_ID": "AKIAREHEARSAL",
+            "AWS_SECRET_ACCESS_KEY": "rehearsal",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": nowhere,
+            "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+            "AZURE_CONFIG_DIR": nowhere,
+            "CLOUDSDK_CONFIG": nowhere,
+            "KUBECONFIG": nowhere,
+            **{key: _DEAD_PROXY for name in ("HTTP_PROXY", "HTTPS_PROXY") for key in (name, name.lower())},
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+            program.ROOT: str(self.root),
+            program.NOTES: str(self.directory / "notes.jsonl"),
+        }
+
+    def notes(self) -> list[dict[str, Any]]:
+        """What the program's wrapper wrote down: where each resource was made, and forbidden connections."""
+        return program.read_notes(self.directory / "notes.jsonl")
+
+    def _call(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [executable(), *arguments, "--non-interactive"],
+            cwd=self.directory,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Failure(f"the rehearsal's own project cannot be set up: {done.stderr.strip()}")
+
+    def _config_path(self, stack: str) -> Path:
+        return self.directory / _CONFIG / f"Pulumi.{stack}.yaml"
+
+
+@contextmanager
+def scratch(root: Path) -> Iterator[Scratch]:
+    """Make the throw-away project, and remove it with its state."""
+    with TemporaryDirectory(prefix="trimaran-rehearsal-") as name:
+        directory = Path(name)
+        for each in (_CONFIG, "home", "state"):
+            (directory / each).mkdir()
+        document = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))
+        (directory / "Pulumi.yaml").write_text(yaml.safe_dump(_project(document, root)), encoding="utf-8")
+        text = f"from delivery.rehearsal.program import run\n\nrun({str(root / document['main'])!r})\n"
+        (directory / _PROGRAM).write_text(text, encoding="utf-8")
+        yield Scratch(root=root, directory=directory)
+
+
+def _project(document: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The project file with every path of its own made absolute, and the wrapper as its program."""
+    plugins = {
+        kind: [{**each, "path": str(root / each["path"])} for each in listed]
+        for kind, listed in (document.get("plugins") or {}).items()
+    }
+    return {
+        **document,
+        "runtime": {"name": "python", "options": {"virtualenv": sys.prefix, "toolchain": "pip"}},
+        "main": _PROGRAM,
+        "stackConfigDir": _CONFIG,
+        "plugins": plugins,
+    }
+
+
+def _document(file: StackFile) -> dict[str, Any]:
+    path = file.path if file.path.exists() else file.example
+    if not path.exists():
+        raise Failure(
+            f"stack '{file.stack}' has no config: neither {file.path.name} nor {file.example.name} is in {path.parent.name}/.",
+            f"write {path.parent}/{file.path.name}; docs/targets/ explains its keys",
+            ExitCode.USAGE,
+        )
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise Failure(f"{path.name} is not YAML: {error}.", f"correct {path}", ExitCode.USAGE) from None
+    return document if isinstance(document, dict) else {}
+
+
+def _readable(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The config without encrypted values, and the paths where those stood."""
+    secrets: list[str] = []
+    config = _without_secrets(document.get("config") or {}, "", secrets)
+    return config if isinstance(config, dict) else {}, secrets
+
+
+def _without_secrets(value: Any, path: str, secrets: list[str]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kept = {}
+    for key, item in value.items():
+        inside = f"{path}.{key}" if path else str(key) if ":" in str(key) else f"trimaran:{key}"
+        if isinstance(item, dict) and set(item) == {"secure"}:
+            secrets.append(inside)
+        else:
+            kept[key] = _without_secrets(item, inside, secrets)
+    return kept

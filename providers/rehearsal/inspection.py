@@ -1,0 +1,171 @@
+"""Everything that is said of one resource's inputs: by the SDK, by foreign schemas, by the grammar of documents, by rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from providers.rehearsal import iam, rules
+from providers.rehearsal.checking import check_loosely, check_strictly
+from providers.rehearsal.findings import Finding, NotKnown, Place, Seen, Validated, snake
+from providers.rehearsal.package import Package
+from providers.rehearsal.rules.contract import Facts, Resource
+from providers.rehearsal.shapes import Kind, Shape
+from providers.rehearsal.values import Path, at, dotted, is_unknown, leaves, opened
+
+# A type says all there is to say of these; of a text or a number it says little.
+_SETTLED_BY_TYPE = (Kind.BOOLEAN,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One input: its path on the wire, and as the program writes it."""
+
+    path: Path
+    shown: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """The result for one resource: `by` are the schemas that validated something."""
+
+    urn: str
+    token: str
+    findings: tuple[Finding, ...]
+    by: tuple[str, ...]
+    unvalidated: tuple[Input, ...]
+    unknown: tuple[Input, ...]
+
+
+@dataclass(slots=True)
+class _Tally:
+    findings: list[Finding] = field(default_factory=list)
+    validated: set[Path] = field(default_factory=set)
+    unknown: set[Path] = field(default_factory=set)
+    by: list[str] = field(default_factory=list)
+
+    def add(self, label: str, seen: Iterable[Seen], *, settles: bool = True) -> None:
+        used = False
+        for each in seen:
+            if isinstance(each, Finding):
+                if each.place.path not in {known.place.path for known in self.findings}:
+                    self.findings.append(each)
+            elif isinstance(each, NotKnown):
+                self.unknown.add(each.path)
+            else:
+                used = True
+                if settles:
+                    self.validated.add(each.path)
+        if used:
+            self.by.append(label)
+
+
+def inspect(package: Package, resource: Resource, peers: Iterable[Resource], facts: Facts) -> Inspection:
+    """Check a resource of a known type."""
+    tally = _Tally()
+    shape = package.sdk.resource_type(resource.token).inputs
+    sdk = f"sdk {package.name} {package.sdk.version}"
+    tally.add(sdk, check_strictly(resource.inputs, shape, Place(), resource.token), settles=False)
+    tally.validated |= {path for path, _ in leaves(resource.inputs) if _settled(shape, path)}
+    for foreign in package.foreign(resource.token):
+        tally.add(foreign.label, check_loosely(resource.inputs, foreign.shape, Place(), foreign.names))
+    for path, grammar in package.documents(resource.token).items():
+        for place, value in _values_at(resource.inputs, path.split("."), Place()):
+            label, seen = _document(package, value, place, grammar)
+            tally.add(label, seen)
+    tally.add(f"rules {package.limits['checked']}", rules.apply(package.name, resource, peers, facts))
+    return _result(resource, shape, tally)
+
+
+def _result(resource: Resource, shape: Shape, tally: _Tally) -> Inspection:
+    present = [path for path, _ in leaves(resource.inputs)]
+    known = [path for path in present if not _is_in(path, tally.unknown)]
+    unvalidated = [path for path in known if not _is_in(path, tally.validated)]
+    return Inspection(
+        urn=resource.urn,
+        token=resource.token,
+        findings=tuple(tally.findings),
+        by=tuple(tally.by),
+        unvalidated=tuple(Input(path=path, shown=_written(shape, path)) for path in unvalidated),
+        unknown=tuple(Input(path=path, shown=_written(shape, path)) for path in present if path not in known),
+    )
+
+
+def _is_in(path: Path, paths: set[Path]) -> bool:
+    """Whether this path or one above it is among these."""
+    return any(path[:length] in paths for length in range(1, len(path) + 1))
+
+
+def _settled(shape: Shape, path: Path) -> bool:
+    """Whether the SDK's own type says everything about this value: a flag, or one of a closed list."""
+    for step in path:
+        inside = _inside(shape, step)
+        if inside is None:
+            return False
+        shape = inside
+    return shape.kind in _SETTLED_BY_TYPE or bool(shape.values)
+
+
+def _written(shape: Shape, path: Path) -> str:
+    """A path as the program writes it: names of properties in snake case, keys of maps as they are."""
+    shown: list[str | int] = []
+    inside: Shape | None = shape
+    for step in path:
+        member = inside.members.get(str(step)) if inside else None
+        shown.append(member.shown if member else step)
+        inside = _inside(inside, step) if inside else None
+    return dotted(tuple(shown))
+
+
+def _inside(shape: Shape, step: str | int) -> Shape | None:
+    if shape.kind is Kind.OBJECT and step in shape.members:
+        return shape.members[str(step)].shape()
+    return shape.element() if shape.kind in (Kind.LIST, Kind.MAP) and shape.element else None
+
+
+def _document(package: Package, value: Any, place: Place, grammar: str) -> tuple[str, Iterator[Seen]]:
+    language, _, name = grammar.partition(":")
+    inner, secret = opened(value)
+    place = place.hidden(secret)
+    if is_unknown(inner):
+        return grammar, iter((NotKnown(path=place.path),))
+    if language == "iam" and not iam.source():
+        return grammar, iter(())
+    if language == "iam":
+        return iam.source(), _whole(place, iam.check_policy(inner, place, name))
+    document, finding = iam.parsed(inner, place)
+    if finding:
+        return grammar, iter((finding,))
+    service, _, shape_name = name.partition(".")
+    shape = package.api_shape(service, shape_name) if language == "botocore" else None
+    if shape is None:
+        return "json", iter((Validated(path=place.path),))
+    seen = check_strictly(document, shape, place, f"{service} {shape_name.removesuffix('s')}")
+    return f"botocore {name}", _whole(place, seen, _missing(package, name, document, place))
+
+
+def _missing(package: Package, name: str, document: Any, place: Place) -> Iterator[Seen]:
+    for index, item in enumerate(document if isinstance(document, list) else ()):
+        for key in package.required_in(name):
+            if isinstance(item, dict) and at(item, key) is None and not is_unknown(item.get(key)):
+                inside = place.at(index).at(key)
+                yield Finding(place=inside, sentence=f"{inside} is missing; {name} requires it.")
+
+
+def _whole(place: Place, *several: Iterable[Seen]) -> Iterator[Seen]:
+    """The findings of a document; where there are none, the text that holds it is validated."""
+    found = [each for seen in several for each in seen if isinstance(each, Finding)]
+    yield from found or (Validated(path=place.path),)
+
+
+def _values_at(value: Any, steps: list[str], place: Place) -> Iterator[tuple[Place, Any]]:
+    value, _ = opened(value)
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _values_at(item, steps, place.at(index))
+    elif not steps:
+        if value is not None:
+            yield place, value
+    elif isinstance(value, dict):
+        yield from _values_at(value.get(steps[0]), steps[1:], place.member(steps[0], snake(steps[0])))

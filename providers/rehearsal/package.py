@@ -1,0 +1,148 @@
+"""One Pulumi package as the rehearsal knows it: its SDK, and from `catalog/rehearsal/<package>/` who else describes its types."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog import rehearsal
+from providers.rehearsal import botocore_models, cloudformation
+from providers.rehearsal.findings import folded
+from providers.rehearsal.sdk import Sdk
+from providers.rehearsal.shapes import ANY, Kind, Shape
+
+Names = Mapping[str, Callable[[], Shape] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """Somebody else's schema for a type: `label` for the report, and where its names differ from the SDK's."""
+
+    label: str
+    shape: Shape
+    names: Names
+
+
+class Package:
+    """The description of a package; `name` is the first part of its type tokens."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.directory = Path(rehearsal.__path__[0]) / name
+        self._data = self.table("schemas")
+        self.sdk = Sdk(self._data["sdk"], self._data.get("open_enums", ()))
+
+    def table(self, name: str) -> dict[str, Any]:
+        """A data file of this package."""
+        return tomllib.loads((self.directory / f"{name}.toml").read_text(encoding="utf-8"))
+
+    @functools.cached_property
+    def outputs(self) -> dict[str, Any]:
+        """How identifiers and other outputs of its types look."""
+        return self.table("outputs")
+
+    @functools.cached_property
+    def lookups(self) -> dict[str, Any]:
+        """What its look-ups answer."""
+        return self.table("lookups")
+
+    @functools.cached_property
+    def limits(self) -> dict[str, Any]:
+        """The numbers of rules that hold across properties and resources."""
+        return self.table("limits")
+
+    def foreign(self, token: str) -> list[Foreign]:
+        """The schemas of others for a type, the most exact one first."""
+        found = []
+        if token in self._data["botocore"]:
+            service, name = self._data["botocore"][token]
+            shape = self.api_shape(service, name)
+            if shape:
+                found.append(self._described(f"botocore {service}.{name}", f"{service}.{name}", shape))
+        type_name = self.cloudformation_type(token)
+        shape = cloudformation.shape(type_name) if type_name else None
+        if shape:
+            found.append(self._described(f"cloudformation {type_name}", type_name, shape))
+        return found
+
+    def cloudformation_type(self, token: str) -> str:
+        """The CloudFormation type of the same thing, or an empty text."""
+        explicit: str | None = self._data["cloudformation"].get(token)
+        if explicit:
+            return explicit
+        module, _, name = token.partition(":")[2].partition("/")
+        service = self._data["services"].get(module, module)
+        return _cloudformation_names().get(folded(f"AWS::{service}::{name.rpartition(':')[2]}"), "")
+
+    def create_only(self, token: str) -> Mapping[str, bool] | None:
+        """Top-level properties -> whether a change takes a new resource; None where nobody says.
+
+        A property is named as on the wire.
+        """
+        replaced = self.outputs["replaces"].get(token)
+        type_name = self.cloudformation_type(token)
+        paths = cloudformation.create_only(type_name) if type_name else None
+        if paths is None and replaced is None:
+            return None
+        names = {path: shown for shown, path in self._data["names"].get(type_name, {}).items() if path}
+        wire = {folded(names.get(path, path).partition(".")[0]): True for path in paths or () if _is_whole(path)}
+        wire.update({folded(key): bool(value) for key, value in (replaced or {}).items()})
+        return wire
+
+    def documents(self, token: str) -> Mapping[str, str]:
+        """Path of a text -> the grammar it is in."""
+        return dict(self._data["documents"].get(token, {}))
+
+    def api_shape(self, service: str, name: str) -> Shape | None:
+        """A shape of an API's model; None where it is not there."""
+        return botocore_models.shape(service, name, self._api_shapes.get(service, ()))
+
+    @functools.cached_property
+    def _api_shapes(self) -> Mapping[str, frozenset[str]]:
+        """Service -> all shapes of its model that the tables name."""
+        pairs = [(service, name) for service, name in self._data["botocore"].values()]
+        renamed_to = (path for names in self._data["names"].values() for path in names.values())
+        pairs += [(path[1:].split(".")[0], path.split(".")[1]) for path in renamed_to if path.startswith("@")]
+        services = {service for service, _ in pairs}
+        return {service: frozenset(name for owner, name in pairs if owner == service) for service in services}
+
+    def required_in(self, shape_name: str) -> tuple[str, ...]:
+        """What the cloud requires in a document although its model does not say so."""
+        return tuple(self._data["required"].get(shape_name, ()))
+
+    def renamed(self, shape: Shape, path: str) -> Shape:
+        """The shape at a dotted path, through lists; `@service.Shape.path` begins at a shape of an API instead."""
+        if path.startswith("@"):
+            service, name, *inside = path.removeprefix("@").split(".")
+            found = self.api_shape(service, name)
+            return _inside(found, ".".join(inside)) if found else ANY
+        return _inside(shape, path)
+
+    def _described(self, label: str, key: str, shape: Shape) -> Foreign:
+        given = self._data["names"].get(key, {})
+        names = {own: functools.partial(self.renamed, shape, path) if path else None for own, path in given.items()}
+        return Foreign(label=label, shape=shape, names=names)
+
+
+def _inside(shape: Shape, path: str) -> Shape:
+    if not path:
+        return shape
+    for step in path.split("."):
+        while shape.kind is Kind.LIST and shape.element:
+            shape = shape.element()
+        shape = shape.members[step].shape()
+    return shape
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a create-only path speaks of a property, not of one inside a list of many."""
+    return "*" not in path
+
+
+@functools.cache
+def _cloudformation_names() -> Mapping[str, str]:
+    return {folded(each): each for each in cloudformation.type_names()}

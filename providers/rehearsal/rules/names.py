@@ -1,0 +1,82 @@
+"""Names, values, numbers and tags that a cloud takes, by the catalog's tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from providers.rehearsal.findings import Seen, Validated, nearest, one_of, shown
+from providers.rehearsal.rules.contract import Facts, Resource, refuse
+
+
+def name_fits(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+    """A name's length, characters and beginning."""
+    rule = facts.limits["names"].get(resource.token)
+    name = resource.get(rule["property"]) if rule else None
+    if not rule or not isinstance(name, str):
+        return
+    place = resource.place(rule["property"])
+    first = next((each for each in rule.get("not_first", ()) if name.lower().startswith(each)), None)
+    longest, shortest = rule["max"], rule.get("min", 1)
+    if first:
+        yield refuse(place, f"is {shown(name, place)}; it may not begin with '{first}'. Put another word first.")
+    elif not shortest <= len(name) <= longest:
+        yield refuse(
+            place,
+            f"is {shown(name, place)} with {len(name)} characters; it must have {shortest} to {longest}. "
+            "stacks.naming.name makes one that fits.",
+        )
+    elif not re.fullmatch(rule["pattern"], name):
+        yield refuse(place, f"is {shown(name, place)}; it must match {rule['pattern']} as a whole.")
+    else:
+        yield Validated(path=place.path)
+
+
+def value_is_known(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+    """A text that is one of a few."""
+    for path, known in facts.limits["values"].get(resource.token, {}).items():
+        place, value = resource.place(*path.split(".")), resource.get(*path.split("."))
+        if isinstance(value, str):
+            good = value in known
+            yield (
+                Validated(path=place.path)
+                if good
+                else refuse(place, f"is {shown(value, place)}; it must be {one_of(known)}.{nearest(value, known)}")
+            )
+
+
+def number_is_in_range(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+    """A number within bounds."""
+    for path, (low, high, unit) in facts.limits["ranges"].get(resource.token, {}).items():
+        place, value = resource.place(*path.split(".")), resource.get(*path.split("."))
+        if isinstance(value, int | float):
+            good = low <= value <= high
+            yield (
+                Validated(path=place.path)
+                if good
+                else refuse(place, f"is {shown(value, place)}; it must be from {low} to {high} {unit}.")
+            )
+
+
+def tags_fit(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+    """Number, length and characters of tags."""
+    rule, tags = facts.limits["tags"], resource.get("tags")
+    if not isinstance(tags, dict):
+        return
+    place = resource.place("tags")
+    if len(tags) > rule["most"]:
+        yield refuse(place, f"has {len(tags)} tags; a resource can have {rule['most']}. Leave some out.")
+    for key, value in tags.items():
+        where = place.at(key)
+        if key.lower().startswith(rule["reserved"]):
+            yield refuse(where, f"may not begin with '{rule['reserved']}', which AWS keeps for itself. Rename it.")
+        elif not 1 <= len(key) <= rule["key"] or not re.fullmatch(rule["pattern"], key):
+            yield refuse(
+                where, f"is not a tag's key: at most {rule['key']} letters, digits, spaces and . : / = + - @ _."
+            )
+        elif isinstance(value, str) and (len(value) > rule["value"] or not re.fullmatch(rule["pattern"], value)):
+            yield refuse(
+                where, f"is {shown(value, where)}; at most {rule['value']} letters, digits, spaces and . : / = + - @ _."
+            )
+        else:
+            yield Validated(path=where.path)

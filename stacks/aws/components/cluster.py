@@ -1,0 +1,64 @@
+"""The ECS cluster, the names by which its tasks find each other, and where they log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from stacks.aws.place import Place
+from stacks.naming import name
+
+LOGS = ("api", "engine", "metrics")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterArgs:
+    """`key` encrypts the logs."""
+
+    place: Place
+    vpc: pulumi.Input[str]
+    key: pulumi.Input[str]
+    retention_days: int
+
+
+class Cluster(pulumi.ComponentResource):
+    """Cluster, private DNS namespace, log groups."""
+
+    def __init__(self, resource_name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("trimaran:aws:Cluster", resource_name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.name = cluster_name(args.place)
+        cluster = aws.ecs.Cluster(
+            "cluster",
+            name=self.name,
+            # The app's own metrics say more, and these are billed for each task.
+            settings=[{"name": "containerInsights", "value": "disabled"}],
+            opts=child,
+        )
+        self.arn = cluster.arn
+        self.domain = domain(args.place)
+        namespace = aws.servicediscovery.PrivateDnsNamespace("namespace", name=self.domain, vpc=args.vpc, opts=child)
+        self.namespace = namespace.id
+        self.logs = [
+            aws.cloudwatch.LogGroup(
+                group,
+                name=args.place.log_group(group),
+                retention_in_days=args.retention_days,
+                kms_key_id=args.key,
+                opts=child,
+            )
+            for group in LOGS
+        ]
+        self.register_outputs({"arn": self.arn})
+
+
+def cluster_name(place: Place) -> str:
+    """Known before the cluster is: policies and scaling name it."""
+    return name("aws.ecs_cluster", place.stack)
+
+
+def domain(place: Place) -> str:
+    """The private domain of the stack's tasks."""
+    return f"{place.stack}.internal"

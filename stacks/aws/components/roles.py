@@ -1,0 +1,137 @@
+"""The roles of a service stack on ECS: to start tasks, to be the api or the engine, to move traffic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from stacks.aws.documents import Statement, allow, document, trust
+from stacks.aws.place import Place
+from stacks.naming import name
+
+_ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[^@:]+)")
+# Bedrock's profiles that spread requests over regions: us.…, eu.…, global.…
+_PROFILE = re.compile(r"(us|us-gov|eu|apac|jp|au|ca|global)\.(?P<model>.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolesArgs:
+    """`images` are all that tasks pull; `fallbacks` are ids of Bedrock models; `bucket` holds the weights."""
+
+    place: Place
+    images: Sequence[str]
+    fallbacks: Sequence[str]
+    bucket: pulumi.Input[str]
+    key: pulumi.Input[str]
+
+
+class Roles(pulumi.ComponentResource):
+    """Roles with their policies; `ready` is what a service waits for before it starts tasks."""
+
+    def __init__(self, resource_name: str, args: RolesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("trimaran:aws:Roles", resource_name, {}, opts)
+        self._place = args.place
+        self.ready: list[pulumi.Resource] = []
+        self.execution = self._role("execution", "ecs-tasks", starting(args))
+        self.api = self._role("api", "ecs-tasks", [*metrics(args.place), *calling_models(args)])
+        self.engine = self._role("engine", "ecs-tasks", [*metrics(args.place), *reading_weights(args)])
+        self.traffic = self._role("traffic", "ecs", moving_traffic(args.place))
+        self.register_outputs({})
+
+    def _role(self, label: str, service: str, statements: Sequence[Statement]) -> pulumi.Output[str]:
+        child = pulumi.ResourceOptions(parent=self)
+        role = aws.iam.Role(
+            label,
+            name=name("aws.iam_role", self._place.stack, label),
+            assume_role_policy=trust(self._place, service),
+            opts=child,
+        )
+        self.ready.append(aws.iam.RolePolicy(label, role=role.name, policy=document(statements), opts=child))
+        arn: pulumi.Output[str] = role.arn
+        return arn
+
+
+def starting(args: RolesArgs) -> list[Statement]:
+    """What ECS does for a task before it runs: pull images, read parameters, open log streams."""
+    place = args.place
+    repositories = sorted({arn for image in args.images if (arn := repository_arn(place, image))})
+    through_ssm = {"StringEquals": {"kms:ViaService": f"ssm.{place.region}.amazonaws.com"}}
+    pulling = [
+        # Takes no resource: it hands out a token that is good for what the next statement allows.
+        allow(["ecr:GetAuthorizationToken"], ["*"]),
+        allow(
+            ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            repositories,
+        ),
+    ]
+    return [
+        *(pulling if repositories else []),
+        allow(["ssm:GetParameters"], [place.arn("ssm", f"parameter{place.parameter('*')}")]),
+        allow(["kms:Decrypt"], [args.key], through_ssm),
+        allow(
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [place.arn("logs", f"log-group:{place.log_group(each)}:*") for each in ("api", "engine")],
+        ),
+    ]
+
+
+def metrics(place: Place) -> list[Statement]:
+    """The collector writes metrics as log lines, which CloudWatch reads."""
+    streams = place.arn("logs", f"log-group:{place.log_group('metrics')}:*")
+    return [allow(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [streams])]
+
+
+def calling_models(args: RolesArgs) -> list[Statement]:
+    """To call the managed models that config names, and no other."""
+    on = [arn for model in args.fallbacks for arn in model_arns(args.place, model)]
+    return [allow(["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"], on)] if on else []
+
+
+def reading_weights(args: RolesArgs) -> list[Statement]:
+    """To read models from the bucket."""
+    bucket = pulumi.Output.format("arn:{0}:s3:::{1}", args.place.partition, args.bucket)
+    through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{args.place.region}.amazonaws.com"}}
+    return [
+        allow(["s3:GetObject"], [pulumi.Output.concat(bucket, "/models/*")]),
+        allow(["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": ["models/*"]}}),
+        allow(["kms:Decrypt"], [args.key], through_s3),
+    ]
+
+
+def moving_traffic(place: Place) -> list[Statement]:
+    """ECS changes the weights of this stack's listener rules, and registers tasks with its target groups."""
+    describing = ("DescribeListeners", "DescribeRules", "DescribeTargetGroups", "DescribeTargetHealth")
+    balancer = name("aws.load_balancer", place.stack)
+    targets = place.arn("elasticloadbalancing", f"targetgroup/{place.stack[:20]}*/*")
+    return [
+        # Descriptions take no resource.
+        allow([f"elasticloadbalancing:{each}" for each in describing], ["*"]),
+        allow(
+            ["elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyRule"],
+            [place.arn("elasticloadbalancing", f"{kind}/app/{balancer}/*") for kind in ("listener", "listener-rule")],
+        ),
+        allow(["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"], [targets]),
+    ]
+
+
+def repository_arn(place: Place, image: str) -> str:
+    """The ARN of an image's repository in ECR; empty for an image from elsewhere."""
+    found = _ECR.match(image)
+    if not found:
+        return ""
+    return f"arn:{place.partition}:ecr:{found['region']}:{found['account']}:repository/{found['name']}"
+
+
+def model_arns(place: Place, model: str) -> list[str]:
+    """What calling a Bedrock model touches: the model, or a profile and the model in each region that it leads to."""
+    profile = _PROFILE.fullmatch(model)
+    if profile is None:
+        return [f"arn:{place.partition}:bedrock:{place.region}::foundation-model/{model}"]
+    return [
+        place.arn("bedrock", f"inference-profile/{model}"),
+        f"arn:{place.partition}:bedrock:*::foundation-model/{profile['model']}",
+    ]

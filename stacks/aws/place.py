@@ -1,0 +1,82 @@
+"""Where a stack on AWS goes: account, region and zones, asked of the provider once and plain from then on.
+
+Plain values keep names, policies and prices readable in the first preview, before anything exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi_aws as aws
+
+from stacks.config import ConfigError, Environment, StackConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The stack's name and its place; `zones` are the region's availability zones in order."""
+
+    stack: str
+    environment: Environment
+    account: str
+    region: str
+    partition: str
+
+    @property
+    def is_prod(self) -> bool:
+        return self.environment is Environment.PROD
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this account in this region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def global_arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this account that belongs to no region, as IAM's do."""
+        return f"arn:{self.partition}:{service}::{self.account}:{resource}"
+
+    def bucket_arn(self, bucket: str, objects: str = "") -> str:
+        """The ARN of a bucket, or of objects in it."""
+        return f"arn:{self.partition}:s3:::{bucket}{objects}"
+
+    def parameter(self, name: str) -> str:
+        """The name of a parameter of this stack in SSM's parameter store."""
+        return f"/trimaran/{self.stack}/{name}"
+
+    def log_group(self, name: str) -> str:
+        """The name of a log group of this stack."""
+        return f"/trimaran/{self.stack}/{name}"
+
+
+def place_of(config: StackConfig) -> Place:
+    """Ask the provider where it is. Raises ConfigError where the region is not set, or not one that `limits` allows."""
+    if not config.region:
+        raise ConfigError(
+            f"aws:region is not set for stack '{config.stack}'.",
+            f"./trimaran pulumi config set aws:region us-east-1 --stack {config.stack}",
+        )
+    allowed = config.limits.regions
+    if allowed is not None and config.region not in allowed:
+        raise ConfigError(
+            f"aws:region is '{config.region}'; trimaran:limits.regions allows {', '.join(allowed)}.",
+            f"./trimaran pulumi config set aws:region {next(iter(allowed), 'us-east-1')} --stack {config.stack}",
+        )
+    return Place(
+        stack=config.stack,
+        environment=config.environment,
+        account=aws.get_caller_identity().account_id,
+        region=config.region,
+        partition=aws.get_partition().partition,
+    )
+
+
+def zones(count: int) -> tuple[str, ...]:
+    """The first availability zones of the region. Raises ConfigError where it has fewer."""
+    names = aws.get_availability_zones(
+        state="available", filters=[{"name": "opt-in-status", "values": ["opt-in-not-required"]}]
+    ).names
+    if len(names) < count:
+        raise ConfigError(
+            f"trimaran:network.zones is {count}; this region has {len(names)}.",
+            f"./trimaran pulumi config set --path trimaran:network.zones {len(names)}",
+        )
+    return tuple(sorted(names)[:count])

@@ -1,0 +1,62 @@
+"""The routes that the app runs with on AWS, in its two roles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from stacks.aws.versions import Version
+from stacks.config import StackConfig
+
+MODEL = "chat"
+APP_PORT = 8000
+# Where the model server listens inside the engine's task.
+SERVER_PORT = 8001
+# From an empty Auto Scaling group to a loaded model: instance, image, weights.
+_WAKE_S = 900
+
+
+def of_api(version: Version, config: StackConfig, domain: str, region: str) -> str:
+    """The api asks its engine first and managed models after it, in the order of config."""
+    backends: dict[str, Any] = {}
+    if version.engine:
+        backends["engine"] = {
+            "adapter": "vllm",
+            "base_url": f"http://{host(version.engine, domain)}:{APP_PORT}/v1",
+            "model": MODEL,
+            "capabilities": {"context": version.context_tokens},
+        }
+    for index, fallback in enumerate(config.fallbacks, start=1):
+        backends[f"{fallback.provider}-{index}"] = {
+            "adapter": str(fallback.provider),
+            "model": fallback.model,
+            "region": region,
+        }
+    chat: dict[str, Any] = {"backends": [{"use": name} for name in backends], "limits": {"wake_s": _WAKE_S}}
+    if version.system_prompt:
+        chat["system_prompt"] = version.system_prompt
+    return _document(backends, chat)
+
+
+def of_engine(version: Version, config: StackConfig) -> str:
+    """The engine asks the model server that it runs itself, and nobody else."""
+    server = {
+        "adapter": "vllm",
+        "base_url": f"http://127.0.0.1:{SERVER_PORT}/v1",
+        "model": version.model,
+        "revision": version.model_revision,
+        "max_running": config.scaling.concurrency,
+        "capabilities": {"context": version.context_tokens},
+    }
+    return _document({"model": server}, {"backends": [{"use": "model"}]})
+
+
+def host(engine: str, domain: str) -> str:
+    """The name by which tasks of an engine are found inside the network."""
+    return f"engine-{engine}.{domain}"
+
+
+def _document(backends: dict[str, Any], chat: dict[str, Any]) -> str:
+    document = {"version": 1, "backends": backends, "models": {MODEL: chat}, "default_model": MODEL}
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,216 @@
+"""A plan held against all rules: what is told, what cannot be decided, and which inputs decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import pytest
+
+from policies import RULES, Context, Planned, bearing, judge
+from policies.judging import outcome_of
+from policies.planned import UNKNOWN, Resource
+from policies.preview import planned_in
+from policies.rehearsal import section
+from policies.rule import Level, Rule, Scene
+from policies.rules import rule_of
+from tests.policies.cases import capacity, reach
+from tests.policies.plans import IMAGE, TODAY, container, context, planned, task
+
+_SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+LISTENER = "aws:lb/listener:Listener"
+
+
+def the_rule(id_: str) -> Rule:
+    """A rule that is there."""
+    rule = rule_of(id_)
+    assert rule is not None
+    return rule
+
+
+def changed(rule: Rule, resource: Planned, check: Any) -> None:
+    """Run a rule with another function."""
+    outcome_of(replace(rule, check=check), resource, context(), {resource.urn: resource})
+
+
+def test_a_mandatory_violation_refuses() -> None:
+    """In prod; what is only told in dev does not stop it there."""
+    key = planned("aws:kms/key:Key", "main", tags=reach.TAGS)
+
+    in_prod, in_dev = judge([key], context("prod")), judge([key], context("dev"))
+
+    assert [(each.rule, each.level) for each in in_prod.violations] == [("key-rotation", Level.MANDATORY)]
+    assert [(each.rule, each.level) for each in in_dev.violations] == [("key-rotation", Level.ADVISORY)]
+    assert (in_prod.refuses, in_dev.refuses) == (True, False)
+
+
+def test_a_rule_that_is_off_is_not_counted() -> None:
+    """The number of rules is that of the environment."""
+    assert "scale-to-zero-in-dev" in {each.id for each in judge([], context("dev")).rules}
+    assert "scale-to-zero-in-dev" not in {each.id for each in judge([], context("prod")).rules}
+
+
+def test_an_environment_that_nobody_can_tell_counts_as_prod() -> None:
+    """As does one with a name of its own."""
+    nameless = Context.of("", {}, TODAY)
+    other = Context.of("aws-ecs-dev", {"trimaran:environment": "quality"}, TODAY)
+
+    assert nameless.environment == "prod"
+    assert other.allowed == nameless.allowed
+    assert "deletion-protection-in-prod" in {each.id for each in judge([], other).rules}
+
+
+def test_an_unknown_input_is_named() -> None:
+    """It neither passes nor fails."""
+    report = judge([planned(capacity.TARGET, "scaling", maxCapacity=UNKNOWN)], context())
+
+    assert report.violations == ()
+    assert [(each.rule, each.message) for each in report.undecided] == [
+        ("max-replicas", "scaling: cannot be decided: maxCapacity is not known before the first `up`.")
+    ]
+
+
+def test_what_is_known_is_judged_beside_what_is_not() -> None:
+    """One unknown image does not hide the other container's tag."""
+    both = task("task", container(name="a", image="nginx:1"), container(name="b", image=UNKNOWN))
+
+    outcome = outcome_of(the_rule("image-digest"), both, context(), {})
+
+    assert len(outcome.violations) == 1
+    assert "the image of container 'b' is not known" in outcome.undecided
+
+
+@pytest.mark.parametrize("hidden", ["[secret]"])
+def test_a_secret_that_the_preview_hides_is_not_a_value(hidden: str) -> None:
+    """What stands there instead is not judged."""
+    outcome = outcome_of(
+        the_rule("log-retention"),
+        planned("aws:cloudwatch/logGroup:LogGroup", "l", retentionInDays=hidden),
+        context(),
+        {},
+    )
+
+    assert outcome.undecided == "l: cannot be decided: retentionInDays is secret and not shown in this preview."
+
+
+def test_a_wrapped_secret_is_its_value() -> None:
+    """The engine hands secrets over in a wrapper."""
+    wrapped = {**_SECRET, "value": {"httpTokens": {**_SECRET, "value": "required"}}}
+
+    outcome = outcome_of(the_rule("imdsv2"), capacity.template(metadataOptions=wrapped), context(), {})
+
+    assert (outcome.violations, outcome.undecided) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("type_", "rule"),
+    [
+        ("aws:alb/loadBalancer:LoadBalancer", "no-public-ingress"),
+        ("aws:alb/listener:Listener", "tls-only"),
+        ("aws:s3/bucketV2:BucketV2", "no-public-bucket"),
+    ],
+)
+def test_the_sdks_other_name_for_a_thing_escapes_no_rule(type_: str, rule: str) -> None:
+    """Both tokens make the same thing."""
+    assert rule in {each.rule for each in judge([planned(type_, "x")], context()).violations}
+
+
+def test_reading_an_input_that_is_not_declared_fails() -> None:
+    """So the list of inputs that decide is that of the code."""
+
+    def check(resource: Resource, scene: Scene) -> Iterator[str]:
+        yield resource.text("namePrefix")
+
+    with pytest.raises(LookupError, match="reads 'namePrefix' of aws:kms/key:Key, which its `reads` does not declare"):
+        changed(the_rule("key-rotation"), planned("aws:kms/key:Key", "k"), check)
+
+
+def test_looking_at_peers_must_be_asked_for() -> None:
+    """A rule that is judged one resource at a time would see none."""
+
+    def check(resource: Resource, scene: Scene) -> Iterator[str]:
+        yield from (each.name for each in scene.of("aws:kms/key:Key"))
+
+    with pytest.raises(LookupError, match="key-rotation looks at other resources without `among_peers`"):
+        changed(the_rule("key-rotation"), planned("aws:kms/key:Key", "k"), check)
+
+
+def test_every_declared_input_is_on_the_list() -> None:
+    """And nothing else."""
+    listed = {(type_, path) for type_, paths in bearing().items() for path in paths}
+
+    assert listed == {(type_, path) for rule in RULES for type_, paths in rule.reads.items() for path in paths}
+    assert ("aws:ecs/taskDefinition:TaskDefinition", "containerDefinitions") in listed
+
+
+def test_rules_have_names_of_their_own() -> None:
+    """An exception or a pack's configuration refers to them by name."""
+    ids = [each.id for each in RULES]
+
+    assert len(ids) == len(set(ids)) >= 18
+    assert all(each.remedy.endswith(".") and each.title.endswith(".") and each.why.endswith(".") for each in RULES)
+
+
+DOCUMENT: dict[str, Any] = {
+    "config": {"aws:region": "us-east-1"},
+    "steps": [
+        {
+            "op": "same",
+            "urn": "urn:pulumi:aws-ecs-prod::t::pulumi:providers:aws::ours",
+            "newState": {
+                "urn": "urn:pulumi:aws-ecs-prod::t::pulumi:providers:aws::ours",
+                "type": "pulumi:providers:aws",
+                "inputs": {"region": "eu-west-1", "defaultTags": '{"tags":{"owner":"me"}}'},
+            },
+        },
+        {
+            "op": "create",
+            "urn": "urn:pulumi:aws-ecs-prod::t::aws:lb/listener:Listener::web",
+            "newState": {
+                "urn": "urn:pulumi:aws-ecs-prod::t::aws:lb/listener:Listener::web",
+                "type": LISTENER,
+                "provider": "urn:pulumi:aws-ecs-prod::t::pulumi:providers:aws::ours::id-1",
+                "inputs": {"port": 443, "sslPolicy": {**_SECRET, "value": "x"}},
+                "propertyDependencies": {"loadBalancerArn": ["urn:edge"], "port": []},
+            },
+        },
+        {
+            "op": "read",
+            "urn": "urn:pulumi:aws-ecs-prod::t::aws:ec2/vpc:Vpc::looked-up",
+            "newState": {"urn": "urn:looked-up", "type": "aws:ec2/vpc:Vpc", "external": True, "inputs": {}},
+        },
+        {"op": "delete", "urn": "urn:gone", "oldState": {"urn": "urn:gone", "type": LISTENER}},
+    ],
+}
+
+
+def test_a_previews_resources() -> None:
+    """What will be: without what goes, what is only looked at, and providers, whose region and tags count."""
+    (web,) = planned_in(DOCUMENT)
+
+    assert (web.name, web.type, web.region, web.default_tags) == ("web", LISTENER, "eu-west-1", {"owner": "me"})
+    assert web.inputs == {"port": 443, "sslPolicy": "x"}
+    assert web.links == {"loadBalancerArn": ("urn:edge",)}
+
+
+class _Plan:
+    """What a rehearsal hands over."""
+
+    stack = "aws-ecs-prod"
+    config: ClassVar[dict[str, Any]] = {"trimaran:limits": {"regions": ["us-east-1"]}}
+    digest = DOCUMENT
+
+
+def test_a_rehearsals_section() -> None:
+    """The count first; a mandatory violation refuses with its sentence."""
+    judged = section().judge(_Plan())
+
+    assert judged.lines[0] == f"{len(judge([], context()).rules)} rules, {len(judged.value['violations'])} violations"
+    assert any("web would be in eu-west-1" in each for each in judged.refusals)
+    assert ("aws:autoscaling/group:Group", "tags.key") in set(section().reads())
+
+
+def test_an_image_is_a_digest_in_the_fixtures_too() -> None:
+    """So that a case fails for its own reason only."""
+    assert IMAGE.partition("@")[2].startswith("sha256:")
