@@ -16,7 +16,8 @@ from app.wire.events import Usage
 
 TOKENIZER = "words-1"
 LETTERS_PER_TOKEN = 9  # a longer word is two tokens
-PER_MESSAGE = 4  # what a chat template puts around each message
+PER_MESSAGE = 5  # what a chat template puts around each message
+PER_PROMPT = 4  # and before the answer
 DEFAULT_OUTPUT = 512  # where the caller set no limit
 IMAGE_TOKENS = 1000
 
@@ -31,7 +32,7 @@ def tokens(text: str) -> int:
 def prompt_tokens(body: Mapping[str, Any]) -> int:
     """About how many tokens a request's prompt is, in OpenAI's form."""
     if "messages" in body:
-        return sum(PER_MESSAGE + _content_tokens(message.get("content")) for message in body["messages"])
+        return PER_PROMPT + sum(PER_MESSAGE + _content_tokens(message.get("content")) for message in body["messages"])
     given = body.get("prompt", body.get("input", ""))
     if isinstance(given, list):
         return sum(tokens(part) if isinstance(part, str) else 1 for part in given)

@@ -90,7 +90,7 @@ class Report:
         }
 
     def _row(self, step: Step) -> tuple[str, str, str, str]:
-        return step.op, step.token, step.name, self.sources.get((step.token, step.name), "")
+        return step.op, _short(step.token), step.name, self.sources.get((step.token, step.name), "")
 
     def _validators(self) -> list[str]:
         counted = Counter(label.partition(" ")[0] for each in self.inspections.values() for label in each.by)
@@ -106,3 +106,9 @@ def _block(title: str, lines: Sequence[str]) -> None:
     if lines:
         data(f"{title}:")
         data("\n".join(f"  {line}" for line in lines))
+
+
+def _short(token: str) -> str:
+    """A type as its SDK's users write it: aws.ecs.Service for aws:ecs/service:Service. The JSON has the whole token."""
+    package, module, kind = token.split(":")
+    return ".".join((package, module.partition("/")[0], kind))

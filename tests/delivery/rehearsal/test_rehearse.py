@@ -54,7 +54,7 @@ def test_a_stack_is_planned_validated_and_lived_through(project: Project, capsys
     lines = [each["line"] for each in result["cycle"]]
     assert lines[1:] == ["up again: no changes", "scaling.max changed: 2 update", f"destroy: {len(by_name)} delete"]
     report.show()
-    assert "aws:ecs/taskDefinition:TaskDefinition" in capsys.readouterr().out
+    assert "aws.ecs.TaskDefinition" in capsys.readouterr().out
     assert {path: path.read_text() for path in (root / "stacks").rglob("*.yaml")} == before
 
 

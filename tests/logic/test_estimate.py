@@ -1,0 +1,68 @@
+"""The guess at token counts, against the counts that a real model's server reports."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from app.engines.embedded import EmbeddedEngine
+from app.logic import estimate
+from app.logic.answer import Call, Endpoint
+from app.logic.selection import Needs
+from tests.logic.fixture_texts import TEXTS
+
+SYSTEM = {"role": "system", "content": "Answer briefly."}  # or the model's template would add one of its own
+WITHIN = 0.05  # in sum over the fixture: what an invoice adds up
+
+
+async def test_the_guess_is_within_five_percent_of_a_real_tokenizer() -> None:
+    """Prompt tokens of prose, lists, code and letters, guessed and reported by llama.cpp."""
+    engine = EmbeddedEngine("smollm2-135m-instruct")
+    engine.start()
+    try:
+        async with asyncio.timeout(20):
+            while engine.base_url is None:
+                await asyncio.sleep(0.02)
+        bodies = [{"messages": [SYSTEM, {"role": "user", "content": text}], "max_tokens": 1} for text in TEXTS.values()]
+        async with aiohttp.ClientSession(headers=engine.headers) as http:
+            reported = [await _reported(http, engine.base_url, body) for body in bodies]
+    finally:
+        await engine.aclose()
+    guessed = [estimate.prompt_tokens(body) for body in bodies]
+    assert sum(guessed) == pytest.approx(sum(reported), rel=WITHIN)
+
+
+async def _reported(http: aiohttp.ClientSession, base_url: str, body: dict[str, object]) -> int:
+    async with http.post(f"{base_url}/chat/completions", json=body) as answer:
+        return int((await answer.json())["usage"]["prompt_tokens"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "needs"),
+    [
+        ({"max_tokens": 7}, Needs(prompt_tokens=10, output_tokens=7)),
+        ({"max_tokens": 7, "max_completion_tokens": 9}, Needs(prompt_tokens=10, output_tokens=9)),
+        ({}, Needs(prompt_tokens=10, output_tokens=estimate.DEFAULT_OUTPUT)),
+        ({"tools": [{}], "max_tokens": 1}, Needs(prompt_tokens=10, output_tokens=1, tools=True)),
+        (
+            {"response_format": {"type": "json_schema"}, "max_tokens": 1},
+            Needs(prompt_tokens=10, output_tokens=1, schema=True),
+        ),
+    ],
+)
+def test_what_a_request_needs(fields: dict[str, object], needs: Needs) -> None:
+    """Room for prompt and answer, tools, a schema: read from the body."""
+    body = {"messages": [{"role": "user", "content": "hi"}], **fields}
+    assert estimate.needs(Call(endpoint=Endpoint.CHAT, model="m", body=body)) == needs
+
+
+def test_an_image_needs_eyes() -> None:
+    """A message with an image needs a model that sees, and counts for more than its address."""
+    parts = [{"type": "text", "text": "what"}, {"type": "image_url", "image_url": {"url": "https://x/y.png"}}]
+    found = estimate.needs(
+        Call(endpoint=Endpoint.CHAT, model="m", body={"messages": [{"role": "user", "content": parts}]})
+    )
+    assert found.images
+    assert found.prompt_tokens > estimate.IMAGE_TOKENS
