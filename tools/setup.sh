@@ -77,7 +77,9 @@ read_needs() {  # command arguments...: sets $groups and $tools
     [[ -n $stack ]] || return 0
     while IFS=: read -r name of_groups; do
         [[ -n $name && ($stack == "$name" || $stack == "$name"-*) ]] || continue
-        groups="$groups $of_groups"
+        for name in $of_groups; do
+            [[ " $groups " == *" $name "* ]] || groups="$groups $name"
+        done
         break
     done <<<"$stack_needs"
 }

@@ -34,6 +34,8 @@ class RequestLog:
             "total_ms": _ms(record.started_at, record.ended_at),
             "attempts": [self._attempt(attempt) for attempt in record.attempts],
         }
+        if record.rescues:
+            fields["rescues"] = record.rescues
         if record.trace is not None:
             fields["trace_id"] = record.trace.trace_id
         if self._log_prompts:

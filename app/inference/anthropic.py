@@ -120,7 +120,8 @@ def _map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) 
             limited = status == 429 or error.type == "rate_limit_error"
             return Failure(kind, message, status=429 if limited else 503, retry_after_s=http.retry_after_s(headers))
         case Kind.BAD_REQUEST:
-            return Failure(kind, message, status=413 if status == 413 else 400)
+            lacking = "Extra inputs are not permitted" in error.message  # another model may take the field
+            return Failure(kind, message, status=413 if status == 413 else 400, elsewhere=lacking)
     return Failure(kind, message)
 
 

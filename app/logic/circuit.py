@@ -64,11 +64,15 @@ class Circuit:
         return replace(self, probe_since=now) if self.state(now) is State.HALF_OPEN else self
 
     def succeeded(self, now: float) -> Circuit:
-        """An answer showed content."""
+        """An answer showed content: a probe has found the backend well again. It may still break off, so its failures stay counted."""
         if self.opened:
             return Circuit(ramp_since=now)
         if self.ramp_since is not None and now - self.ramp_since > RAMP_S:
-            return Circuit(busy_until=self.busy_until)
+            return replace(self, ramp_since=None)
+        return self
+
+    def completed(self) -> Circuit:
+        """An answer came to its end."""
         return replace(self, failures=0) if self.failures else self
 
     def failed(self, now: float, failure: Failure) -> Circuit:

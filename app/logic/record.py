@@ -75,6 +75,7 @@ class Record:
     ended_at: float | None = None
     attempts: list[Attempt] = field(default_factory=list)
     rescues: list[str] = field(default_factory=list)  # how each was taken up again
+    joined: Usage | None = None  # of an answer that several backends gave together
     trace: Trace | None = None
     prompt: Any = None
     gaps: list[int] = field(default_factory=lambda: [0] * (len(GAP_BOUNDS_S) + 1))
@@ -94,6 +95,8 @@ class Record:
     @property
     def usage(self) -> Usage | None:
         """The tokens that the caller's answer is made of; None where no attempt has a count."""
+        if self.joined is not None:
+            return self.joined
         return self.attempts[-1].usage if self.attempts else None
 
     @property

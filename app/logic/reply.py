@@ -192,6 +192,8 @@ class Reply:
         if batch.end is not None:
             self.end = batch.end
             self.record.finish = batch.end.reason
+            if self.record.rescues:
+                self.record.joined = batch.end.usage
 
     def _may_rescue(self, failure: Failure) -> bool:
         return (

@@ -125,6 +125,8 @@ class Running:
         if failure is not None:
             note(self.attempt, failure)
             self.standing.failed(failure)
+        elif self.end is not None:
+            self.standing.completed()
         self.attempt.ended_at = time.monotonic()
         self._account()
         self.standing.released()

@@ -95,6 +95,9 @@ class Standing:
         asleep = self.is_waking(failure)
         self.breaker.circuit = circuit.abandoned() if asleep else circuit.failed(time.monotonic(), failure)
 
+    def completed(self) -> None:
+        self.breaker.circuit = self.breaker.circuit.completed()
+
     def abandoned(self) -> None:
         self.breaker.circuit = self.breaker.circuit.abandoned()
 

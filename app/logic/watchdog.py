@@ -15,6 +15,7 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._expire = expire
         self._at = 0.0
+        self._due = 0.0  # when the timer fires; uvloop's own handle cannot tell for a time that has passed
         self._kind = Kind.DEADLINE
         self._timer: asyncio.TimerHandle | None = None
         self.expired: Kind | None = None
@@ -23,19 +24,23 @@ class Watchdog:
         """From now on the limit is ``at``; passing it is a failure of ``kind``. A timer runs already: it moves itself when it fires."""
         self._at = at
         self._kind = kind
-        if self._timer is None or at < self._timer.when():
+        if self._timer is None or at < self._due:
             self.stop()
-            self._timer = self._loop.call_at(at, self._fire)
+            self._arm()
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _arm(self) -> None:
+        self._due = self._at
+        self._timer = self._loop.call_at(self._at, self._fire)
+
     def _fire(self) -> None:
         self._timer = None
         if self._loop.time() < self._at:
-            self._timer = self._loop.call_at(self._at, self._fire)
+            self._arm()
             return
         self.expired = self._kind
         self._expire()

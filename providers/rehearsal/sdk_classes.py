@@ -6,6 +6,7 @@ import ast
 import functools
 import mmap
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from providers.rehearsal.shapes import ANY, BOOLEAN, INTEGER, NUMBER, TEXT, Kind, Member, Shape
 
 _CLASS_END = re.compile(rb"\n(?=\S)")
+# Python 3.11 keeps the depth of the tree that it builds in one place for all threads, and raises SystemError when two parse at once.
+_PARSING = threading.Lock()
 _PRIMITIVES = {"str": TEXT, "int": INTEGER, "float": NUMBER, "bool": BOOLEAN, "Any": ANY}
 _WRAPPERS = ("Input", "Output", "Optional", "NotRequired", "Awaitable")
 
@@ -81,7 +84,8 @@ class ClassText:
             return None
         end = _CLASS_END.search(self._text, found.end())
         text = bytes(self._text[found.start() : end.start() if end else None])
-        parsed = ast.parse(text.decode()).body[0]
+        with _PARSING:
+            parsed = ast.parse(text.decode()).body[0]
         return parsed if isinstance(parsed, ast.ClassDef) else None
 
 

@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -134,12 +135,20 @@ def test_a_lock_whose_pid_went_to_another_program_is_cleared(root: Path) -> None
         assert not lock.exists()
 
 
+def wait_for_its_name(pid: int) -> None:
+    """A process that was started this moment may not show its command line yet."""
+    deadline = time.monotonic() + 5
+    while not Path(f"/proc/{pid}/cmdline").read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 def test_the_lock_of_a_running_engine_is_kept(root: Path, tmp_path: Path) -> None:
     """A Pulumi command that somebody runs by hand."""
     engine = tmp_path / "pulumi"
     engine.symlink_to("/bin/sleep")
     with subprocess.Popen([str(engine), "60"]) as process:
         lock = lock_of(root, process.pid, socket.gethostname())
+        wait_for_its_name(process.pid)
         with pytest.raises(Failure, match=rf"another command \(pid {process.pid}\)"), state.changing(root, "local"):
             pass
         process.kill()

@@ -20,10 +20,10 @@ def opened(now: float = 0.0) -> Circuit:
 
 
 def test_failures_in_a_row_open_it() -> None:
-    """One failure less does not; a success between them starts the count again."""
-    circuit = Circuit().failed(0, BROKEN).failed(0, BROKEN).succeeded(0).failed(0, BROKEN).failed(0, BROKEN)
+    """One failure less does not; a complete answer between them starts the count again, one that shows content and breaks off does not."""
+    circuit = Circuit().failed(0, BROKEN).failed(0, BROKEN).completed().failed(0, BROKEN).failed(0, BROKEN)
     assert circuit.state(0) is State.CLOSED
-    assert circuit.failed(0, BROKEN).state(0) is State.OPEN
+    assert circuit.succeeded(0).failed(0, BROKEN).state(0) is State.OPEN
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ _ECR = "aws.amazon.com/ecr/pricing: storage and transfer only; basic scanning is
 _S3 = "aws.amazon.com/s3/pricing: storage, requests and transfer only"
 _ROUTE53 = "aws.amazon.com/route53/pricing: zones and queries only"
 _EVENTS = "aws.amazon.com/eventbridge/pricing: rules for AWS events and the first 14 million scheduled calls are free"
+_FLOW_LOGS = "aws.amazon.com/cloudwatch/pricing: what flow logs write is billed as log ingestion, at its log group"
 _HERE = "runs on this machine"
 
 _IN_REGISTRY = (
@@ -70,6 +71,7 @@ FREE: Mapping[str, str] = {
     "aws:autoscaling/schedule:Schedule": _SCALING,
     "aws:cloudwatch/eventTarget:EventTarget": _EVENTS,
     "aws:cloudwatch/logStream:LogStream": _REGISTRY,
+    "aws:ec2/flowLog:FlowLog": _FLOW_LOGS,
     "aws:ec2/subnet:Subnet": _VPC,
     "aws:ec2/vpc:Vpc": _VPC,
     "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy": _VPC,
