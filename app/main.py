@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -55,7 +56,10 @@ def serve(settings: Settings, environment: Mapping[str, str]) -> None:
         if settings.metrics_port is not None:
             parts.inspection_port = sockets[1].getsockname()[1]
         server = Server(
-            lambda: application(parts), parts.lifecycle, settings.drain_s, on_hangup=lambda: parts.reload(True)
+            lambda: _settled(application(parts)),
+            parts.lifecycle,
+            settings.drain_s,
+            on_hangup=lambda: parts.reload(True),
         )
         server.run(sockets)
     if not server.started:
@@ -130,6 +134,17 @@ def application(parts: Parts) -> ASGIApp:
         timing=parts.timing,
         socket_limits=parts.socket_limits,
     )
+
+
+def _settled(made: ASGIApp) -> ASGIApp:
+    """Tells the garbage collector that what is there now stays, and to look for cycles every 10,000 new objects.
+
+    Python's default, every 700, is every third request or so, and took 30 of a request's 235 µs.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+    return made
 
 
 def _reload(keys: Keys, routing: Routing, *, anyway: bool) -> None:

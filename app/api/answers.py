@@ -61,15 +61,16 @@ class Answering:
         self._session = session
         self._answers = answers
         self._why: Exception | None = None
-        self._opening: asyncio.Task[Reply] | None = None
+        self._opening: asyncio.Task[object] | None = None  # the task that waits for the first content
+        self._reply: Reply | None = None
 
     async def __aenter__(self) -> Answering:
         """Raises Fault when no new work is taken."""
         self._answers.lifecycle.begin(self)
         return self
 
-    def open(self, call: Call) -> asyncio.Task[Reply]:
-        """Starts asking the backends. Raises UnknownModel, or what ``stop`` was told."""
+    async def open(self, call: Call) -> Reply:
+        """Asks the backends; the answer at its first content. Raises UnknownModel, Failure, or what ``stop`` was told."""
         router, record = self._answers.router, self.record
         record.stream = call.stream
         if self._answers.log_prompts:
@@ -78,23 +79,24 @@ class Answering:
         if self._why is not None:
             raise self._why
         call = replace(call, key=record.key, session=self._session)
-        self._opening = asyncio.create_task(router.open(call, record))
-        return self._opening
-
-    async def reply(self) -> Reply:
-        """The answer that ``open`` asked for, at its first content. Raises Failure, or what ``stop`` was told."""
-        assert self._opening is not None
-        reply = await self._opening
+        opening = self._opening = asyncio.current_task()
+        try:
+            self._reply = await router.open(call, record)
+        finally:
+            self._opening = None
+            if self._why is not None and opening is not None:
+                opening.uncancel()  # it was ``stop`` that cancelled it, and what it has to say is said below
         if self._why is not None:
             raise self._why
-        return reply
+        return self._reply
 
     def stop(self, why: Exception) -> None:
         """Closes the backend's connection at once, so that it stops generating."""
-        if self._why is None:
-            self._why = why
-        if (reply := self._opened()) is not None:
-            reply.abort()
+        if self._why is not None:
+            return
+        self._why = why
+        if self._reply is not None:
+            self._reply.abort()
         elif self._opening is not None:
             self._opening.cancel()
 
@@ -104,7 +106,8 @@ class Answering:
         told = self._told(error)
         self.record.outcome = _outcome(told)
         try:
-            await self._close()
+            if self._reply is not None:
+                await self._reply.aclose()
         finally:
             self._answers.lifecycle.end(self)
             self.record.ended_at = time.monotonic()
@@ -113,19 +116,6 @@ class Answering:
         if told is not error:
             assert told is not None
             raise told from error
-
-    def _opened(self) -> Reply | None:
-        opening = self._opening
-        if opening is None or not opening.done() or opening.cancelled() or opening.exception() is not None:
-            return None
-        return opening.result()
-
-    async def _close(self) -> None:
-        if self._opening is not None and not self._opening.done():
-            self._opening.cancel()
-            await asyncio.wait({self._opening})
-        if (reply := self._opened()) is not None:
-            await reply.aclose()
 
     def _told(self, error: BaseException | None) -> BaseException | None:
         """What the caller is to hear of ``error``. A backend is not blamed for an answer that was stopped."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import Any
@@ -56,28 +55,19 @@ class Completions:
         except ConnectionAbortedError:
             pass  # nobody is there to be answered
         except Exception:
-            if exchange.started:
-                await exchange.refuse(OUR_DEFECT)
-            raise
+            await exchange.refuse(OUR_DEFECT)
+            raise  # the server logs it
         finally:
             exchange.close()
 
     async def _serve(self, exchange: Exchange, answering: Answering) -> None:
-        """Opens, watches for the caller's leaving, and sends."""
+        """Opens, watches for the caller's leaving, and sends. A stream that is silent for long is committed and kept warm."""
         body = await exchange.body(self._timing.body_s)
         call = requests.read(body, self._endpoint, self._wire, exchange.request_id)
         with exchange.on_leaving(lambda: answering.stop(ConnectionAbortedError("the caller left"))):
-            opening = answering.open(call)
             if call.stream:
-                await self._hold(opening, exchange)
-            await self._send(call, await answering.reply(), exchange)
-
-    async def _hold(self, opening: asyncio.Task[Reply], exchange: Exchange) -> None:
-        """Waits for the first content; when that takes long, commits the status and keeps the connection warm."""
-        done, _ = await asyncio.wait({opening}, timeout=self._timing.commit_after_s)
-        if not done:
-            await exchange.start_stream(self._timing.heartbeat_s)
-            await exchange.send(sse.HEARTBEAT)
+                exchange.keep_warm(self._timing.commit_after_s, self._timing.heartbeat_s)
+            await self._send(call, await answering.open(call), exchange)
 
     async def _send(self, call: Call, reply: Reply, exchange: Exchange) -> None:
         exchange.headers |= {
@@ -90,8 +80,7 @@ class Completions:
         if not call.stream:
             await self._send_whole(reply, exchange)
             return
-        if not exchange.started:
-            await exchange.start_stream(self._timing.heartbeat_s)
+        await exchange.start_stream()
         speech = _Unchanged() if reply.wire is self._wire else _Translated(call, reply.wire, self._wire)
         async with contextlib.aclosing(reply.batches()) as batches:
             async for batch in batches:

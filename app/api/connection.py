@@ -1,15 +1,20 @@
-"""One incoming connection: uvicorn's own protocol with the limits that it lacks, so that no caller can hold memory or a socket for nothing."""
+"""One incoming connection: uvicorn's own protocol with the limits that it lacks, so that no caller can hold memory or a socket for nothing.
+
+It also tells the application of a caller's leaving more cheaply than ASGI can.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, cast
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.api.errors import Fault
+from app.api.leaving import LEAVING, Leaving
 
 
 class Connection(HttpToolsProtocol):
@@ -31,10 +36,12 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         _close_when_stalled(transport, self.stalled_reader_s)
         self._head_timer = self.loop.call_later(self.head_s, self._too_slow)
+        self._leaving = Leaving(self.flow.resume_reading)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
+        self._leaving.gone()
 
     def data_received(self, data: bytes) -> None:
         if self._reading_head:
@@ -55,6 +62,7 @@ class Connection(HttpToolsProtocol):
             raise ValueError("the head is too large")  # the parser stops, and calls send_400_response
         self._head_bytes = 0
         super().on_headers_complete()
+        cast("Scope", self.scope)[LEAVING] = self._leaving
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from app.api.errors import Fault
 from app.api.heartbeat import Heartbeat
+from app.api.leaving import Watch, watched
 from app.wire import sse
 
 MAX_BODY_BYTES = 32 * 2**20  # a request with a few images; ALB, Cloud Run and Container Apps take at least as much
 MIN_BODY_BYTES_PER_S = 32 * 2**10
 _encode = msgspec.json.Encoder().encode
 
-STREAM_HEADERS = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache, no-transform",
-    "x-accel-buffering": "no",  # nginx and its kin would hold the events back
-}
+STREAM_HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),  # nginx and its kin would hold the events back
+)
 
 
 class Exchange:
     """``headers`` are sent with the answer, whatever it becomes. The request's id and the revision are added in ``app.api.gate``."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._heartbeat: Heartbeat | None = None
@@ -76,25 +77,9 @@ class Exchange:
             raise ConnectionAbortedError("the caller left before its request was complete")
         return message.get("body", b""), message.get("more_body", False)
 
-    @contextmanager
-    def on_leaving(self, tell: Callable[[], None]) -> Iterator[None]:
-        """While open, calls ``tell`` as soon as the caller has left. The body must have been read."""
-        leaving = asyncio.create_task(self._gone())
-
-        def left(task: asyncio.Task[None]) -> None:
-            if not task.cancelled():
-                tell()
-
-        leaving.add_done_callback(left)
-        try:
-            yield
-        finally:
-            leaving.remove_done_callback(left)
-            leaving.cancel()
-
-    async def _gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    def on_leaving(self, tell: Callable[[], None]) -> Watch:
+        """While entered, calls ``tell`` as soon as the caller has left. The body must have been read."""
+        return Watch(watched(self._scope, self._receive), tell)
 
     async def json(self, value: object, *, status: int = 200) -> None:
         await self.whole(_encode(value), status=status)
@@ -108,13 +93,25 @@ class Exchange:
         await self.whole(fault.body(), status=fault.status)
 
     async def whole(self, body: bytes, *, status: int = 200, content_type: str = "application/json") -> None:
-        await self._start(status, {"content-type": content_type, "content-length": str(len(body))})
+        self.close()
+        size = b"%d" % len(body)
+        await self._start(status, ((b"content-type", content_type.encode()), (b"content-length", size)))
         await self._send({"type": "http.response.body", "body": body})
 
-    async def start_stream(self, heartbeat_s: float) -> None:
-        """Commits the status. From now on a comment goes out whenever nothing else did for ``heartbeat_s``; ``close`` ends that."""
-        await self._start(200, STREAM_HEADERS)
-        self._heartbeat = Heartbeat(self.send, heartbeat_s)
+    def keep_warm(self, commit_after_s: float, heartbeat_s: float) -> None:
+        """A stream that is not there after ``commit_after_s`` is started all the same, and a comment goes out whenever nothing else did
+        for ``heartbeat_s``; ``close`` ends that.
+        """
+        self._heartbeat = Heartbeat(self._beat, commit_after_s, heartbeat_s)
+
+    async def _beat(self) -> None:
+        await self.start_stream()
+        await self.send(sse.HEARTBEAT)
+
+    async def start_stream(self) -> None:
+        """Commits the status, unless that is done."""
+        if not self.started:
+            await self._start(200, STREAM_HEADERS)
 
     async def send(self, raw: bytes) -> None:
         """A part of the stream. Waits while the caller reads more slowly than we write, so that nothing piles up here."""
@@ -123,17 +120,15 @@ class Exchange:
             self._heartbeat.touch()
 
     async def finish(self, raw: bytes = b"") -> None:
-        self.close()
+        if self._heartbeat is not None:
+            await self._heartbeat.rest()
         await self._send({"type": "http.response.body", "body": raw})
 
     def close(self) -> None:
         if self._heartbeat is not None:
             self._heartbeat.stop()
 
-    async def _start(self, status: int, headers: Mapping[str, str]) -> None:
+    async def _start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         self.started = True
-        pairs = [
-            (name.encode(), value.encode("latin-1", "replace"))
-            for name, value in (self.headers | dict(headers)).items()
-        ]
-        await self._send({"type": "http.response.start", "status": status, "headers": pairs})
+        pairs = [(name.encode(), value.encode("latin-1", "replace")) for name, value in self.headers.items()]
+        await self._send({"type": "http.response.start", "status": status, "headers": [*pairs, *headers]})

@@ -94,7 +94,8 @@ class Metrics(Collector):
         self._requests[record.model, record.endpoint, record.outcome] += 1
         if record.stream and record.first_content_at is not None:
             self._first_token.add(record.first_content_at - record.started_at)
-            self._between_tokens.add_all(record.gaps, record.gaps_s)
+            if any(record.gaps):
+                self._between_tokens.add_all(record.gaps, record.gaps_s)
         for attempt in record.attempts:
             self._count(attempt)
         for how in record.rescues:

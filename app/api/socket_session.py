@@ -186,8 +186,8 @@ class Session:
         """Streams the answer, and gives the message that ends it. Raises ConnectionAbortedError when the caller left."""
         try:
             async with answering:
-                answering.open(requests.check(body, Endpoint.CHAT, answering.record.request_id))
-                return await self._stream(id, await answering.reply())
+                call = requests.check(body, Endpoint.CHAT, answering.record.request_id)
+                return await self._stream(id, await answering.open(call))
         except Fault as fault:
             return error(fault, id)
         except Cancelled:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import queue
-from typing import Any
+import sys
 
 import aiohttp
 import pytest
 
-from app.logs import DroppingHandler, JsonFormatter
+from app.logs import Waiting
 from tests.api.process import Process, running_app
 from tests.api.serving import routes_to, serving
 from tests.api.upstream import Exchange, upstream
@@ -65,17 +64,35 @@ async def test_a_refusal_without_an_attempt_is_logged_too(caplog: pytest.LogCapt
     assert (fields["outcome"], fields["attempts"]) == ("bad_request", [])
 
 
-def test_a_full_queue_drops_lines_and_says_how_many() -> None:
+def test_lines_that_nobody_takes_are_dropped_and_counted() -> None:
     """A log that nobody reads costs lines, not answers."""
-    lines: queue.Queue[logging.LogRecord] = queue.Queue(1)
-    handler = DroppingHandler(lines)
+    waiting = Waiting(limit=1)
 
-    def line(message: str) -> logging.LogRecord:
-        return logging.LogRecord("x", logging.INFO, "", 0, message, None, None)
+    def say(message: str) -> None:
+        waiting.handle(logging.LogRecord("x", logging.INFO, "", 0, message, None, None))
 
     for message in ("one", "two", "three"):
-        handler.emit(line(message))
-    lines.get()
-    handler.emit(line("four"))
-    written: dict[str, Any] = json.loads(JsonFormatter().format(lines.get()))
-    assert (written["message"], written["dropped_before"]) == ("four", 2)
+        say(message)
+    assert [json.loads(line)["message"] for line in waiting.take()] == ["one"]
+    say("four")
+    (line,) = waiting.take()
+    assert (json.loads(line)["message"], json.loads(line)["dropped_before"]) == ("four", 2)
+
+
+def test_a_line_that_cannot_be_made_ends_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong with it is told on standard error."""
+    waiting = Waiting()
+    waiting.handle(logging.LogRecord("x", logging.INFO, "", 0, "%d", ("no number",), None))
+    assert waiting.take() == []
+    assert "Message: '%d'" in capsys.readouterr().err
+
+
+def test_a_defect_has_its_traceback() -> None:
+    """In the line's own field."""
+    waiting = Waiting()
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        waiting.handle(logging.LogRecord("x", logging.ERROR, "", 0, "failed", None, sys.exc_info()))
+    (line,) = waiting.take()
+    assert "ValueError: odd" in json.loads(line)["exception"]
