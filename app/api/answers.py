@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from app.api.errors import Fault, fault_of
 from app.api.lifecycle import Lifecycle
+from app.logic.admission import BodyBytes
 from app.logic.answer import Call, Endpoint, Failure
 from app.logic.record import Observer, Record, Trace
 from app.logic.router import Reply, Router, UnknownModel
@@ -40,6 +41,7 @@ class Answers:
         self.lifecycle = lifecycle
         self.observers = observers
         self.log_prompts = log_prompts
+        self.bodies = BodyBytes()
         self._tracing = tracing
 
     def begin(self, endpoint: Endpoint, *, request_id: str, key: str, headers: Mapping[bytes, bytes]) -> Answering:

@@ -64,7 +64,8 @@ class Completions:
         """Opens, watches for the caller's leaving, and sends. A stream that is silent for long is committed and kept warm."""
         body = await exchange.body(self._timing.body_s)
         call = requests.read(body, self._endpoint, self._wire, exchange.request_id)
-        with exchange.on_leaving(lambda: answering.stop(ConnectionAbortedError("the caller left"))):
+        leave = lambda: answering.stop(ConnectionAbortedError("the caller left"))  # noqa: E731
+        with self._answers.bodies.holding(len(body)), exchange.on_leaving(leave):
             if call.stream:
                 exchange.keep_warm(self._timing.commit_after_s, self._timing.heartbeat_s)
             await self._send(call, await answering.open(call), exchange)

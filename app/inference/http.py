@@ -27,6 +27,7 @@ from app.wire.scanning import Scanner
 
 KEEP_ALIVE_S = 15.0  # below what servers and load balancers keep, so that a pooled connection is rarely a dead one
 SETTLE_S = 0.05  # how long the end of a body may lag behind the answer's end mark before its connection is given up
+REST_S = 1.0  # how long usage and the end mark may lag behind the last finish reason
 MAX_EVENT_BYTES = 8 * 2**20
 MAX_BODY_BYTES = 64 * 2**20
 MAX_ERROR_BYTES = 64 * 2**10
@@ -231,7 +232,7 @@ class HttpAnswer:
         cutter = sse.Cutter()
         ended = done = False
         while not (ended or done):
-            got = await self._read()
+            got = await (self._read_rest() if self._is_finished else self._read())
             ended = not got
             raw = cutter.rest() if ended else cutter.feed(got)
             if raw:
@@ -243,6 +244,19 @@ class HttpAnswer:
                 raise self._failure(Kind.GARBLED, f"sent an event of more than {MAX_EVENT_BYTES >> 20} MiB")
         yield Batch(b"", self._codec.wire, end=self._end(done))
         await self._settle()
+
+    @property
+    def _is_finished(self) -> bool:
+        """Whether every choice has its finish reason: what still may come is usage and the end mark."""
+        return self._finish is not None and len(self._finished) >= self._choices
+
+    async def _read_rest(self) -> bytes:
+        """What comes behind a finished answer, if it comes soon: its lack makes no answer incomplete."""
+        try:
+            async with asyncio.timeout(REST_S):
+                return await self._read()
+        except (TimeoutError, Failure):
+            return b""
 
     async def _read(self) -> bytes:
         content = self._response.content

@@ -1,0 +1,151 @@
+"""The oracle of rescue: two engines with the same weights at temperature 0, so that a joined answer can be compared with the uncut one."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from app.engines.embedded import EmbeddedEngine
+from tests.faults import running
+from tests.faults.answers import Act, Break, Fault, Point
+from tests.faults.callers import Caller, Heard, read_stream
+from tests.faults.conftest import MODEL
+from tests.faults.models import server
+from tests.faults.proxy import FaultProxy
+from tests.faults.running import App, Loop
+
+PROMPTS = (
+    "What is a sail?",
+    "Name three kinds of boats.",
+    "Write one sentence about the sea.",
+    "Why is the sky blue? Answer in one sentence.",
+    "List the numbers from one to ten.",
+    "Write a line of Python that prints hello.",
+    "Say good morning in a friendly way.",
+    "What does a lighthouse do?",
+)
+TOKENS = 12  # of an answer: a short one, since each is written twice
+LONGEST_TOKEN = 12  # characters, in these answers
+AGREE = 0.95
+COUNT_OFF = 2  # tokens by which a joined count may differ: the seam is tokenized anew
+
+
+@dataclass(frozen=True)
+class Joined:
+    """An answer that was cut after ``cut`` pieces and went on, and the one that was not."""
+
+    cut: int
+    shown: str
+    text: str
+    uncut: str
+    finish: str
+    counts: list[tuple[int, int]]
+    uncut_counts: list[tuple[int, int]]
+
+
+class Oracle:
+    def __init__(self, app: App, faults: dict[str, Fault]) -> None:
+        self._app = app
+        self._faults = faults
+        self._uncut: dict[str, Heard] = {}
+
+    def joined(self, number: int, of: int) -> Joined:
+        """The ``number``-th cut: another position each time, the prompts one after the other, since engines remember the last one."""
+        prompt = PROMPTS[number * len(PROMPTS) // of]
+        uncut = self._uncut.get(prompt) or self._uncut.setdefault(prompt, self._ask(prompt, "none"))
+        last = (
+            uncut.raw.count(b'"content":"') - 1
+        )  # pieces, but for the last one: behind it there is nothing to go on with
+        cut = 1 + number % max(1, last - 1)
+        self._faults["cut"] = Break(at=Point.CONTENT, then=Act.FIN, pieces=cut)
+        self._ask(prompt, "none", tokens=1)  # a complete answer: three broken ones in a row would open the circuit
+        heard = self._ask(prompt, "cut")
+        assert (heard.wrong, heard.code, heard.backend, heard.attempts) == ([], "", "b", 2)
+        shown = "".join(_pieces(uncut.raw)[:cut])
+        return Joined(cut, shown, heard.text, uncut.text, heard.finish, heard.counts, uncut.counts)
+
+    def _ask(self, prompt: str, fault: str, tokens: int = TOKENS) -> Heard:
+        body = {
+            "model": "chat",
+            "messages": [{"role": "user", "content": prompt}],
+            "temperature": 0,
+            "max_tokens": tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "user": f"fault={fault}",
+        }
+        request = urllib.request.Request(
+            self._app.url + Caller.COMPLETIONS, json.dumps(body).encode(), {"content-type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            heard = Heard(status=response.status, raw=response.read())
+        read_stream(heard, Caller.COMPLETIONS)
+        return heard
+
+
+def _pieces(raw: bytes) -> list[str]:
+    """The pieces of text of a raw stream, as they came."""
+    data = [line.removeprefix("data: ") for line in raw.decode().splitlines() if line.startswith("data: {")]
+    choices = [choice for chunk in map(json.loads, data) for choice in chunk["choices"]]
+    return [choice["delta"]["content"] for choice in choices if choice["delta"].get("content")]
+
+
+@pytest.fixture(scope="module")
+def oracle(loop: Loop, engines: tuple[EmbeddedEngine, EmbeddedEngine]) -> Iterator[Oracle]:
+    faults: dict[str, Fault] = {}
+    first, second = engines
+    assert first.base_url is not None
+    with ExitStack() as stack:
+        source = stack.enter_context(loop.held(server(first.base_url)))
+        proxy = stack.enter_context(loop.held(FaultProxy(source, faults)))
+        keys = {
+            name: engine.headers["authorization"].removeprefix("Bearer ")
+            for name, engine in (("KEY_A", first), ("KEY_B", second))
+        }
+        routes = (
+            "version: 1\nbackends:\n"
+            f"  a: {{adapter: llama_cpp, base_url: '{proxy.url}/v1', model: {MODEL}, key_env: KEY_A}}\n"
+            f"  b: {{adapter: llama_cpp, base_url: '{second.base_url}', model: {MODEL}, key_env: KEY_B}}\n"
+            "models: {chat: {backends: [{use: a}, {use: b}]}}\n"
+        )
+        yield Oracle(stack.enter_context(running.running(routes, keys)), faults)
+
+
+@pytest.mark.parametrize(
+    "cuts", [40, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(600)])], ids=["40", "200"]
+)
+def test_a_joined_answer_is_the_uncut_one(oracle: Oracle, cuts: int) -> None:
+    """In at least 95 % of the cuts to the letter, and otherwise it differs at the seam first; the counts are those of one answer."""
+    answers = [oracle.joined(number, cuts) for number in range(cuts)]
+    others = [each for each in answers if not _agrees(each)]
+    off = [
+        each
+        for each in answers
+        for (prompt, written), (uncut_prompt, uncut_written) in zip(each.counts, each.uncut_counts, strict=True)
+        if abs(prompt - uncut_prompt) > COUNT_OFF or abs(written - uncut_written) > COUNT_OFF
+    ]
+
+    assert len(others) <= cuts * (1 - AGREE), others
+    assert [each for each in others if not _differs_at_the_seam(each)] == []
+    assert off == []
+
+
+def _agrees(joined: Joined) -> bool:
+    """Whether it is the uncut answer. White space that the prefill left out is written again, and may cost the limit's last token."""
+    if joined.finish == "length" and joined.uncut.startswith(joined.text):
+        return len(joined.uncut) - len(joined.text) <= LONGEST_TOKEN
+    return joined.text == joined.uncut
+
+
+def _differs_at_the_seam(joined: Joined) -> bool:
+    """Whether what was shown stands, and the next word after it is the first that is another."""
+    if not joined.text.startswith(joined.shown):
+        return False
+    rest, uncut_rest = joined.text[len(joined.shown) :], joined.uncut[len(joined.shown) :]
+    same = next((n for n, (a, b) in enumerate(zip(rest, uncut_rest, strict=False)) if a != b), 0)
+    return not rest[:same].strip().count(" ")
