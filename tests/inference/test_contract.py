@@ -225,7 +225,7 @@ async def test_an_error_after_content_is_a_cut(vendor: Vendor) -> None:
 @pytest.mark.parametrize("end", [Then.EOF, Then.RESET])
 async def test_an_answer_without_an_end_is_a_cut(vendor: Vendor, end: Then) -> None:
     """Closed or reset in the middle: what came before is delivered, then the failure."""
-    events = vendor.stream(Said(text=("Hel", "lo")))
+    events = vendor.stream(Said(text=SIX))
     batches, failure = await failed(vendor, *events[:4], 0.05, end)
     assert any(batch.progress for batch in batches)
     assert failure.kind is Kind.CUT
@@ -315,7 +315,7 @@ async def test_events_split_at_every_byte(vendor: Vendor, line_end: bytes) -> No
 
 async def test_the_vendor_stops_when_the_caller_leaves(vendor: Vendor) -> None:
     """Aborting closes the connection, and a waiting iteration ends with a failure."""
-    events = vendor.stream(Said(text=("x",)))
+    events = vendor.stream(Said(text=SIX))
     async with backend(vendor, as_stream(*events[:4], Then.SILENCE)) as (subject, fake):
         answer = await opened(subject, call())
         stream = aiter(answer)
