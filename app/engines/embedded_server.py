@@ -18,7 +18,7 @@ from catalog.models import EMBEDDED, EmbeddedModel
 
 PARALLEL = 4  # answers at once; more wait in llama.cpp's own queue
 PROMPT_CACHE_MIB = 256
-ANSWER_TOKENS = 1024  # for a request that sets no limit: so small a model may never come to an end by itself
+ANSWER_TOKENS = 512  # for a request that sets no limit: so small a model may never come to an end by itself
 
 
 def weights(model: EmbeddedModel) -> Path:

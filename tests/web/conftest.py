@@ -76,7 +76,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
     def open_page(app: App, **options: Any) -> Watched:
         context = browser.new_context(**{"viewport": {"width": 1000, "height": 760}, **options})
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         watched = Watched(context.new_page(), app)
 
         def note(message: ConsoleMessage) -> None:
