@@ -36,7 +36,7 @@ class Running:
         self._watchdog = Watchdog(answer.abort)
         self._stream = aiter(answer)
         self._before: list[Batch] = []
-        self._closed = False
+        self._closed = self._is_aborted = False
 
     @property
     def wire(self) -> Wire:
@@ -113,7 +113,8 @@ class Running:
             self._watchdog.until(self._deadline, Kind.DEADLINE)
 
     def abort(self) -> None:
-        """The backend's connection is closed at once."""
+        """The backend's connection is closed at once, which is no fault of the backend."""
+        self._is_aborted = True
         self._answer.abort()
 
     async def close(self, failure: Failure | None = None) -> None:
@@ -122,7 +123,9 @@ class Running:
             return
         self._closed = True
         self._watchdog.stop()
-        if failure is not None:
+        if self._is_aborted:
+            self.standing.abandoned()
+        elif failure is not None:
             note(self.attempt, failure)
             self.standing.failed(failure)
         elif self.end is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -221,3 +222,20 @@ async def test_a_reload_keeps_what_runs_and_what_is_known() -> None:
     live.replace(other.routes, {name: standing.member for name, standing in other.standings.items()})
     assert await joined(reply) == "xy"
     assert live.standings["b"].state(1.0) is State.OPEN
+
+
+async def test_callers_who_leave_open_no_circuit() -> None:
+    """A connection that we closed ourselves says nothing against the backend, however many callers leave in the middle."""
+    backend = ScriptedBackend(name="a", steps=[text("x"), 5.0])
+    healthy = router(backend, limits="{between_tokens_s: 10, total_s: 10}")
+    for _ in range(5):
+        reply = await healthy.open(call(), record())
+        stream = reply.batches()
+        await anext(stream)
+        reply.abort()
+        with pytest.raises(Failure):
+            await anext(stream)
+        await reply.aclose()
+    assert healthy.standings["a"].state(time.monotonic()) is State.CLOSED
+    assert healthy.standings["a"].breaker.circuit.failures == 0
+    assert len(backend.calls) == 5
