@@ -128,6 +128,8 @@ def _summary(reply: Reply) -> dict[str, Any]:
     """What is known only at the end of a stream."""
     record = reply.record
     summary: dict[str, Any] = {"backend": reply.backend, "attempts": len(record.attempts)}
+    if record.rescues:
+        summary["rescued"] = len(record.rescues)
     if (usage := record.usage) is not None:
         summary |= {"tokens_in": usage.prompt, "tokens_out": usage.completion}
     if (cost := record.picodollars) is not None:

@@ -17,14 +17,14 @@ class Heartbeat:
         self._beat = beat
         self._every_s = every_s
         self._beating: asyncio.Task[None] | None = None
-        self._due_at = self._loop.time() + first_s
-        self._timer = self._loop.call_at(self._due_at, self._fire)
+        self._due_at = self._fires_at = self._loop.time() + first_s
+        self._timer = self._loop.call_at(self._fires_at, self._fire)
 
     def touch(self) -> None:
         self._due_at = self._loop.time() + self._every_s
-        if self._due_at < self._timer.when():
+        if self._due_at < self._fires_at:
             self._timer.cancel()
-            self._timer = self._loop.call_at(self._due_at, self._fire)
+            self._arm()
 
     async def rest(self) -> None:
         """Ends it; one that is being sent goes out whole."""
@@ -43,7 +43,11 @@ class Heartbeat:
             if self._beating is None or self._beating.done():  # else a slow reader has not even taken the last one
                 self._beating = self._loop.create_task(self._run())
             self._due_at = self._loop.time() + self._every_s
-        self._timer = self._loop.call_at(self._due_at, self._fire)
+        self._arm()
+
+    def _arm(self) -> None:
+        self._fires_at = self._due_at
+        self._timer = self._loop.call_at(self._fires_at, self._fire)
 
     async def _run(self) -> None:
         await self._beat()

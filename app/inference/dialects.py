@@ -81,8 +81,9 @@ LLAMA_CPP = Dialect(
 )
 
 DIALECTS: dict[str, Dialect] = {
-    # Any server, when nothing more is known of it: the caller's own name of the token limit goes on.
-    "openai_compatible": Dialect(),
+    # Any server, when nothing more is known of it: the caller's own name of the token limit goes on, and the flags by which a routes file
+    # may say that it takes up a cut answer.
+    "openai_compatible": Dialect(extra=frozenset({"continue_final_message", "add_generation_prompt"})),
     # openai 3.54 client, 2026-11-24: `max_tokens` is deprecated, and refused by the o series and gpt-5; `max_completion_tokens` works for all.
     "openai": Dialect(
         base_url="https://api.openai.com/v1",

@@ -20,6 +20,15 @@ export async function listModels(key) {
   return data.map((model) => String(model.id));
 }
 
+/** The routes as `GET /v1/routes` tells them: {default_model, models}. Throws Refusal, and what aborted `signal`. */
+export async function readRoutes(key, signal) {
+  const response = await call("routes", { headers: authorization(key), signal });
+  const routes = await response.json().catch(() => null);
+  signal.throwIfAborted();
+  if (!routes?.models) throw new Refusal("the list of routes is not one", traceOf(response));
+  return routes;
+}
+
 /**
  * An answer, as a series of: {origin} once, {thinking}, {text}, {finish}, {tokens}, {summary}.
  * Throws Refusal, and AbortError when `signal` stopped it.

@@ -21,8 +21,8 @@ export class Measures {
   }
 
   /** The server's last word: exact where the headers were early. */
-  summary({ backend, attempts, tokens_in, tokens_out, cost_usd }) {
-    if (backend) this.origin = { ...this.origin, backend, attempts: attempts ?? this.origin?.attempts ?? 1 };
+  summary({ backend, attempts, rescued = 0, tokens_in, tokens_out, cost_usd }) {
+    if (backend) this.origin = atEnd(this.origin, { backend, attempts, rescued });
     if (tokens_out !== undefined) this.tokens = { in: tokens_in, out: tokens_out };
     if (cost_usd !== undefined) this.costUsd = String(cost_usd);
   }
@@ -38,7 +38,7 @@ export class Measures {
 export function figures(measures, ended) {
   const { origin, firstAt, sentAt, tokens, tokensPerS, costUsd } = measures;
   return [
-    origin?.backend && ["Backend", origin.backend],
+    origin?.backend && ["Backend", origin.began ? [...new Set([origin.began, origin.backend])].join(", then ") : origin.backend],
     firstAt !== null && ["First token", seconds(firstAt - sentAt)],
     tokensPerS !== null && ["Speed", `${rate.format(tokensPerS)} tokens/s`],
     ended && firstAt !== null && ["Tokens", tokens ? `${count.format(tokens.in ?? 0)} in, ${count.format(tokens.out ?? 0)} out` : "not reported"],
@@ -46,13 +46,37 @@ export function figures(measures, ended) {
   ].filter(Boolean);
 }
 
-/** What the reader should know beside the figures: the answer came from elsewhere than usual. */
-export function detour({ origin }) {
-  if (!origin) return "";
-  const said = [];
-  if (origin.attempts > 1) said.push(`Failed over: attempt ${origin.attempts} answered`);
-  if (origin.degraded) said.push(`Degraded: ${origin.degraded}`);
-  return said.join(" · ");
+/** What the reader should know beside the figures, each in a few words: the answer came from elsewhere than usual. */
+export function detours({ origin }) {
+  if (!origin) return [];
+  const { attempts, degraded, rescued, began, backend } = origin;
+  return [
+    degraded ? standIn(degraded) : attempts > 1 && `Failed over: attempt ${attempts} answered`,
+    rescued > 0 && (began === backend ? "Continued after a break" : "Continued on another backend"),
+  ].filter(Boolean);
+}
+
+function standIn(name) {
+  return name === "cache" ? "An earlier answer, kept by this app" : `Answered by a stand-in: ${name}`;
+}
+
+/** The origin at the end: `began` gave the first content, after `attempts`; `backend` gave the last, after being `rescued`. */
+function atEnd(origin, { backend, attempts, rescued }) {
+  const began = origin?.backend ?? "";
+  const all = attempts ?? origin?.attempts ?? 1;
+  if (!rescued) return { ...origin, backend, attempts: all };
+  return { ...origin, backend, began, rescued, attempts: began ? origin.attempts : all - rescued };
+}
+
+/** A pair as an entry of a <dl>. */
+export function figure([label, value]) {
+  const pair = document.createElement("div");
+  const term = document.createElement("dt");
+  const description = document.createElement("dd");
+  term.textContent = label;
+  description.textContent = value;
+  pair.append(term, description);
+  return pair;
 }
 
 /** Why a complete answer may still be less than what was asked for. */
@@ -63,7 +87,7 @@ export function shortfall(finish) {
   }[finish];
 }
 
-function seconds(ms) {
+export function seconds(ms) {
   return ms < 995 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 9950 ? 2 : 1)} s`;
 }
 

@@ -1,6 +1,7 @@
 // The page: puts its parts together and holds the conversation. Nothing of it outlives the tab.
 
-import { ask, listModels } from "./client.js";
+import { BackendsPanel } from "./backends.js";
+import { ask, listModels, readRoutes } from "./client.js";
 import { Follow } from "./follow.js";
 import { KeyDialog, KeyRing } from "./key.js";
 import { Turn } from "./turn.js";
@@ -19,6 +20,11 @@ const follow = new Follow(at("scroller"), at("to-end"));
 const keys = new KeyDialog(at("key-dialog"), async (key) => {
   showModels(await listModels(key));
   keep(key);
+});
+const backends = new BackendsPanel(at("backends"), at("backend"), {
+  model: () => models.value,
+  read: (signal) => readRoutes(ring.key, signal),
+  askForKey,
 });
 
 let turns = [];
@@ -46,6 +52,7 @@ async function answer(turn) {
     if (error.status === 401 && !controller.signal.aborted) queueMicrotask(() => askAgainWithKey(turn));
   } finally {
     if (running === controller) setRunning(null);
+    backends.refresh();
   }
 }
 
@@ -175,6 +182,7 @@ function grow() {
   question.style.height = `${question.scrollHeight}px`;
 }
 
+models.addEventListener("change", () => backends.show());
 form.addEventListener("submit", (event) => event.preventDefault());
 at("send").addEventListener("click", (event) => {
   if (!running) submit();
@@ -188,7 +196,7 @@ question.addEventListener("keydown", (event) => {
   submit();
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && running && !settings.matches(":popover-open") && !at("key-dialog").open) stop();
+  if (event.key === "Escape" && running && !document.querySelector(":popover-open") && !at("key-dialog").open) stop();
 });
 conversation.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-act]");

@@ -1,6 +1,6 @@
 // One question and its answer on the page.
 
-import { Measures, detour, figures, shortfall } from "./figures.js";
+import { Measures, detours, figure, figures, shortfall } from "./figures.js";
 import { Prose } from "./prose.js";
 
 const TITLES = {
@@ -106,9 +106,10 @@ export class Turn {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     this.#prose.render(ended);
-    const { detour: chip, figures: list } = this.#part;
-    chip.textContent = detour(this.#measures);
-    chip.hidden = !chip.textContent;
+    const { detours: chips, figures: list } = this.#part;
+    const said = detours(this.#measures);
+    if (chips.textContent !== said.join("")) chips.replaceChildren(...said.map(chip));
+    chips.hidden = !said.length;
     const known = figures(this.#measures, ended);
     if (list.childElementCount !== known.length) list.replaceChildren(...known.map(figure));
     this.#hooks.shown();
@@ -126,14 +127,11 @@ export class Turn {
   }
 }
 
-function figure([label, value]) {
-  const pair = document.createElement("div");
-  const term = document.createElement("dt");
-  const description = document.createElement("dd");
-  term.textContent = label;
-  description.textContent = value;
-  pair.append(term, description);
-  return pair;
+function chip(text) {
+  const made = document.createElement("li");
+  made.className = "detour";
+  made.textContent = text;
+  return made;
 }
 
 /** What a screen reader says of a finished block: code is named, not read out. */

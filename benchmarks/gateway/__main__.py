@@ -177,7 +177,8 @@ async def _leave(port: int, *, stream: bool, times: int) -> list[float]:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(load.request(stream=stream, chunks=1000, delay_ms=20 if stream else 5000))
         if stream:
-            await reader.readuntil(b"word")
+            async with asyncio.timeout(5):  # an error answer has no such word
+                await reader.readuntil(b"word")
         else:
             await asyncio.sleep(0.1)
         left.append(time.monotonic())

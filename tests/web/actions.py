@@ -52,3 +52,12 @@ def focus_start(page: Page) -> None:
     page.evaluate(
         "() => { const { body } = document; body.tabIndex = -1; body.focus(); body.removeAttribute('tabindex'); }"
     )
+
+
+def open_backends(page: Page) -> Locator:
+    """The panel, opened by keyboard."""
+    page.get_by_role("button", name="Backends", exact=True).focus()
+    page.keyboard.press("Enter")
+    panel = page.locator("#backends")
+    panel.locator("li").first.wait_for()
+    return panel

@@ -55,6 +55,8 @@ SCRIPTS = {
     "late": Script(text="At last.", wait_s=5.0),
     "long": Script(text="\n\n".join(f"Paragraph {n}. " + "Some text. " * 12 for n in range(60)), size=40, gap_s=0.004),
     "cut": Script(text="This sentence will never", broken=True),
+    "break off": Script(text="A trimaran has ", broken=True),
+    "A trimaran has": Script(text="three hulls."),  # how the rest of it is asked for: the last space is left out
     "limit": Script(text="This sentence has no", finish="length"),
     "overloaded": Script(status=503, error="the engine is out of memory"),
 }

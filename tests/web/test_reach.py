@@ -65,7 +65,7 @@ def test_the_keyboard_reaches_everything_in_reading_order(scripted_app: App, vis
     expect(page.get_by_label("Model", exact=True)).to_be_enabled()
     focus_start(page)
     order = []
-    for _ in range(9):
+    for _ in range(10):
         page.keyboard.press("Tab")
         order.append(page.evaluate(FOCUSED))
         if order[-1] != "Your question":  # there the whole field is framed
@@ -74,6 +74,7 @@ def test_the_keyboard_reaches_everything_in_reading_order(scripted_app: App, vis
     assert order == [
         "Skip to the question field",
         "Model",
+        "Backends",
         "Settings",
         "New conversation",
         "Explain what a trimaran is, in two sentences",

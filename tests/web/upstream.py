@@ -38,8 +38,8 @@ class Upstream:
 
 
 @contextmanager
-def scripted(scripts: Mapping[str, Script]) -> Iterator[Upstream]:
-    """Runs the server. The last message's text names the script; any other text is answered with itself."""
+def scripted(scripts: Mapping[str, Script], port: int = 0) -> Iterator[Upstream]:
+    """Runs the server, on a free port unless told on which. The last message's text names the script; any other text is answered with itself."""
     seen: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -95,7 +95,7 @@ def scripted(scripts: Mapping[str, Script]) -> Iterator[Upstream]:
         def handle_error(self, *_args: object) -> None:
             """A caller that left is part of the tests."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", port), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         try:
             yield Upstream(f"http://127.0.0.1:{server.server_port}/v1", seen)

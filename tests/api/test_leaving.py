@@ -1,0 +1,109 @@
+"""A caller's leaving is noticed while its answer is made: by the connection itself, and under another server by what ASGI has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from app.api.heartbeat import Heartbeat
+from app.api.leaving import LEAVING, Leaving, Watch, watched
+from tests.api.serving import serving, until
+from tests.api.upstream import silence, upstream
+
+
+async def test_a_caller_with_a_long_body_is_seen_to_leave() -> None:
+    """Reading is paused while a long body waits to be taken; a paused connection would not notice its end."""
+    async with upstream(silence) as up, serving(up) as app:
+        body = {"messages": [{"role": "user", "content": "x" * 300_000}]}
+        asking = asyncio.create_task(app.client.post("/v1/chat/completions", json=body))
+        await until(lambda: up.requests)
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        await until(lambda: up.left_at)
+
+
+async def test_several_requests_on_one_connection_are_all_told() -> None:
+    """A caller may send the next before it has the answer to the first."""
+    async with upstream(silence) as up, serving(up) as app:
+        _, writer = await asyncio.open_connection("127.0.0.1", app.port)
+        body = b'{"messages": [{"role": "user", "content": "hi"}]}'
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
+        writer.write((head + body) * 2)
+        await until(lambda: up.requests)
+        await asyncio.sleep(0.05)
+        writer.close()
+        await until(lambda: not app.lifecycle.running)
+
+
+def test_a_connection_reads_on_and_tells_once() -> None:
+    """Those who watch, and nobody else."""
+    told: list[str] = []
+    leaving = Leaving(lambda: told.append("resumed"))
+    with Watch(leaving, lambda: told.append("first")):
+        pass
+    with Watch(leaving, lambda: told.append("second")):
+        leaving.gone()
+    assert told == ["resumed", "resumed", "second"]
+
+
+def test_who_watches_too_late_is_told_at_once() -> None:
+    """The caller left between the body and the answer."""
+    told: list[str] = []
+    leaving = Leaving(lambda: None)
+    leaving.gone()
+    with Watch(leaving, lambda: told.append("gone")):
+        assert told == ["gone"]
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_under_another_server_the_messages_tell(leaves: bool) -> None:
+    """A scope that our server did not make has no Leaving."""
+    messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    messages.put_nowait({"type": "http.request"})
+    told: list[str] = []
+    with Watch(watched({}, messages.get), lambda: told.append("gone")):
+        if leaves:
+            messages.put_nowait({"type": "http.disconnect"})
+        await asyncio.sleep(0.01)
+    assert told == (["gone"] if leaves else [])
+
+
+def test_our_own_server_puts_it_into_the_scope() -> None:
+    """It is the connection's own."""
+    leaving = Leaving(lambda: None)
+
+    async def never() -> dict[str, Any]:
+        raise AssertionError
+
+    assert watched({LEAVING: leaving}, never) is leaving
+
+
+def beating(times: list[float], takes_s: float = 0.0) -> Callable[[], Awaitable[None]]:
+    async def beat() -> None:
+        await asyncio.sleep(takes_s)
+        times.append(asyncio.get_running_loop().time())
+
+    return beat
+
+
+async def test_a_touch_brings_the_next_beat_forward() -> None:
+    """The first may be far away; once something moved the shorter time counts."""
+    times: list[float] = []
+    start = asyncio.get_running_loop().time()
+    heartbeat = Heartbeat(beating(times), 10, 0.03)
+    heartbeat.touch()
+    await until(lambda: len(times) >= 2)
+    heartbeat.stop()
+    assert 0.02 <= times[0] - start < 0.5
+
+
+async def test_a_beat_on_its_way_goes_out_whole() -> None:
+    """Half a message must not be followed by the end of the answer."""
+    times: list[float] = []
+    heartbeat = Heartbeat(beating(times, takes_s=0.05), 0.01, 10)
+    await asyncio.sleep(0.03)
+    await heartbeat.rest()
+    assert len(times) == 1
