@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from app.api.errors import Fault, fault_of
 from app.api.lifecycle import Lifecycle

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from app.wire.events import End, Usage, Wire
 
@@ -16,8 +17,7 @@ class Endpoint(StrEnum):
     EMBEDDINGS = "embeddings"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request of a caller. ``body`` is in OpenAI's form, with the caller's own fields; ``model`` in it is the public name."""
 
     endpoint: Endpoint
@@ -29,13 +29,10 @@ class Call:
     key: str = ""  # the name of the caller's key
     session: str = ""  # requests of one conversation have the same
     connect_s: float = 1.0  # how long a backend may take to accept the connection
-    trace_headers: Mapping[str, str] = field(
-        default_factory=dict
-    )  # W3C trace context; goes out with the request to the backend
+    trace_headers: Mapping[str, str] = msgspec.field(default_factory=dict)  # W3C trace context, for the backend
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Bytes that arrived together and hold whole events only, and what they mean. The end comes in a batch of its own, without bytes."""
 
     raw: bytes

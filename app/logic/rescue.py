@@ -5,9 +5,11 @@ Never spliced: tool calls, answers in a schema, several choices, logprobs, reaso
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from app.logic.answer import Batch, Call, Endpoint
 from app.logic.routes import Continuation
@@ -137,7 +139,7 @@ def joined_usage(said: Said, rest: Usage | None) -> Usage | None:
     if rest is None:
         return None
     if said.usage is not None and said.usage.prompt:
-        return replace(said.usage, output=said.pieces + rest.output, reasoning=rest.reasoning)
+        return dataclasses.replace(said.usage, output=said.pieces + rest.output, reasoning=rest.reasoning)
     cached = min(rest.cache_read, max(0, rest.prompt - said.pieces))
     return Usage(
         input=max(0, rest.prompt - said.pieces - cached),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from app.logic import estimate
 from app.logic.answer import Call, Failure, Kind
@@ -104,10 +105,11 @@ class Router:
         return reply
 
     def _ordered(self, call: Call, route: ModelRoute, standings: Sequence[Standing]) -> Sequence[Standing]:
-        if len(standings) == 1:
-            return standings
+        matter = _needs_matter(route, standings)
+        if len(standings) == 1 or (route.strategy == "failover" and route.sticky == "none" and not matter):
+            return standings  # nothing to choose by
         weights = {use.use: use.weight for use in route.backends}
-        needs = estimate.needs(call) if _needs_matter(route, standings) else Needs()
+        needs = estimate.needs(call) if matter else Needs()
         candidates = [standing.candidate(weights[standing.name], needs) for standing in standings]
         session = session_of(call) if route.sticky == "session" else ""
         by_name = {standing.name: standing for standing in standings}
@@ -134,7 +136,7 @@ class Router:
 
 def _needs_matter(route: ModelRoute, standings: Sequence[Standing]) -> bool:
     """Whether what a request needs can change the order: guessing at its tokens costs time."""
-    return route.strategy == "cheapest" or len({standing.member.ability for standing in standings}) > 1
+    return route.strategy == "cheapest" or any(standing.member.ability.is_limited for standing in standings)
 
 
 def session_of(call: Call) -> str:

@@ -6,7 +6,8 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from app.logic import estimate
 from app.logic.answer import Answer, Batch, Call, Failure, Kind

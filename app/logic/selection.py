@@ -36,6 +36,11 @@ class Ability:
     images: bool = True
     schema: bool = True
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there are requests that it cannot meet."""
+        return self.context is not None or not (self.tools and self.images and self.schema)
+
     def meets(self, needs: Needs) -> bool:
         room = self.context is None or needs.tokens <= self.context
         return room and self.tools >= needs.tools and self.images >= needs.images and self.schema >= needs.schema
