@@ -93,7 +93,11 @@ def application(parts: Parts) -> ASGIApp:
     """The app, put together on the running event loop. Raises RoutesError or TelemetryError."""
     settings, routes = parts.settings, parts.routes
     session = http.session()
-    routing = Routing(settings, routes, session, parts.environment)
+    try:
+        routing = Routing(settings, routes, session, parts.environment)
+    except RoutesError:
+        session.detach()  # nothing was opened, and aiohttp would complain beside the sentence that counts
+        raise
     parts.reload = lambda anyway: _reload(parts.keys, routing, anyway=anyway)
     telemetry = export.start(parts.environment, routes, settings.revision)
     metrics = Metrics(routing.router, parts.lifecycle, settings.revision)

@@ -42,5 +42,5 @@ def serve(root: Path, routes_file: Path | None, port: int) -> None:
         "TRIMARAN_ENGINE": routes.engine,
         **routes.environment,
     }
-    say(f"the app answers at http://{ports.LOOPBACK}:{port}; Ctrl-C ends it")
+    say(f"starting the app at http://{ports.LOOPBACK}:{port}; Ctrl-C ends it")
     os.execve(sys.executable, [sys.executable, "-m", "app.main"], environment)
