@@ -11,7 +11,7 @@ trap 'rm -f "$all"' EXIT
 grep -hoE '^[A-Za-z0-9._-]+==[^ ]+( ;[^\\]*)?' requirements/*.txt | sort -u >"$all" || true
 "$uv" pip compile pyproject.toml --all-extras "${options[@]}" "$@" -o "$all"
 sed -i -E '/^ +--hash/d; s/ \\$//' "$all"
-for group in base local aws gcp azure kubernetes serverless policies test; do
+for group in base local aws gcp azure kubernetes serverless policies quality test; do
     extra=(--extra "$group")
     [ "$group" = base ] && extra=()
     "$uv" pip compile pyproject.toml "${extra[@]}" -c "$all" "${options[@]}" -o "requirements/$group.txt"
