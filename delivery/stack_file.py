@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from delivery.failure import ExitCode, Failure
+from delivery.yaml_text import edited
 from stacks.targets import TARGETS, named_in
 
 if TYPE_CHECKING:
@@ -79,6 +81,35 @@ class StackFile:
     def has_salt(self) -> bool:
         """Whether the engine has tied the file to a passphrase."""
         return "encryptionsalt" in self._document()
+
+    def write(self, changes: Mapping[str, Any]) -> None:
+        """Set keys of ours (`settings.model`), or take those with None out: all in one step, the rest as it is written."""
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        self._document()  # a file that is not YAML is told first
+        for path, value in changes.items():
+            key, *inner = path.split(".")
+            text = edited(text, ("config", self._written_as(key), *inner), value)
+        scratch = self.path.with_suffix(".new")
+        scratch.write_text(text, encoding="utf-8")
+        os.replace(scratch, self.path)
+
+    def adopt_candidate(self) -> None:
+        """Make the candidate the stable version, in one step; without a candidate nothing happens."""
+        config = self._document().get("config") or {}
+        candidate = config.get(self._written_as("candidate"))
+        if not candidate:
+            return
+        stable, settings = config.get(self._written_as("settings")) or {}, candidate.get("settings") or {}
+        changes: dict[str, Any] = {f"settings.{name}": value for name, value in settings.items()}
+        if settings.get("model") not in (None, stable.get("model")):
+            changes.setdefault("settings.modelRevision", None)
+        if candidate.get("image"):
+            changes["image"] = candidate["image"]
+        self.write({**changes, "candidate": None})
+
+    def _written_as(self, key: str) -> str:
+        """A key of ours as the file spells it: the engine takes it without the namespace too."""
+        return key if key in (self._document().get("config") or {}) else f"{NAMESPACE}:{key}"
 
     def _flat(self) -> tuple[dict[str, str], set[str]]:
         """The config as the engine hands it to a program: full keys, texts, maps as JSON; and the keys of secrets.

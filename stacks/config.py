@@ -97,7 +97,17 @@ class Settings:
         default=None, min_length=1, description="the name of a model", examples=["smollm2-135m-instruct"]
     )
     model_revision: str | None = Field(default=None, description="the pinned version of the model", examples=["0.1.2"])
-    system_prompt: str = Field(default="", description="text", examples=["'Answer in one sentence.'"])
+    # None: as a routes file has it, else none; an empty text is none in any case.
+    system_prompt: str | None = Field(default=None, description="text", examples=["'Answer in one sentence.'"])
+
+    def overlaid(self, other: Settings) -> Settings:
+        """These with what `other` names in its place; another model comes without the revision of this one."""
+        is_same_model = other.model in (None, self.model)
+        return Settings(
+            model=self.model if other.model is None else other.model,
+            modelRevision=other.model_revision or (self.model_revision if is_same_model else None),  # type: ignore[call-arg]
+            systemPrompt=self.system_prompt if other.system_prompt is None else other.system_prompt,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -253,15 +263,9 @@ def parse(
     region = raw.get(REGION_KEYS.get(target.partition("-")[0], ""), "")
     derived = {"stack": stack, "target": target, "environment": environment, "region": region, "rehearsal": rehearsal}
     try:
-        config = _ADAPTER.validate_python({**data, **derived})
+        return _ADAPTER.validate_python({**data, **derived})
     except ValidationError as error:
         raise _translated(error, stack) from None
-    if config.routes and config.settings:
-        raise ConfigError(
-            f"{NAMESPACE}:routes and {NAMESPACE}:settings both choose the model of stack '{stack}'.",
-            f"keep one: ./trimaran pulumi config rm {NAMESPACE}:settings --stack {stack}",
-        )
-    return config
 
 
 def _decoded(text: str) -> Any:

@@ -61,13 +61,8 @@ def versions_of(config: StackConfig) -> Versions:
     if config.candidate is None:
         return Versions(stable=stable, candidate=None)
     green = config.candidate.settings or Settings()
-    another_model = green.model is not None and green.model != blue.model
-    merged = Settings(
-        model=green.model or blue.model,
-        modelRevision=green.model_revision or (None if another_model else blue.model_revision),  # type: ignore[call-arg]
-        systemPrompt=green.system_prompt or blue.system_prompt,
-    )
-    candidate = _version(config, config.candidate.image or config.image, merged, "candidate.settings")
+    image = config.candidate.image or config.image
+    candidate = _version(config, image, blue.overlaid(green), "candidate.settings")
     return Versions(stable=stable, candidate=None if candidate == stable else candidate)
 
 
@@ -86,6 +81,7 @@ def _version(config: StackConfig, image: str, settings: Settings, key: str) -> V
             f"trimaran:{key}.modelRevision is '{commit}'; it must be a commit of {model}: 40 hex digits.",
             f"./trimaran pulumi config set --path trimaran:{key}.modelRevision {served.revision} --stack {config.stack}",
         )
+    system_prompt = settings.system_prompt or ""
     context = config.engine.context_tokens or min(served.context_tokens, 16_384)
     if context > served.context_tokens:
         raise ConfigError(
@@ -101,8 +97,8 @@ def _version(config: StackConfig, image: str, settings: Settings, key: str) -> V
         engine_image=engine_image,
         model=model,
         model_revision=commit,
-        system_prompt=settings.system_prompt,
+        system_prompt=system_prompt,
         context_tokens=context,
-        revision=revision(image, {**weights, "systemPrompt": settings.system_prompt, "engineImage": engine_image}),
+        revision=revision(image, {**weights, "systemPrompt": system_prompt, "engineImage": engine_image}),
         engine=revision(engine_image, engine)[:_ENGINE_DIGITS] if engine_image else "",
     )

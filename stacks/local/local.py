@@ -1,4 +1,4 @@
-"""The target `local`: the app as a process of this machine, behind an nginx that will split traffic in a promotion."""
+"""The target `local`: the app as a process of this machine, behind an nginx that splits traffic in a promotion."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pulumi
 
+from providers.machine.proxy import read_weights
 from providers.machine.resources import Process, Proxy
+from providers.machine.values import MachineError
 from stacks.config import ConfigError, StackConfig
 from stacks.local.files import log_file, proxy_directory
-from stacks.local.routes import Routes, routes_of
+from stacks.local.routes import Routes
+from stacks.local.versions import Version, split_of, versions_of
 from stacks.outputs import Outputs, Reference
-from stacks.revision import revision, source_tree
 
 HOST = "127.0.0.1"
 DRAIN_S = 30
@@ -21,31 +23,20 @@ READY_TIMEOUT_S = 60
 
 
 def deploy(config: StackConfig, root: Path) -> Outputs:
-    """Start the app, wait until it is ready, and lead the port to it."""
+    """Start the app, a candidate beside it, wait until they are ready, and lead the port to where the split says."""
     _refuse_what_only_clouds_do(config)
-    routes = routes_of(config, root)
-    name = revision(source_tree(root), routes.settings)
-    app = Process(
-        # The revision is in the name so that a promoted candidate keeps its process.
-        f"app-{name}",
-        command=[str(root / ".venv/bin/python"), "-m", "app.main"],
-        environment=_environment(config, routes, root, name),
-        cwd=str(root),
-        log_file=str(log_file(root, config.stack, name)),
-        ready_url=f"http://{HOST}:{{port}}/health/ready",
-        ready_timeout_s=READY_TIMEOUT_S,
-        stop_signal="SIGTERM",
-        stop_grace_s=DRAIN_S + 5,
-        port=0,
-    )
+    directory = proxy_directory(root, config.stack)
+    versions = versions_of(config, root)
+    blue, newest = versions["blue"], versions.get("green", versions["blue"])
+    apps = {side: _app(config, version, root) for side, version in versions.items()}
     proxy = Proxy(
         "proxy",
         host=HOST,
         port=config.port,
-        directory=str(proxy_directory(root, config.stack)),
-        upstreams={"blue": pulumi.Output.format("{0}:{1}", HOST, app.port)},
-        weights={"blue": 100},
-        test_upstream="",
+        directory=str(directory),
+        upstreams={side: pulumi.Output.format("{0}:{1}", HOST, app.port) for side, app in apps.items()},
+        weights=split_of(_split_in_use(directory), versions),
+        test_upstream="green" if "green" in versions else "",
     )
     return Outputs(
         target=config.target,
@@ -54,22 +45,49 @@ def deploy(config: StackConfig, root: Path) -> Outputs:
         url=proxy.url,
         test_url=proxy.test_url,
         image="",
-        models=routes.models,
-        revision=name,
-        stable_revision=name,
+        models=newest.routes.models,
+        revision=newest.revision,
+        stable_revision=blue.revision,
         auth="none",
-        metrics=Reference(kind="prometheus", ref={"blue": pulumi.Output.concat(app.url, "/metrics")}),
+        metrics=Reference(
+            kind="prometheus", ref={side: pulumi.Output.concat(app.url, "/metrics") for side, app in apps.items()}
+        ),
         traffic=Reference(kind="nginx", ref={"config_file": proxy.config_file}),
         api_key_ref="config:trimaran:apiKeys" if config.api_keys else "",
     )
 
 
-def _environment(config: StackConfig, routes: Routes, root: Path, revision: str) -> dict[str, pulumi.Input[str]]:
+def _app(config: StackConfig, version: Version, root: Path) -> Process:
+    return Process(
+        # The revision is in the name so that a promoted candidate keeps its process.
+        f"app-{version.revision}",
+        command=[str(root / ".venv/bin/python"), "-m", "app.main"],
+        environment=_environment(config, version, root),
+        cwd=str(root),
+        log_file=str(log_file(root, config.stack, version.revision)),
+        ready_url=f"http://{HOST}:{{port}}/health/ready",
+        ready_timeout_s=READY_TIMEOUT_S,
+        stop_signal="SIGTERM",
+        stop_grace_s=DRAIN_S + 5,
+        port=0,
+    )
+
+
+def _split_in_use(directory: Path) -> dict[str, int] | None:
+    try:
+        return read_weights(directory)
+    except MachineError as error:
+        sentence, _, hint = str(error).partition("\nhint: ")
+        raise ConfigError(sentence, hint) from None
+
+
+def _environment(config: StackConfig, version: Version, root: Path) -> dict[str, pulumi.Input[str]]:
+    routes = version.routes
     environment: dict[str, pulumi.Input[str]] = {
         "PYTHONPATH": str(root),
         "TRIMARAN_HOST": HOST,
         "TRIMARAN_PORT": "{port}",
-        "TRIMARAN_REVISION": revision,
+        "TRIMARAN_REVISION": version.revision,
         "TRIMARAN_ENGINE": routes.engine,
         "TRIMARAN_DATA_DIR": str(root / ".trimaran/data"),
         "TRIMARAN_DRAIN_S": str(DRAIN_S),
@@ -97,9 +115,4 @@ def _refuse_what_only_clouds_do(config: StackConfig) -> None:
         raise ConfigError(
             "trimaran:image is set, but the target 'local' runs the source tree, not an image.",
             f"./trimaran pulumi config rm trimaran:image --stack {config.stack}",
-        )
-    if config.candidate:
-        raise ConfigError(
-            "trimaran:candidate is set, but a candidate is written by `promote` only.",
-            f"./trimaran pulumi config rm trimaran:candidate --stack {config.stack}",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import yaml
 
 from catalog.models import EMBEDDED
 from stacks.config import ConfigError, Settings, StackConfig
+from stacks.local import overlay
+from stacks.local.overlay import Source
 from stacks.targets import nearest
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
@@ -35,32 +37,34 @@ class Routes:
         return "embedded" if self.embedded else "none"
 
 
-def routes_of(config: StackConfig, root: Path) -> Routes:
-    """The routes of a stack on this machine. Raises ConfigError."""
+def routes_of(config: StackConfig, root: Path, settings: Settings, key: str) -> Routes:
+    """The routes of a version with these settings, which stand under `trimaran:<key>`. Raises ConfigError."""
     if config.routes:
-        return from_file(root / config.routes, f"./trimaran pulumi config rm trimaran:routes --stack {config.stack}")
-    return from_settings(config.settings or Settings(), config.stack)
+        remedy = f"./trimaran pulumi config rm trimaran:routes --stack {config.stack}"
+        return from_file(root / config.routes, remedy, settings, key, config.stack)
+    return from_settings(settings, config.stack, key)
 
 
-def from_settings(settings: Settings, stack: str) -> Routes:
+def from_settings(settings: Settings, stack: str, key: str = "settings") -> Routes:
     """Routes with one model, `chat`, answered by the embedded engine. Raises ConfigError for a model it has not."""
     model = settings.model or DEFAULT_MODEL
     known = EMBEDDED.get(model)
     if known is None:
         raise ConfigError(
-            f"trimaran:settings.model '{model}' is not a model this machine can run."
+            f"trimaran:{key}.model '{model}' is not a model this machine can run."
             f" Known models: {', '.join(EMBEDDED)}.{nearest(model, EMBEDDED)}",
-            f"./trimaran pulumi config set --path trimaran:settings.model {DEFAULT_MODEL} --stack {stack}",
+            f"./trimaran pulumi config set --path trimaran:{key}.model {DEFAULT_MODEL} --stack {stack}",
         )
     if settings.model_revision not in (None, known.revision):
         raise ConfigError(
-            f"trimaran:settings.modelRevision '{settings.model_revision}' of {model} is not installed;"
+            f"trimaran:{key}.modelRevision '{settings.model_revision}' of {model} is not installed;"
             f" installed is {known.revision}.",
-            f"./trimaran pulumi config set --path trimaran:settings.modelRevision {known.revision} --stack {stack}",
+            f"./trimaran pulumi config set --path trimaran:{key}.modelRevision {known.revision} --stack {stack}",
         )
+    system_prompt = settings.system_prompt or ""
     chat: dict[str, Any] = {"backends": [{"use": "embedded"}]}
-    if settings.system_prompt:
-        chat["system_prompt"] = settings.system_prompt
+    if system_prompt:
+        chat["system_prompt"] = system_prompt
     document = {
         "version": 1,
         "backends": {"embedded": {"adapter": "embedded", "model": model, "revision": known.revision}},
@@ -68,27 +72,33 @@ def from_settings(settings: Settings, stack: str) -> Routes:
         "default_model": "chat",
     }
     return Routes(
-        environment={"TRIMARAN_ROUTES_YAML": yaml.safe_dump(document, sort_keys=False, allow_unicode=True)},
-        settings={"model": model, "modelRevision": known.revision, "systemPrompt": settings.system_prompt},
+        environment={"TRIMARAN_ROUTES_YAML": _dumped(document)},
+        settings={"model": model, "modelRevision": known.revision, "systemPrompt": system_prompt},
         models=("chat",),
         embedded=True,
         key_names=(),
     )
 
 
-def from_file(path: Path, remedy: str) -> Routes:
-    """Routes that a person wrote; the app checks them in full, here only what a deploy must know is read."""
+def from_file(
+    path: Path, remedy: str, settings: Settings | None = None, key: str = "settings", stack: str = "local"
+) -> Routes:
+    """Routes that a person wrote, with settings laid over them. Raises ConfigError.
+
+    The app checks the file in full; here only what a deploy must know is read.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         document = yaml.safe_load(text)
         backends = list(document["backends"].values())
-        return Routes(
+        routes = Routes(
             environment={"TRIMARAN_ROUTES": str(path)},
             settings={"routes": text},
             models=tuple(document["models"]),
             embedded=any(backend["adapter"] == "embedded" for backend in backends),
             key_names=tuple(sorted({backend["key_env"] for backend in backends if "key_env" in backend})),
         )
+        changes = overlay.of(document, settings or Settings(), Source(path=path, key=key, stack=stack))
     except OSError as error:
         raise ConfigError(f"routes file '{path}' cannot be read: {error.strerror}.", remedy) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -98,6 +108,18 @@ def from_file(path: Path, remedy: str) -> Routes:
             f"routes file '{path}' lacks what every routes file has: backends with an adapter each, and models.",
             f"see docs/interfaces.md, or {remedy}",
         ) from None
+    if not changes:
+        return routes
+    return replace(
+        routes,
+        # As text: the file itself, which the app would read again when it changes, says something else.
+        environment={"TRIMARAN_ROUTES_YAML": _dumped(overlay.laid(document, changes))},
+        settings={**routes.settings, **changes},
+    )
+
+
+def _dumped(document: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
 def _place(error: yaml.YAMLError | UnicodeDecodeError) -> str:

@@ -115,3 +115,71 @@ def test_the_salt_of_a_lost_passphrase_is_dropped_alone(root: Path) -> None:
 def test_a_typed_name_is_a_stack(typed: str, meant: str) -> None:
     """`local` is itself; what is no target is left for the error to name."""
     assert stack_name(typed) == meant
+
+
+MINE = """\
+# mine
+config:
+  # who
+  trimaran:settings:
+    model: a   # the model
+    # pinned
+    modelRevision: 0.1.2
+
+  # where
+  trimaran:port: "8080"
+encryptionsalt: v1:x
+"""
+
+
+def test_a_written_key_changes_its_own_lines_only(root: Path) -> None:
+    """Comments, order and salt stay; what is new comes behind the last entry of its map."""
+    file = written(root, MINE)
+
+    file.write(
+        {"settings.model": "b", "settings.systemPrompt": "Be brief: é", "candidate": {"settings": {"model": "c"}}}
+    )
+
+    assert file.path.read_text() == MINE.replace("model: a   # the model", "model: b").replace(
+        "0.1.2\n", "0.1.2\n    systemPrompt: 'Be brief: é'\n"
+    ).replace('"8080"\n', '"8080"\n  trimaran:candidate:\n    settings:\n      model: c\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "config: {}\n",
+        "config:\n",
+        "config: {candidate: {settings: {model: x}}, trimaran:port: 1}\n",
+        MINE,
+        MINE[:-1],
+    ],
+)
+def test_what_is_written_is_what_is_read(root: Path, text: str) -> None:
+    """In a file of any shape."""
+    file = written(root, text)
+    before = file.parse()
+
+    file.write({"candidate": {"settings": {"systemPrompt": "a\nb: c"}}, "settings.model": "m"})
+
+    config = file.parse()
+    assert config.candidate is not None and config.candidate.settings is not None and config.settings is not None
+    assert config.candidate.settings.system_prompt == "a\nb: c"
+    assert (config.settings.model, config.port) == ("m", before.port)
+
+
+def test_a_candidate_that_is_adopted_is_the_stable_version(root: Path) -> None:
+    """What it does not name stays; the revision of another model goes."""
+    file = written(root, MINE)
+    file.write({"settings.systemPrompt": "old", "candidate": {"settings": {"model": "b"}}})
+    before = file.parse()
+    assert before.settings is not None and before.candidate is not None and before.candidate.settings is not None
+
+    file.adopt_candidate()
+
+    assert file.parse().settings == before.settings.overlaid(before.candidate.settings)
+    assert file.parse().candidate is None
+    assert file.path.read_text() == MINE.replace("model: a   # the model", "model: b").replace(
+        "    # pinned\n    modelRevision: 0.1.2\n", "    # pinned\n    systemPrompt: old\n"
+    )

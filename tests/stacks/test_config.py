@@ -143,12 +143,6 @@ def test_a_stack_with_a_name_of_its_own_says_its_target() -> None:
     assert (config.target, config.environment) == ("local", Environment.STAGING)
 
 
-def test_routes_and_settings_exclude_each_other() -> None:
-    """Both choose the model; neither wins silently."""
-    with pytest.raises(ConfigError, match="both choose the model"):
-        parse({"trimaran:routes": "r.yaml", "trimaran:settings": "{}"}, "local")
-
-
 def test_keys_in_plain_text_are_refused() -> None:
     """A key that anyone with the file can read is not a secret."""
     with pytest.raises(ConfigError, match="trimaran:apiKeys is stored in plain text"):

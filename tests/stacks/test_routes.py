@@ -83,7 +83,7 @@ def test_a_file_names_models_engine_and_keys(tmp_path: Path) -> None:
     """What a deploy must know of the user's file."""
     (tmp_path / "routes.yaml").write_text(FILE)
 
-    routes = routes_of(parse({"trimaran:routes": "routes.yaml"}, "local"), tmp_path)
+    routes = routes_of(parse({"trimaran:routes": "routes.yaml"}, "local"), tmp_path, Settings(), "settings")
 
     assert routes.environment == {"TRIMARAN_ROUTES": str(tmp_path / "routes.yaml")}
     assert (routes.models, routes.engine, routes.key_names) == (("chat",), "embedded", ("OPENAI_API_KEY",))
@@ -98,6 +98,7 @@ def test_a_file_names_models_engine_and_keys(tmp_path: Path) -> None:
         ("[]", "lacks what every routes file has"),
         ("version: 1", "lacks what every routes file has"),
         ("backends: {a: {}}\nmodels: {}", "lacks what every routes file has"),
+        ("backends: {a: {adapter: x}}\nmodels: [a]", "lacks what every routes file has"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path: Path, content: str | None, says: str) -> None:
