@@ -96,8 +96,13 @@ http {{
         default upgrade;
         "" "";
     }}
-    # By nginx's own id: a caller can neither choose a side nor be stuck to one.
-    split_clients "$request_id" $side {{
+    # A conversation stays on its side while the split stands, so that a failure that comes back in it counts on one.
+    # A request that is of none goes by nginx's own id: its caller can neither choose a side nor be stuck to one.
+    map $http_x_session_id $conversation {{
+        default $http_x_session_id;
+        "" $request_id;
+    }}
+    split_clients "$conversation" $side {{
 {_split(settings.weights)}
     }}
 {_upstreams(settings.upstreams)}
@@ -140,9 +145,10 @@ def _temp_paths(directory: Path) -> str:
 
 
 def _split(weights: Mapping[str, int]) -> str:
-    *smaller, (largest, _) = sorted(shares(weights).items(), key=lambda part: part[1])
-    lines = [f"        {part / 100:.2f}% {name};" for name, part in smaller]
-    return "\n".join([*lines, f"        * {largest};"])
+    # The first by name takes the rest: as green grows it takes conversations over, and gives none back to blue.
+    (first, _), *others = sorted(shares(weights).items())
+    lines = [f"        {part / 100:.2f}% {name};" for name, part in others]
+    return "\n".join([*lines, f"        * {first};"])
 
 
 def _upstreams(upstreams: Mapping[str, str]) -> str:

@@ -28,7 +28,7 @@ def written(weights: dict[str, int]) -> str:
 
 def split_lines(text: str) -> dict[str, str]:
     """Side to share, as nginx will read them."""
-    block = text.split('split_clients "$request_id" $side {')[1].split("}")[0]
+    block = text.split('split_clients "$conversation" $side {')[1].split("}")[0]
     shared = [line.rstrip(";").split() for line in block.strip().splitlines()]
     return {name: share for share, name in shared}
 

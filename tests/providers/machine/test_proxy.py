@@ -118,6 +118,32 @@ def test_weights_are_respected(start: Start) -> None:
     assert answers.total() == 2000
 
 
+def sides_of(url: str, sessions: list[str]) -> dict[str, str]:
+    """Which side answers in each conversation, over one connection."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+    sides = {}
+    for session in sessions:
+        connection.request("GET", "/", headers={"x-session-id": session})
+        sides[session] = json.loads(connection.getresponse().read())["name"]
+    connection.close()
+    return sides
+
+
+def test_a_conversation_stays_on_its_side(start: Start, inputs: Properties) -> None:
+    """While the split stands; as green grows it keeps those it has. 5 % are within a point of it."""
+    made = start(weights={"blue": 95, "green": 5})
+    conversations = [f"conversation-{n}" for n in range(3000)]
+
+    first = sides_of(made["url"], conversations)
+    assert abs(Counter(first.values())["green"] - 150) <= 30
+    green = [name for name, side in first.items() if side == "green"]
+    for percent in (5, 25, 75):
+        proxy.set_weights(inputs["directory"], {"blue": 100 - percent, "green": percent})
+        assert set(sides_of(made["url"], green).values()) == {"green"}
+    proxy.set_weights(inputs["directory"], {"blue": 100, "green": 0})
+    assert set(sides_of(made["url"], green).values()) == {"blue"}
+
+
 def test_no_caller_chooses_a_revision_or_invents_an_address(start: Start) -> None:
     """On either listener; the caller's own request id goes through."""
     made = start(test_upstream="green")
