@@ -83,12 +83,17 @@ class Completions:
             return
         await exchange.start_stream()
         speech = _Unchanged() if reply.wire is self._wire else _Translated(call, reply.wire, self._wire)
+        last = b""
         async with contextlib.aclosing(reply.batches()) as batches:
             async for batch in batches:
-                if raw := speech.of(batch):
+                raw = speech.of(batch)
+                if batch.end is not None:
+                    last = raw  # it goes out together with what follows: one write less
+                elif raw:
                     await exchange.send(raw)
         await reply.aclose()
-        await exchange.finish(b": trimaran " + msgspec.json.encode(_summary(reply)) + b"\n\n" + speech.end())
+        summary = msgspec.json.encode(_summary(reply))
+        await exchange.finish(b"%b: trimaran %b\n\n%b" % (last, summary, speech.end()))
 
     async def _send_whole(self, reply: Reply, exchange: Exchange) -> None:
         raw = b"".join([batch.raw async for batch in reply.batches()])

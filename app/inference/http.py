@@ -26,7 +26,7 @@ from app.wire.events import End, Garbled, Scan, Usage, Wire
 from app.wire.scanning import Scanner
 
 KEEP_ALIVE_S = 15.0  # below what servers and load balancers keep, so that a pooled connection is rarely a dead one
-SETTLE_S = 0.05  # how long the end of a body may lag behind the answer's end mark before its connection is given up
+SETTLE_S = 1.0  # how long the end of a body may lag behind the answer's end mark before its connection is given up
 REST_S = 1.0  # how long usage and the end mark may lag behind the last finish reason
 MAX_EVENT_BYTES = 8 * 2**20
 MAX_BODY_BYTES = 64 * 2**20
@@ -193,6 +193,9 @@ def _join_parts(content: aiohttp.StreamReader) -> None:
         parts.append(joined)
 
 
+_settling: set[asyncio.Task[None]] = set()  # the event loop alone would not keep them
+
+
 class HttpAnswer:
     """An answer over HTTP: one read of the connection becomes one batch, cut at the last whole event.
 
@@ -210,7 +213,7 @@ class HttpAnswer:
         self._choices = call.body.get("n") or 1
         self._finish: str | None = None
         self._finished: set[int] = set()
-        self._progressed = False
+        self._progressed = self._is_complete = False
         self.usage: Usage | None = None
         self._batches = self._streamed() if call.stream else self._whole()
 
@@ -225,25 +228,34 @@ class HttpAnswer:
         self._response.close()
 
     async def aclose(self) -> None:
+        """A complete answer's connection is kept for the next one, if its body's end comes soon: nobody waits for that."""
         await self._batches.aclose()
-        self._response.close()
+        if self._is_complete and not self._response.content.at_eof():
+            settling = asyncio.create_task(self._settle())
+            _settling.add(settling)
+            settling.add_done_callback(_settling.discard)
+        else:
+            self._response.close()
 
     async def _streamed(self) -> AsyncGenerator[Batch]:
         cutter = sse.Cutter()
-        ended = done = False
-        while not (ended or done):
+        over = False
+        while not over:
             got = await (self._read_rest() if self._is_finished else self._read())
-            ended = not got
-            raw = cutter.rest() if ended else cutter.feed(got)
+            raw = cutter.feed(got) if got else cutter.rest()
+            over = not got
             if raw:
-                seen = self._scan(raw, careless=ended)
-                done = seen.done
+                seen = self._scan(raw, careless=over)
+                if seen.done and self._finish is not None:
+                    self._is_complete = True
+                    yield Batch(seen.raw, self._codec.wire, seen.progress, self._end(seen.done))
+                    return
+                over |= seen.done
                 if seen.raw:
                     yield Batch(seen.raw, self._codec.wire, seen.progress)
             elif cutter.held > MAX_EVENT_BYTES:
                 raise self._failure(Kind.GARBLED, f"sent an event of more than {MAX_EVENT_BYTES >> 20} MiB")
-        yield Batch(b"", self._codec.wire, end=self._end(done))
-        await self._settle()
+        yield Batch(b"", self._codec.wire, end=self._end(done=bool(got)))
 
     @property
     def _is_finished(self) -> bool:
@@ -295,12 +307,11 @@ class HttpAnswer:
     async def _settle(self) -> None:
         """Reads the end of the body, so that the connection can be used again: a new one costs a TLS handshake."""
         content = self._response.content
-        if content.at_eof():
-            return
         with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
             async with asyncio.timeout(SETTLE_S):
                 while await content.readany():
                     pass
+        self._response.close()
 
     async def _whole(self) -> AsyncGenerator[Batch]:
         parts: list[bytes] = []
@@ -317,8 +328,8 @@ class HttpAnswer:
         if seen.error is not None:
             raise self._reported(seen.error)
         self.usage = seen.usage
-        yield Batch(seen.raw, self._codec.wire, progress=True)
-        yield Batch(b"", self._codec.wire, end=End(seen.finish or "stop", seen.usage))
+        self._is_complete = True
+        yield Batch(seen.raw, self._codec.wire, progress=True, end=End(seen.finish or "stop", seen.usage))
 
     def _reported(self, error: bytes) -> Failure:
         """An error object in an answer that began with 200. Once content has moved, the answer is cut, whatever the reason."""

@@ -33,7 +33,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Bytes that arrived together and hold whole events only, and what they mean. The end comes in a batch of its own, without bytes."""
+    """Bytes that arrived together and hold whole events only, and what they mean. The last batch carries the end."""
 
     raw: bytes
     wire: Wire

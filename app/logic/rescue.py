@@ -94,10 +94,11 @@ class Splice:
 
     def join(self, batch: Batch) -> Batch:
         """The rest of the answer that ``batch`` brings; may be without bytes."""
-        if batch.end is not None:
-            return self._last(batch.end)
-        text = "".join(self._texts(batch.raw))
-        return Batch(self._render(text), self._wire, progress=batch.progress)
+        raw = self._render("".join(self._texts(batch.raw)))
+        if batch.end is None:
+            return Batch(raw, self._wire, progress=batch.progress)
+        last = self._last(batch.end)
+        return Batch(raw + last.raw, self._wire, progress=True, end=last.end)
 
     def _texts(self, raw: bytes) -> Iterator[str]:
         for event in self._reader.read(raw):

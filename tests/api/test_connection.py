@@ -33,6 +33,11 @@ class Wire:
         for _ in range(100):
             await self.send(raw)
 
+    async def piece(self) -> bytes:
+        """What one read brings."""
+        async with asyncio.timeout(5):
+            return await self._reader.read(2**16)
+
     async def rest(self) -> bytes:
         """Everything until the other side closes."""
         async with asyncio.timeout(5):
@@ -155,3 +160,13 @@ async def test_a_reader_that_takes_nothing_is_dropped(monkeypatch: pytest.Monkey
         await until(lambda: app.lifecycle.running)
         await until(lambda: not app.lifecycle.running, within_s=8)
         await until(lambda: up.left_at)
+
+
+async def test_head_and_body_of_an_answer_arrive_together() -> None:
+    """One write each: a caller would wake up for the head alone."""
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
+        for _ in range(20):
+            await wire.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+            piece = await wire.piece()
+            assert piece.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert piece.endswith(b"}")

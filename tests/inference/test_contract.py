@@ -366,7 +366,12 @@ async def test_a_connection_is_used_again_after_a_stream(vendor: Vendor, monkeyp
     events = as_stream(*vendor.stream(Said(text=("x",))), 0.005)
     async with backend(vendor, events) as (subject, fake):
         for _ in range(3):
-            await heard(await opened(subject, call()))
+            answer = await opened(subject, call())
+            async for batch in answer:
+                if batch.end is not None:
+                    break
+            await answer.aclose()
+            await asyncio.gather(*http._settling)
     assert fake.connections == 1
 
 
