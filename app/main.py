@@ -98,6 +98,7 @@ def application(parts: Parts) -> ASGIApp:
     except RoutesError:
         session.detach()  # nothing was opened, and aiohttp would complain beside the sentence that counts
         raise
+    parts.lifecycle.waits_for = routing.waits_for
     parts.reload = lambda anyway: _reload(parts.keys, routing, anyway=anyway)
     telemetry = export.start(parts.environment, routes, settings.revision)
     metrics = Metrics(routing.router, parts.lifecycle, settings.revision)

@@ -8,30 +8,22 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from app.engines.embedded import EmbeddedEngine
+from app.engines.child import Engine
+from app.engines.kinds import KINDS
 from app.inference import adapters
 from app.logic import routes as routes_file
 from app.logic.router import Router
-from app.logic.routes import Routes, RoutesError
+from app.logic.routes import BackendSpec, Routes, RoutesError
 from app.logic.standing import Standing
 from app.settings import Settings
-from catalog.models import EMBEDDED
 
-DEFAULT_ROUTES = """
-version: 1
-backends:
-  embedded: {adapter: embedded, model: smollm2-135m-instruct}
-models:
-  chat: {backends: [{use: embedded}]}
-default_model: chat
-"""
 IDLE_POLL_S = 0.5
 
 log = logging.getLogger(__name__)
 
 
 def read_routes(settings: Settings) -> Routes:
-    """The routes of the file, of the text, or those that lead to the embedded model. Raises RoutesError."""
+    """The routes of the file, of the text, or those that lead to the app's own engine. Raises RoutesError."""
     if settings.routes is not None:
         try:
             return routes_file.parse(settings.routes.read_text(), str(settings.routes))
@@ -39,7 +31,8 @@ def read_routes(settings: Settings) -> Routes:
             raise RoutesError(f"TRIMARAN_ROUTES={settings.routes} cannot be read: {error.strerror}") from None
     if settings.routes_yaml:
         return routes_file.parse(settings.routes_yaml, "TRIMARAN_ROUTES_YAML")
-    return routes_file.parse(DEFAULT_ROUTES, "the built-in routes")
+    kind = KINDS.get(settings.engine, KINDS["embedded"])
+    return routes_file.parse(kind.routes(settings), "the built-in routes")
 
 
 class Routing:
@@ -78,27 +71,39 @@ class Routing:
         before, standings = self._engines, self.router.standings
         self.router.replace(routes, adapters.build(routes, self._around(engines)))
         self._engines = engines
-        for name, engine in engines.items():
-            if engine is not before.get(name):
+        for engine in engines.values():
+            if engine not in before.values():
                 engine.start()
         for name, engine in before.items():
-            if engine is not engines.get(name):
+            if engine not in engines.values():
                 leaving = asyncio.create_task(_close_when_idle(engine, standings[name]))
                 self._leaving.add(leaving)
                 leaving.add_done_callback(self._leaving.discard)
 
-    def _with_engines(self, routes: Routes, have: Mapping[str, EmbeddedEngine]) -> dict[str, EmbeddedEngine]:
-        """An engine for each embedded backend, those that there are already included; none when the app is told to run none."""
-        if self._settings.engine != "embedded":
+    def _with_engines(self, routes: Routes, have: Mapping[str, Engine]) -> dict[str, Engine]:
+        """An engine for each backend that is the app's own, those that there are already included. Raises RoutesError."""
+        kind = KINDS.get(self._settings.engine)
+        if kind is None:
             return {}
-        wanted = {name: spec.model for name, spec in routes.backends.items() if spec.adapter == "embedded"}
-        return {
-            name: have[name] if name in have and have[name].model == model else EmbeddedEngine(model)
-            for name, model in wanted.items()
-            if model in EMBEDDED
-        }
+        wanted = {name: spec for name, spec in routes.backends.items() if kind.serves(spec)}
+        if kind.alone and len(wanted) > 1:
+            raise RoutesError(
+                f"backends {', '.join(wanted)} would each be a {self._settings.engine} of the app's own, and it runs one.\n"
+                "hint: give the others the base_url of their servers"
+            )
+        renamed = next(iter(have.values()), None) if kind.alone else None
 
-    def _around(self, engines: Mapping[str, EmbeddedEngine]) -> adapters.Surroundings:
+        def engine(name: str, spec: BackendSpec) -> Engine:
+            there = have.get(name, renamed)
+            return there if there is not None and there.model == spec.model else kind.make(spec, self._settings)
+
+        return {name: engine(name, spec) for name, spec in wanted.items()}
+
+    def waits_for(self) -> dict[str, str]:
+        """What each engine that does not answer yet waits for, by backend."""
+        return {name: engine.waits_for for name, engine in self._engines.items() if engine.base_url is None}
+
+    def _around(self, engines: Mapping[str, Engine]) -> adapters.Surroundings:
         return adapters.Surroundings(http=self._http, engines=engines, environment=self._environment)
 
     def _file_stamp(self) -> tuple[int, int] | None:
@@ -118,7 +123,7 @@ class Routing:
             await engine.aclose()
 
 
-async def _close_when_idle(engine: EmbeddedEngine, standing: Standing) -> None:
+async def _close_when_idle(engine: Engine, standing: Standing) -> None:
     """An engine that no route names any more finishes its answers first."""
     try:
         while standing.running:

@@ -39,6 +39,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 class Settings(BaseModel):
     """Each field is the variable TRIMARAN_<FIELD>. ``drain_s``: seconds that running answers get to finish after SIGTERM.
+    ``engine_…``: the app's own vLLM: the model's name, its commit, the folder or s3:// address of its weights, more words for it.
 
     ``metrics_port`` opens a second port, on ``metrics_host``, that answers `/metrics` and `/v1/routes` without a key.
     """
@@ -58,7 +59,11 @@ class Settings(BaseModel):
     redis_url: SecretStr = SecretStr("")
     data_dir: Path = Path(".trimaran/data")
     revision: str = "dev"
-    engine: Literal["embedded", "vllm", "litserve", "none"] = "embedded"
+    engine: Literal["embedded", "vllm", "none"] = "embedded"
+    engine_model: str = ""
+    engine_revision: str = ""
+    engine_weights: str = ""
+    engine_args: str = ""
     drain_s: float = Field(30, ge=0)
     log_prompts: Switch = False
     entrypoint: Literal["server", "lambda", "sagemaker", "vertex", "runpod", "modal", "replicate"] = "server"

@@ -36,7 +36,7 @@ class Health:
         elif await self._router.ready():
             await exchange.json({"status": "ready"})
         else:
-            await exchange.json({"status": "loading"}, status=503)
+            await exchange.json({"status": "loading", "waits_for": self._lifecycle.waits_for()}, status=503)
 
     async def generate(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from app.api.errors import Fault
@@ -32,10 +32,14 @@ class Socket(Protocol):
 
 
 class Lifecycle:
-    """``draining`` is set, from a signal handler, when the app has been told to stop: readiness then answers 503."""
+    """``draining`` is set, from a signal handler, when the app has been told to stop: readiness then answers 503.
+
+    ``waits_for``: what each of the app's own engines that does not answer yet waits for, by backend; set by the composition.
+    """
 
     def __init__(self, *, quiet_s: float = QUIET_S) -> None:
         self.draining = False
+        self.waits_for: Callable[[], Mapping[str, str]] = dict
         self.running: set[Answer] = set()
         self.sockets: set[Socket] = set()
         self._quiet_s = quiet_s

@@ -87,6 +87,7 @@ class ModelList(msgspec.Struct, kw_only=True):
 class Health(msgspec.Struct, kw_only=True):
     status: str
     age_s: float | None = None
+    waits_for: dict[str, str] | None = None  # by backend
 
 
 class RouteBackend(msgspec.Struct, kw_only=True):

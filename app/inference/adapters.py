@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from app.inference import anthropic, embedded
+from app.inference import anthropic, dialects
 from app.inference.dialects import DIALECTS, Images
-from app.inference.embedded import Embedded, Engine
 from app.inference.images import ImageFetcher
 from app.inference.openai_compatible import OpenAICompatible
+from app.inference.own import Engine, Own
 from app.logic.answer import Backend
 from app.logic.price import FREE, Rates, rates
 from app.logic.routes import BackendSpec, Routes, RoutesError, nearest
@@ -24,7 +24,7 @@ from catalog.models import EMBEDDED
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What an adapter may use. ``engines``: by backend; ``environment``: where credentials stand, by the names that `key_env` gives."""
+    """What an adapter may use. ``engines``: the app's own, by backend; ``environment``: where credentials stand, by the names that `key_env` gives."""
 
     http: aiohttp.ClientSession
     engines: Mapping[str, Engine]
@@ -34,6 +34,9 @@ class Surroundings:
 
 def _openai_compatible(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
     dialect = DIALECTS[spec.adapter]
+    if name in around.engines:
+        engine = around.engines[name]
+        return Own(name=name, model=spec.model, engine=engine, http=around.http, dialect=dialect, images=around.images)
     key = credential(name, spec, around.environment, default=dialect.key_env)
     headers = bearer(key) if key else {}
     return OpenAICompatible(
@@ -68,7 +71,8 @@ def _embedded(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
         raise RoutesError(f"backend '{name}': model '{spec.model}' is there in revision {pinned}, not {spec.revision}")
     if name not in around.engines:
         raise RoutesError(f"backend '{name}' is embedded, but TRIMARAN_ENGINE tells this app to run no embedded engine")
-    return Embedded(name=name, model=spec.model, engine=around.engines[name], http=around.http)
+    engine = around.engines[name]
+    return Own(name=name, model=spec.model, engine=engine, http=around.http, dialect=dialects.EMBEDDED)
 
 
 ADAPTERS: dict[str, Callable[[str, BackendSpec, Surroundings], Backend]] = {
@@ -100,7 +104,7 @@ def _member(name: str, spec: BackendSpec, around: Surroundings) -> Member:
 
 def ability(spec: BackendSpec) -> Ability:
     """What the backend's model can do: as the routes file says, else as is known of the adapter and the model."""
-    dialect = embedded.DIALECT if spec.adapter == "embedded" else DIALECTS.get(spec.adapter)
+    dialect = dialects.EMBEDDED if spec.adapter == "embedded" else DIALECTS.get(spec.adapter)
     context = EMBEDDED[spec.model].context_tokens if spec.adapter == "embedded" else None
     continuation = dialect.continuation if dialect else anthropic.continuation(spec.model)
     return Ability(

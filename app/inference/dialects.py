@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -79,6 +79,9 @@ LLAMA_CPP = Dialect(
     max_choices=4,
     continuation="final_message",
 )
+# The catalog's embedded models read text only, and their chat templates have no tools: llama.cpp would leave the tools out without a
+# word, even where a call is required (run 2026-11-24).
+EMBEDDED = replace(LLAMA_CPP, images=Images.REFUSE, tools=False)
 
 DIALECTS: dict[str, Dialect] = {
     # Any server, when nothing more is known of it: the caller's own name of the token limit goes on, and the flags by which a routes file

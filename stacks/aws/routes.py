@@ -11,10 +11,10 @@ from stacks.config import StackConfig
 
 MODEL = "chat"
 APP_PORT = 8000
-# Where the model server listens inside the engine's task.
-SERVER_PORT = 8001
 # From an empty Auto Scaling group to a loaded model: instance, image, weights.
 _WAKE_S = 900
+# A loading engine says so at once: the api waits for it, or falls back.
+_LOADING_S = 1
 
 
 def of_api(version: Version, config: StackConfig, domain: str, region: str) -> str:
@@ -25,6 +25,7 @@ def of_api(version: Version, config: StackConfig, domain: str, region: str) -> s
             "adapter": "vllm",
             "base_url": f"http://{host(version.engine, domain)}:{APP_PORT}/v1",
             "model": MODEL,
+            "scale_to_zero": config.scaling.min == 0 or config.schedule is not None,
             "capabilities": {"context": version.context_tokens},
         }
     for index, fallback in enumerate(config.fallbacks, start=1):
@@ -40,16 +41,15 @@ def of_api(version: Version, config: StackConfig, domain: str, region: str) -> s
 
 
 def of_engine(version: Version, config: StackConfig) -> str:
-    """The engine asks the model server that it runs itself, and nobody else."""
+    """The engine asks the model server that it runs itself, and nobody else: without an address it is the app's own."""
     server = {
         "adapter": "vllm",
-        "base_url": f"http://127.0.0.1:{SERVER_PORT}/v1",
         "model": version.model,
         "revision": version.model_revision,
         "max_running": config.scaling.concurrency,
         "capabilities": {"context": version.context_tokens},
     }
-    return _document({"model": server}, {"backends": [{"use": "model"}]})
+    return _document({"model": server}, {"backends": [{"use": "model"}], "limits": {"wake_s": _LOADING_S}})
 
 
 def host(engine: str, domain: str) -> str:

@@ -104,6 +104,8 @@ class EngineService(pulumi.ComponentResource):
                 "TRIMARAN_ENGINE_REVISION": version.model_revision,
                 "TRIMARAN_ENGINE_WEIGHTS": weights,
                 "TRIMARAN_ENGINE_ARGS": server_arguments(args),
+                # For the weights' bucket: on EC2 nobody else says it.
+                "AWS_REGION": args.place.region,
                 # Nobody but the api reaches it: see the security group.
                 "TRIMARAN_ALLOW_NO_KEYS": "1",
             },

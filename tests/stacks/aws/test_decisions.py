@@ -259,6 +259,7 @@ def test_the_fallback_is_the_apis_second_backend() -> None:
         "region": "us-east-1",
     }
     assert document["backends"]["engine"]["base_url"] == f"http://engine-{version.engine}.aws-ecs-dev.internal:8000/v1"
+    assert document["backends"]["engine"]["scale_to_zero"]
     assert [each["use"] for each in document["models"]["chat"]["backends"]] == ["engine", "bedrock-1"]
     assert document["models"]["chat"]["system_prompt"] == "Be brief."
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app.engines.kinds import KINDS
 from app.logic import routes as app_routes
 from delivery.rehearsal.running import Run
 from providers.rehearsal.findings import Finding, Place
@@ -174,7 +175,9 @@ def test_the_app_reads_the_routes_that_the_stack_writes(shape: str, rehearsals: 
                 ".aws-ecs-prod.internal:8000/v1" if "prod" in shape else ".internal:8000/v1"
             )
         else:
-            assert [each.base_url for each in used] == ["http://127.0.0.1:8001/v1"]
+            assert [KINDS["vllm"].serves(each) for each in used] == [True]
+            assert used[0].model == environment["TRIMARAN_ENGINE_MODEL"]
+            assert used[0].revision == environment["TRIMARAN_ENGINE_REVISION"]
 
 
 @pytest.mark.parametrize("shape", ECS)

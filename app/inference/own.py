@@ -1,20 +1,17 @@
-"""The embedded model: an OpenAI-compatible server that the app itself started and whose address is known once the model is loaded."""
+"""A model server that the app itself started: it speaks OpenAI's API, and its address is known once the model is loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import aiohttp
 
-from app.inference.dialects import LLAMA_CPP, Images
+from app.inference.dialects import Dialect
+from app.inference.images import ImageFetcher
 from app.inference.openai_compatible import OpenAICompatible
 from app.logic.answer import Answer, Call, Endpoint, Failure, Kind
-
-# The catalog's embedded models read text only, and their chat templates have no tools: llama.cpp would leave the tools out without a
-# word, even where a call is required (run 2026-11-24).
-DIALECT = replace(LLAMA_CPP, images=Images.REFUSE, tools=False)
 
 
 class Engine(Protocol):
@@ -24,20 +21,27 @@ class Engine(Protocol):
     def base_url(self) -> str | None: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
+    @property
+    def waits_for(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Embedded:
+class Own:
     name: str
     model: str
     engine: Engine
     http: aiohttp.ClientSession
-    endpoints: frozenset[Endpoint] = frozenset(Endpoint)
+    dialect: Dialect
+    images: ImageFetcher = field(default_factory=ImageFetcher)
+
+    @property
+    def endpoints(self) -> frozenset[Endpoint]:
+        return self.dialect.endpoints
 
     async def open(self, call: Call, deadline: float) -> Answer:
         base_url = self.engine.base_url
         if base_url is None:
-            message = f"backend '{self.name}' is loading its model"
+            message = f"backend '{self.name}' is loading its model: it waits for {self.engine.waits_for}"
             raise Failure(Kind.BUSY, message, status=503, retry_after_s=1, waking=True)
         server = OpenAICompatible(
             name=self.name,
@@ -45,7 +49,8 @@ class Embedded:
             model=self.model,
             http=self.http,
             headers=lambda: self.engine.headers,
-            dialect=DIALECT,
+            dialect=self.dialect,
+            images=self.images,
         )
         return await server.open(call, deadline)
 

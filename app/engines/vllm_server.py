@@ -1,0 +1,155 @@
+"""The process around vLLM: fetches the weights, starts `vllm serve` on a loopback port, says when it answers, and takes all of it down.
+
+Started by ``app.engines.vllm``; ``app.engines.child`` says how the two talk. vLLM's engine processes survive a SIGKILL of its server and
+keep the GPU's memory (vllm-project/vllm#55510, read 2026-11-24), so that here the whole process group ends with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from app.engines import weights
+from app.engines.child import end_without_parent
+
+GRACE_S = 4.0  # from SIGTERM to SIGKILL; the answers are over by then
+_POLL_S = 0.25
+_ANSWER_S = 5.0
+
+Tell = Callable[[Mapping[str, str | int]], None]
+
+
+def main() -> None:
+    options = _options()
+    report = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what anything else prints belongs in the log
+
+    def tell(said: Mapping[str, str | int]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the app is gone, and the group still has to end
+            print(json.dumps(said), file=report, flush=True)
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    end_without_parent(options.parent)
+    key = sys.stdin.readline().strip()
+    threading.Thread(target=_end_with_app, daemon=True).start()
+    status = 1
+    try:
+        status = _serve(options, key, tell)
+    except weights.WeightsError as error:
+        sys.stderr.write(f"{error}\n")
+    finally:
+        tell({"status": status})
+        os.killpg(0, signal.SIGKILL)  # this process, and the engine processes that the server left
+
+
+def _options() -> argparse.Namespace:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--parent", required=True, type=int)
+    arguments.add_argument("--program", required=True)
+    arguments.add_argument("--model", required=True)
+    arguments.add_argument("--revision", default="")
+    arguments.add_argument("--weights", default="", help="s3://…/, a folder, or nothing: from the hub")
+    arguments.add_argument("--data-dir", required=True, type=Path)
+    arguments.add_argument("rest", nargs="*", help="more words for vllm serve")
+    return arguments.parse_args()
+
+
+def _end_with_app() -> None:
+    """When the app closes our standard input, or is gone, the server ends: in good order if it can."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S + 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _serve(options: argparse.Namespace, key: str, tell: Tell) -> int:
+    """Runs the server to its end and gives its exit status. Raises WeightsError."""
+    folder = _folder(options, tell)
+    port = _free_port()
+    tell({"waits_for": f"vllm to load {options.model}"})
+    server = subprocess.Popen(
+        command(options.program, options.model, options.revision, folder, port, options.rest),
+        stdin=subprocess.DEVNULL,
+        env=_environment(key, offline=folder is not None),
+    )
+    try:
+        while server.poll() is None:
+            if _answers(port, key, options.model):
+                tell({"address": f"http://127.0.0.1:{port}"})
+                return server.wait()
+            time.sleep(_POLL_S)
+        return server.returncode
+    finally:
+        server.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(GRACE_S)
+
+
+def _folder(options: argparse.Namespace, tell: Tell) -> Path | None:
+    if options.weights.startswith("s3://"):
+        return weights.fetch(
+            options.weights, options.data_dir, options.revision, lambda said: tell({"waits_for": said})
+        )
+    return Path(options.weights) if options.weights else None
+
+
+def command(program: str, model: str, revision: str, folder: Path | None, port: int, rest: Sequence[str]) -> list[str]:
+    """What is run. Options: vllm/entrypoints/openai/cli_args.py on vLLM's main branch, read 2026-11-24. A folder has no revisions."""
+    pinned = ["--revision", revision] if revision and folder is None else []
+    return [
+        *(program, "serve", str(folder or model), *pinned, "--served-model-name", model),
+        *("--host", "127.0.0.1", "--port", str(port), "--disable-uvicorn-access-log", *rest),
+    ]
+
+
+def _environment(key: str, *, offline: bool) -> dict[str, str]:
+    """vLLM's own: it needs no AWS credential, asks for the key under /v1, reports to nobody, and with the weights here asks no hub."""
+    passed = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    alone = {"HF_HUB_OFFLINE": "1"} if offline else {}
+    return {**passed, **alone, "VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": "1", "NO_COLOR": "1"}
+
+
+def _free_port() -> int:
+    """Another may take it before vLLM does, which then ends and is started again."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def _answers(port: int, key: str, model: str) -> bool:
+    """Whether our server, and no other that took the port, says that it is well."""
+    if _get(port, "/health", key) is None:
+        return False
+    listed = _get(port, "/v1/models", key)
+    try:
+        return listed is not None and model in [each["id"] for each in json.loads(listed)["data"]]
+    except (ValueError, LookupError, TypeError):
+        return False
+
+
+def _get(port: int, path: str, key: str) -> bytes | None:
+    """The body of a 200; None for anything else."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)
+    try:
+        connection.request("GET", path, headers={"authorization": f"Bearer {key}"})
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return body if answer.status == 200 else None
+
+
+if __name__ == "__main__":
+    main()

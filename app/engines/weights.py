@@ -1,0 +1,154 @@
+"""Weights out of a bucket, once, checked against the manifest that `./trimaran weights sync` wrote there.
+
+A file is whole when its sha256 is the manifest's; a folder is whole when the manifest lies in it, which is written last. What is not whole
+is fetched again, file by file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+MANIFEST = "manifest.json"  # as delivery/weights.py names it
+TOLD_EVERY_S = 5.0
+_GB = 1e9
+
+
+class WeightsError(Exception):
+    """Weights that cannot be had; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    bytes: int
+    sha256: str
+
+
+def fetch(address: str, data_dir: Path, revision: str, tell: Callable[[str], None]) -> Path:
+    """The folder with the files of ``address``, an `s3://bucket/prefix/`. ``tell`` hears how far it is. Raises WeightsError."""
+    import boto3  # 0.3 s, and only where weights come from S3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    prefix = prefix.rstrip("/") + "/"
+    folder = _folder(data_dir, bucket, prefix)
+    try:
+        s3 = boto3.client("s3")
+        manifest: bytes = s3.get_object(Bucket=bucket, Key=prefix + MANIFEST)["Body"].read()
+        files = _files(manifest, address, revision)
+        if not _is_whole(folder, manifest, files):
+            _fetch_all(s3, bucket, prefix, folder, files, tell)
+            (folder / MANIFEST).write_bytes(manifest)
+    except ClientError as error:
+        raise WeightsError(_refused(address, str(error.response.get("Error", {}).get("Code", "")))) from None
+    except (BotoCoreError, OSError) as error:
+        raise WeightsError(f"the weights at {address} cannot be fetched: {error}") from None
+    return folder
+
+
+def _refused(address: str, code: str) -> str:
+    if code in ("NoSuchKey", "404"):
+        return (
+            f"{address} has no whole model: {MANIFEST} is missing.\nhint: ./trimaran weights sync MODEL --bucket NAME"
+        )
+    return f"{address}: AWS answers {code}.\nhint: the task's role must be allowed s3:GetObject there"
+
+
+def _folder(data_dir: Path, bucket: str, prefix: str) -> Path:
+    parts = PurePosixPath(bucket, prefix).parts
+    if ".." in parts:
+        raise WeightsError(f"s3://{bucket}/{prefix} is no address of weights")
+    return data_dir.joinpath("weights", *parts)
+
+
+def _files(manifest: bytes, address: str, revision: str) -> Mapping[str, File]:
+    try:
+        read = json.loads(manifest)
+        files = {name: File(bytes=each["bytes"], sha256=each["sha256"]) for name, each in read["files"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise WeightsError(f"{address}{MANIFEST} is not a manifest of weights") from None
+    if any(Path(name).name != name for name in files):
+        raise WeightsError(f"{address}{MANIFEST} names files outside its folder")
+    if revision and read.get("revision") != revision:
+        raise WeightsError(
+            f"{address} holds revision {read.get('revision')}, and TRIMARAN_ENGINE_REVISION is {revision}.\n"
+            "hint: set both to the same commit"
+        )
+    return files
+
+
+def _is_whole(folder: Path, manifest: bytes, files: Mapping[str, File]) -> bool:
+    """Whether all files were checked once and have their sizes still."""
+    try:
+        same = (folder / MANIFEST).read_bytes() == manifest
+        return same and all((folder / name).stat().st_size == file.bytes for name, file in files.items())
+    except OSError:
+        return False
+
+
+def _fetch_all(
+    s3: Any, bucket: str, prefix: str, folder: Path, files: Mapping[str, File], tell: Callable[[str], None]
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    missing = {name: file for name, file in files.items() if not _has(folder / name, file)}
+    _refuse_full_disk(folder, sum(file.bytes for file in missing.values()))
+    meter = _Meter(sum(file.bytes for file in files.values()), tell)
+    meter.add(sum(file.bytes for name, file in files.items() if name not in missing))
+    for name, file in missing.items():
+        part = folder / f"{name}.part"
+        with part.open("wb") as handle:
+            s3.download_fileobj(bucket, prefix + name, handle, Callback=meter.add)
+            handle.flush()
+            os.fsync(handle.fileno())
+        if not _has(part, file):
+            size = part.stat().st_size
+            part.unlink()
+            raise WeightsError(
+                f"s3://{bucket}/{prefix}{name} arrived with {size} bytes and is not the file of the manifest"
+                f" ({file.bytes} bytes).\nhint: ./trimaran weights sync MODEL --bucket {bucket}"
+            )
+        part.replace(folder / name)
+
+
+def _has(path: Path, file: File) -> bool:
+    """Whether ``path`` is that file, bit for bit: some seconds for each 10 GB."""
+    if not path.is_file() or path.stat().st_size != file.bytes:
+        return False
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest() == file.sha256
+
+
+def _refuse_full_disk(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise WeightsError(
+            f"the weights need {needed / _GB:.1f} GB more, and {folder} has {free / _GB:.1f} GB free.\n"
+            "hint: set TRIMARAN_DATA_DIR to a larger disk, or give the machine one"
+        )
+
+
+class _Meter:
+    """Tells now and then how far it is. boto3 calls ``add`` from its threads."""
+
+    def __init__(self, total: int, tell: Callable[[str], None]) -> None:
+        self._total = total
+        self._tell = tell
+        self._done = 0
+        self._told_at = float("-inf")
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self._done += count
+            if time.monotonic() - self._told_at > TOLD_EVERY_S:
+                self._told_at = time.monotonic()
+                self._tell(f"weights: {self._done / _GB:.1f} of {self._total / _GB:.1f} GB")

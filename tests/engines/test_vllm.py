@@ -1,0 +1,220 @@
+"""The app's own vLLM: real processes and sockets around a scripted `vllm`, because there is no GPU here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.process import Process, refused
+from tests.api.upstream import upstream
+from tests.engines.vllm_app import ARGS, CHAT, MODEL, REVISION, Installed, alive, asked, ready, running, without_vllm
+
+FALLBACK = """
+version: 1
+backends:
+  own: {{adapter: vllm, model: {model}}}
+  small: {{adapter: openai_compatible, model: small, base_url: "{url}"}}
+models: {{chat: {{backends: [{{use: own}}, {{use: small}}]}}}}
+default_model: chat
+"""
+
+
+@pytest.fixture
+def vllm(tmp_path: Path) -> Installed:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    return Installed(folder)
+
+
+async def until(holds: Callable[[], Any], within_s: float = 15.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+async def becomes_ready(app: Process) -> None:
+    async with asyncio.timeout(15):
+        while (await ready(app))[0] != 200:
+            await asyncio.sleep(0.02)
+
+
+async def test_it_is_started_as_the_settings_say(vllm: Installed, tmp_path: Path) -> None:
+    """Model and commit from the hub, the caller's own name for it, loopback alone, and the further words unchanged."""
+    async with running(vllm.environment(tmp_path)):
+        argv = vllm.started()["argv"]
+    port = argv[argv.index("--port") + 1]
+    assert argv == [
+        *("serve", MODEL, "--revision", REVISION, "--served-model-name", MODEL, "--host", "127.0.0.1"),
+        *("--port", port, "--disable-uvicorn-access-log", *ARGS.split()),
+    ]
+
+
+async def test_it_sees_no_key_of_the_app(vllm: Installed, tmp_path: Path) -> None:
+    """The model server's environment has what a GPU needs, and no credential."""
+    given = {"CUDA_VISIBLE_DEVICES": "0", "OPENAI_API_KEY": "sk-theirs", "AWS_SECRET_ACCESS_KEY": "secret"}
+    async with running(vllm.environment(tmp_path, given)):
+        names = set(vllm.started()["environment"])
+    assert {"CUDA_VISIBLE_DEVICES", "VLLM_API_KEY", "VLLM_NO_USAGE_STATS"} <= names
+    assert not names & {"OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "TRIMARAN_API_KEYS"}
+
+
+async def test_a_folder_of_weights_is_used_as_it_is(vllm: Installed, tmp_path: Path) -> None:
+    """A folder has no revisions, and the hub is not asked."""
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    async with running(vllm.environment(tmp_path, {"TRIMARAN_ENGINE_WEIGHTS": str(weights)})) as app:
+        await becomes_ready(app)
+        started = vllm.started()
+    assert started["argv"][:4] == ["serve", str(weights), "--served-model-name", MODEL]
+    assert "HF_HUB_OFFLINE" in started["environment"]
+
+
+async def test_readiness_says_what_it_waits_for(vllm: Installed, tmp_path: Path) -> None:
+    """While the model loads the process is live and not ready, and says why; then it is ready."""
+    vllm.script(loads_s=600)
+    async with running(vllm.environment(tmp_path)) as app:
+        await app.logged(f"engine {MODEL} waits for vllm to load")
+        waiting = {"status": "loading", "waits_for": {MODEL: f"vllm to load {MODEL}"}}
+        assert await ready(app) == (503, waiting)
+    vllm.script()
+    async with running(vllm.environment(tmp_path)) as app:
+        await becomes_ready(app)
+        assert await ready(app) == (200, {"status": "ready"})
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+async def test_it_answers_through_the_app(vllm: Installed, tmp_path: Path, stream: bool) -> None:
+    """With no routes file the built-in routes lead to it, as a backend named after the model."""
+    async with running(vllm.environment(tmp_path)) as app:
+        await becomes_ready(app)
+        status, text = await asked(app, {**CHAT, "stream": stream})
+        assert (status, f"from {vllm.started()['pid']}" in text) == (200, True)
+        [attempt] = (await app.logged("chat"))["attempts"]
+        assert attempt["backend"] == MODEL
+
+
+async def test_a_request_waits_for_the_model(vllm: Installed, tmp_path: Path) -> None:
+    """A caller who comes while it loads is answered when it has."""
+    vllm.script(loads_s=1)
+    async with running(vllm.environment(tmp_path)) as app:
+        assert (await ready(app))[0] == 503
+        assert (await asked(app))[0] == 200
+
+
+async def test_what_it_writes_is_in_the_log(vllm: Installed, tmp_path: Path) -> None:
+    """Line by line, a progress bar's steps too, under the engine's name."""
+    async with running(vllm.environment(tmp_path)) as app:
+        line = await app.logged("Loading safetensors checkpoint shards: 100%")
+    assert line["engine"] == MODEL
+    assert any(said["message"].endswith(" 50%") for said in app.log)
+
+
+@pytest.mark.parametrize("who", ["pid", "engine"])
+async def test_a_killed_server_comes_back_alone(vllm: Installed, tmp_path: Path, who: str) -> None:
+    """kill -9 of the server: not ready, its engine process ends too (it would hold the GPU), a new one answers."""
+    async with running(vllm.environment(tmp_path)) as app:
+        await becomes_ready(app)
+        first = vllm.started()
+        if who == "engine":  # the process around it, which the app watches
+            os.kill(_parent(first["pid"]), signal.SIGKILL)
+        else:
+            os.kill(first["pid"], signal.SIGKILL)
+        ended = await app.logged(f"engine {MODEL} ended with status -9; it starts again")
+        assert ended["level"] == "error"
+        await becomes_ready(app)
+        status, text = await asked(app)
+        second = vllm.started()
+        assert (status, f"from {second['pid']}" in text, second["pid"] != first["pid"]) == (200, True, True)
+        assert not alive(first["pid"])
+        assert not alive(first["engine"])
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+async def test_a_server_that_cannot_start_is_tried_again_ever_later(vllm: Installed, tmp_path: Path) -> None:
+    """The app lives on, is not ready, and each wait is longer than the one before."""
+    vllm.script(fails=True)
+    async with running(vllm.environment(tmp_path)) as app:
+        waits = [(await app.logged(f"engine {MODEL} ended"))["message"].rpartition(" in ")[2] for _ in range(3)]
+        assert waits == ["0.1 s", "1 s", "5 s"]
+        status, said = await ready(app)
+        assert (status, said["waits_for"][MODEL]) == (503, "its next start: it ended with status 1")
+
+
+async def test_requests_fail_over_while_it_is_away(vllm: Installed, tmp_path: Path) -> None:
+    """Another backend answers at once; nobody waits for the model to load."""
+    vllm.script(loads_s=600)
+    async with upstream() as up:
+        given = {"TRIMARAN_ROUTES_YAML": FALLBACK.format(model=MODEL, url=up.url)}
+        async with running(vllm.environment(tmp_path, given)) as app:
+            status, _ = await asked(app)
+            record = await app.logged("chat")
+    assert (status, [each["backend"] for each in record["attempts"]]) == (200, ["own", "small"])
+
+
+@pytest.mark.parametrize("loads_s", [0, 600], ids=["answering", "loading"])
+async def test_it_dies_with_the_app(vllm: Installed, tmp_path: Path, loads_s: float) -> None:
+    """kill -9 of the app leaves no server and no engine process."""
+    vllm.script(loads_s=loads_s)
+    async with running(vllm.environment(tmp_path)) as app:
+        started = vllm.started()
+        if not loads_s:
+            await becomes_ready(app)
+        os.kill(app.pid, signal.SIGKILL)
+        await until(lambda: not alive(started["pid"]) and not alive(started["engine"]))
+
+
+async def test_it_is_told_to_stop_when_the_app_is(vllm: Installed, tmp_path: Path) -> None:
+    """SIGTERM of the app: the server gets SIGTERM, not SIGKILL, and nothing is left."""
+    async with running(vllm.environment(tmp_path)) as app:
+        await becomes_ready(app)
+        started = vllm.started()
+        app.send_signal(signal.SIGTERM)
+        assert await app.wait() == 0
+    assert vllm.terminated
+    assert not alive(started["pid"])
+    assert not alive(started["engine"])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"TRIMARAN_ENGINE_MODEL": ""}, "TRIMARAN_ENGINE=vllm needs a model."),
+        ({"TRIMARAN_ENGINE_ARGS": "--port=9"}, "TRIMARAN_ENGINE_ARGS holds --port, which the app sets itself."),
+        ({"TRIMARAN_ENGINE_ARGS": "--chat-template 'a"}, "TRIMARAN_ENGINE_ARGS cannot be read as words"),
+        ({"TRIMARAN_ENGINE_WEIGHTS": "/no/such"}, "TRIMARAN_ENGINE_WEIGHTS=/no/such is no folder on this machine."),
+        ({"TRIMARAN_ENGINE": "tgi"}, "TRIMARAN_ENGINE='tgi' cannot be used"),
+        ({"TRIMARAN_ROUTES_YAML": FALLBACK.format(model="other", url="http://x/v1")}, "the routes ask it for 'other'"),
+        (
+            {"TRIMARAN_ROUTES_YAML": FALLBACK.format(model=f"{MODEL}, revision: main", url="http://x/v1")},
+            "the routes ask for revision main",
+        ),
+        (
+            {"TRIMARAN_ROUTES_YAML": FALLBACK.format(model=MODEL, url="").replace("openai_compatible", "vllm")},
+            "backends own, small would each be a vllm of the app's own",
+        ),
+    ],
+)
+async def test_what_cannot_be_started_is_one_sentence(
+    vllm: Installed, tmp_path: Path, given: dict[str, str], said: str
+) -> None:
+    """Before the app listens."""
+    error = await refused(vllm.environment(tmp_path, given))
+    assert error.startswith("trimaran: ")
+    assert said in error
+    assert "Traceback" not in error
+
+
+async def test_a_missing_program_is_one_sentence(vllm: Installed, tmp_path: Path) -> None:
+    """With what to do about it."""
+    said = await refused(vllm.environment(tmp_path, {"PATH": without_vllm(tmp_path)}))
+    assert said.startswith("trimaran: TRIMARAN_ENGINE=vllm needs the program 'vllm', which is neither on PATH nor")
+    assert "hint: run the image for GPUs, or pip install vllm" in said

@@ -1,0 +1,190 @@
+"""Weights out of S3 (moto on a real socket) into the engine's folder: once, whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.engines import weights
+from app.engines.weights import WeightsError, fetch
+from catalog.models import SERVED
+from delivery import weights as delivered
+from delivery.aws_clients import client
+from tests.delivery.aws import aws  # noqa: F401  a fixture
+from tests.engines.vllm_app import MODEL, REVISION, Installed, asked, ready, running
+
+BUCKET = "models-of-an-engine"
+CONTENT = {"config.json": b"{}", "model.safetensors": os.urandom(9_000_000)}  # more than one part of a download
+TINY = replace(SERVED[MODEL], files=tuple(CONTENT), weights_bytes=9_000_000)
+UNDER = delivered.prefix(MODEL, TINY)
+ADDRESS = f"s3://{BUCKET}/{UNDER}"
+
+
+@pytest.fixture
+def s3(aws: str, tmp_path: Path) -> Iterator[Any]:  # noqa: F811
+    """A client of a bucket into which `weights sync` has put the model."""
+    made = client("s3", "us-east-1")
+    made.create_bucket(Bucket=BUCKET)
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, content in CONTENT.items():
+        (source / name).write_bytes(content)
+    delivered.copy(made, delivered.Folder(path=source), TINY, BUCKET, UNDER)
+    yield made
+    made.close()
+
+
+def got(data_dir: Path, revision: str = REVISION) -> dict[str, bytes]:
+    """What lies in the folder after a download, the manifest left out."""
+    folder = fetch(ADDRESS, data_dir, revision, lambda _: None)
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != weights.MANIFEST}
+
+
+def folder_in(data_dir: Path) -> Path:
+    return data_dir / "weights" / BUCKET / UNDER
+
+
+def test_sync_and_engine_name_the_manifest_alike() -> None:
+    """The app cannot import what delivers it."""
+    assert weights.MANIFEST == delivered.MANIFEST
+
+
+def test_what_sync_put_there_is_what_the_engine_gets(s3: Any, tmp_path: Path) -> None:
+    """Bit for bit, and how far it is is told."""
+    told: list[str] = []
+    folder = fetch(ADDRESS, tmp_path, REVISION, told.append)
+    assert folder == folder_in(tmp_path)
+    assert got(tmp_path) == CONTENT
+    assert told[0] == "weights: 0.0 of 0.0 GB"
+
+
+def test_it_is_fetched_once(s3: Any, tmp_path: Path) -> None:
+    """A second start reads the manifest and nothing else."""
+    got(tmp_path)
+    s3.delete_object(Bucket=BUCKET, Key=f"{UNDER}model.safetensors")
+    assert got(tmp_path) == CONTENT
+
+
+@pytest.mark.parametrize("left", [b"", CONTENT["model.safetensors"][:5_000_000], b"x" * 9_000_000])
+def test_a_damaged_file_is_fetched_again(s3: Any, tmp_path: Path, left: bytes) -> None:
+    """Half a file, an empty one, and one of the right size with other bytes, where no download ever ended."""
+    folder = folder_in(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(left)
+    assert got(tmp_path) == CONTENT
+
+
+def test_a_file_that_shrank_is_fetched_again(s3: Any, tmp_path: Path) -> None:
+    """Although the folder was whole once."""
+    got(tmp_path)
+    with (folder_in(tmp_path) / "model.safetensors").open("r+b") as handle:
+        handle.truncate(100)
+    assert got(tmp_path) == CONTENT
+
+
+def test_files_that_are_whole_are_kept(s3: Any, tmp_path: Path) -> None:
+    """A download that broke off goes on with the next file."""
+    folder = folder_in(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(CONTENT["model.safetensors"])
+    s3.delete_object(Bucket=BUCKET, Key=f"{UNDER}model.safetensors")
+    assert got(tmp_path) == CONTENT
+
+
+def test_a_truncated_object_is_refused(s3: Any, tmp_path: Path) -> None:
+    """No engine is started on it, and nothing of it looks whole afterwards."""
+    s3.put_object(Bucket=BUCKET, Key=f"{UNDER}model.safetensors", Body=CONTENT["model.safetensors"][:1000])
+    for _ in range(2):
+        with pytest.raises(WeightsError, match="arrived with 1000 bytes and is not the file of the manifest"):
+            got(tmp_path)
+    assert sorted(path.name for path in folder_in(tmp_path).iterdir()) == ["config.json"]
+
+
+def test_a_copy_without_a_manifest_is_refused(s3: Any, tmp_path: Path) -> None:
+    """`weights sync` writes it last: without it the copy is not whole."""
+    s3.delete_object(Bucket=BUCKET, Key=f"{UNDER}manifest.json")
+    with pytest.raises(WeightsError, match=r"manifest\.json is missing\.\nhint: \./trimaran weights sync"):
+        got(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        (b"not JSON", "is not a manifest"),
+        (b'{"files": {"a": 1}}', "is not a manifest"),
+        (b'{"files": {"../a": {"bytes": 1, "sha256": ""}}}', "names files outside its folder"),
+        (b'{"files": {}, "revision": "0000"}', "holds revision 0000, and TRIMARAN_ENGINE_REVISION is"),
+    ],
+)
+def test_a_manifest_that_cannot_be_meant_is_refused(s3: Any, tmp_path: Path, manifest: bytes, said: str) -> None:
+    """Another commit's, or no manifest at all."""
+    s3.put_object(Bucket=BUCKET, Key=f"{UNDER}manifest.json", Body=manifest)
+    with pytest.raises(WeightsError, match=said):
+        got(tmp_path)
+
+
+def test_a_bucket_that_is_not_there_is_a_sentence(s3: Any, tmp_path: Path) -> None:
+    """AWS's own word for it, and what the task must be allowed."""
+    with pytest.raises(WeightsError, match="AWS answers NoSuchBucket"):
+        fetch("s3://nowhere-at-all/models/", tmp_path, "", lambda _: None)
+
+
+def test_a_full_disk_is_told_before_the_download(s3: Any, tmp_path: Path) -> None:
+    """With how much is missing."""
+    entry = {"bytes": 10**18, "sha256": "0"}
+    manifest = json.dumps({"revision": REVISION, "files": {"model.safetensors": entry}})
+    s3.put_object(Bucket=BUCKET, Key=f"{UNDER}manifest.json", Body=manifest.encode())
+    with pytest.raises(WeightsError, match=r"the weights need 1000000000\.0 GB more"):
+        got(tmp_path)
+
+
+def test_a_killed_download_goes_on(s3: Any, tmp_path: Path) -> None:
+    """kill -9 in the middle leaves nothing that passes for whole, and the next start ends well."""
+    code = f"from pathlib import Path; from app.engines.weights import fetch; fetch({ADDRESS!r}, Path({str(tmp_path)!r}), '', lambda _: None)"
+    part = folder_in(tmp_path) / "model.safetensors.part"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 20
+    while not part.exists() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert not (folder_in(tmp_path) / weights.MANIFEST).exists()
+    assert got(tmp_path) == CONTENT
+
+
+async def test_the_app_fetches_them_before_it_starts_vllm(s3: Any, tmp_path: Path) -> None:
+    """The model server gets the folder; it sees no AWS credential."""
+    installed = Installed(tmp_path)
+    credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    given = {"TRIMARAN_ENGINE_WEIGHTS": ADDRESS, **credentials}
+    async with running(installed.environment(tmp_path / "data", given)) as app:
+        await app.logged(f"engine {MODEL} waits for weights: ")
+        await app.logged(f"engine {MODEL} is ready")
+        assert (await asked(app))[0] == 200
+    started = installed.started()
+    assert started["argv"][1] == str(folder_in(tmp_path / "data"))
+    assert not [name for name in started["environment"] if name.startswith("AWS_")]
+
+
+async def test_without_whole_weights_no_vllm_is_started(s3: Any, tmp_path: Path) -> None:
+    """The reason is in the log, the app lives and tries again, and goes on once the weights are there."""
+    s3.delete_object(Bucket=BUCKET, Key=f"{UNDER}manifest.json")
+    installed = Installed(tmp_path)
+    credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    given = {"TRIMARAN_ENGINE_WEIGHTS": ADDRESS, **credentials}
+    async with running(installed.environment(tmp_path / "data", given)) as app:
+        await app.logged(f"{ADDRESS} has no whole model: manifest.json is missing.")
+        await app.logged(f"engine {MODEL} ended with status 1")
+        assert (await ready(app))[0] == 503
+        assert not (tmp_path / "started.json").exists()
+        delivered.copy(s3, delivered.Folder(path=tmp_path / "source"), TINY, BUCKET, UNDER)
+        await app.logged(f"engine {MODEL} is ready")
