@@ -1,0 +1,1 @@
+"""How often a promotion is wrong: simulated with the functions that promote uses."""
