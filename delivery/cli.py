@@ -142,6 +142,26 @@ def policies(
     module.show(rule, as_json=as_json)
 
 
+@app.command("eval")
+def evaluate(
+    url: Annotated[str, typer.Argument(metavar="URL", help="Where the app, or any server with OpenAI's API, answers.")],
+    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="smoke, general, or a .yaml or .jsonl file.")],
+    key_env: Annotated[
+        str, typer.Option("--key-env", metavar="NAME", help="The environment variable that holds the key.")
+    ] = "",
+    repeats: Annotated[int, typer.Option(min=1, metavar="N", help="How often each case is asked.")] = 1,
+    concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="How many answers are awaited at once.")] = 4,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the report as one HTML file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a version every case of a suite and say how well it answered."""
+    from delivery.quality import command
+
+    command.evaluation(
+        ROOT, url, suite, key_env=key_env, repeats=repeats, concurrency=concurrency, html=html, as_json=as_json
+    )
+
+
 Region = Annotated[str, typer.Option("--region", metavar="REGION", help="Where it is.")]
 
 

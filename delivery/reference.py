@@ -22,6 +22,7 @@ _COMMANDS = (
     "doctor",
     "cost",
     "policies",
+    "eval",
     "test",
 )
 _HEAD = """# The command line

@@ -14,9 +14,11 @@ doctor: base | pulumi?
 rehearse: base policies | pulumi
 cost: base policies | pulumi
 policies: base policies |
-promote: base | pulumi
-rollback: base | pulumi
-test: base local test policies aws | pulumi nginx redis-server? chromium?
+eval: base quality |
+promote: base quality | pulumi
+rollback: base quality | pulumi
+pipeline: base quality | pulumi
+test: base local test policies quality aws | pulumi nginx redis-server? chromium?
 *: base |
 '
 
