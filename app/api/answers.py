@@ -18,6 +18,9 @@ from app.logic.record import Observer, Record, Trace
 from app.logic.router import Reply, Router, UnknownModel
 
 SESSION_HEADER = b"x-session-id"  # what the requests of one conversation may have in common
+FORWARDED_HEADER = (
+    b"x-forwarded-for"  # whom a proxy in front speaks for: it tells callers apart, and is trusted with nothing else
+)
 
 
 class Tracing(Protocol):
@@ -45,12 +48,16 @@ class Answers:
         self.bodies = BodyBytes()
         self._tracing = tracing
 
-    def begin(self, endpoint: Endpoint, *, request_id: str, key: str, headers: Mapping[bytes, bytes]) -> Answering:
-        """An answer that is recorded from now on; enter it."""
+    def begin(
+        self, endpoint: Endpoint, *, request_id: str, key: str, headers: Mapping[bytes, bytes], address: str = ""
+    ) -> Answering:
+        """An answer that is recorded from now on; enter it. ``address`` is the caller's."""
         record = Record(request_id=request_id, started_at=time.monotonic(), endpoint=endpoint, key=key)
+        session = headers.get(SESSION_HEADER, b"").decode("latin-1")
+        record.caller = session or key or headers.get(FORWARDED_HEADER, b"").decode("latin-1") or address
         if self._tracing is not None:
             record.trace = self._tracing.begin(headers)
-        return Answering(self, record, headers.get(SESSION_HEADER, b"").decode("latin-1"))
+        return Answering(self, record, session)
 
 
 class Answering:

@@ -20,6 +20,7 @@ from app.api.lifecycle import Lifecycle
 from app.logic.price import PICODOLLARS
 from app.logic.record import GAP_BOUNDS_S, Attempt, Record
 from app.logic.router import Router
+from app.telemetry.canary import Canary
 
 # Seconds; the bucket bounds of OpenTelemetry's gen_ai.server.time_to_first_token (semantic conventions 1.42, checked 2026-11-24) and two more.
 FIRST_TOKEN_BOUNDS_S = (
@@ -86,11 +87,13 @@ class Metrics(Collector):
         self._picodollars: Counts = defaultdict(int)
         self._first_token = Histogram(FIRST_TOKEN_BOUNDS_S)
         self._between_tokens = Histogram(GAP_BOUNDS_S)
+        self._canary = Canary(revision)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
     def request_ended(self, record: Record) -> None:
+        self._canary.request_ended(record)
         self._requests[record.model, record.endpoint, record.outcome] += 1
         if record.stream and record.first_content_at is not None:
             self._first_token.add(record.first_content_at - record.started_at)
@@ -144,6 +147,7 @@ class Metrics(Collector):
         yield self._counter(
             "trimaran_usd", "US dollars for the reported tokens", ["backend"], self._picodollars, unit=PICODOLLARS
         )
+        yield from self._canary.collect()
 
     def _counter(
         self, name: str, text: str, labels: Sequence[str], counts: Counts, *, unit: int = 1

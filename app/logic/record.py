@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from app.logic.answer import Endpoint, Kind
+from app.logic.defects import Defect
 from app.wire.events import Usage
 
 # Seconds; the bucket bounds of OpenTelemetry's gen_ai.server.time_per_output_token (semantic conventions 1.42, checked 2026-11-24).
@@ -41,7 +42,10 @@ class Trace:
 
 @dataclass(slots=True, kw_only=True)
 class Attempt:
-    """One backend's try. Times are those of ``time.monotonic``; ``picodollars`` is None where no price is known, which is not zero."""
+    """One backend's try. Times are those of ``time.monotonic``; ``picodollars`` is None where no price is known, which is not zero.
+
+    ``defect``: what is wrong with an answer that came to its end.
+    """
 
     backend: str
     vendor_model: str = ""
@@ -49,7 +53,9 @@ class Attempt:
     first_content_at: float | None = None
     ended_at: float | None = None
     failure: Kind | None = None
+    is_callers_fault: bool = False
     reason: str = ""
+    defect: Defect | None = None
     usage: Usage | None = None
     measured: Measured = Measured.NONE
     picodollars: int | None = None
@@ -60,7 +66,9 @@ class Attempt:
 class Record:
     """One request of a caller, from its admission to its last byte. ``outcome`` is `ok`, `client_gone`, or a code of the error body.
 
-    ``prompt`` is what the caller sent, and only there when the operator asked for prompts to be logged.
+    ``prompt`` is what the caller sent, and only there when the operator asked for prompts to be logged. ``caller``: the conversation, else the
+    key's name, else the address: what requests that fail for the same reason have in common. ``is_barred``: a backend that came first was not
+    asked, since its circuit is open.
     """
 
     request_id: str
@@ -68,11 +76,13 @@ class Record:
     endpoint: Endpoint = Endpoint.CHAT
     model: str = ""
     key: str = ""
+    caller: str = ""
     stream: bool = False
     outcome: str = "internal_error"  # until something better is known
     finish: str = ""
     first_content_at: float | None = None
     ended_at: float | None = None
+    is_barred: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     rescues: list[str] = field(default_factory=list)  # how each was taken up again
     joined: Usage | None = None  # of an answer that several backends gave together

@@ -102,6 +102,7 @@ class Reply:
         tries = Tries(standings, self._shared.draw)
         while True:
             standing = tries.next()
+            self.record.is_barred |= tries.is_barred
             if standing is None:
                 if not await self._wait(tries):
                     raise tries.failure or all_open(self._call.model, standings)
@@ -250,6 +251,7 @@ class Tries:
         self._left = list(standings)
         self._draw = draw
         self.full: list[Standing] = []
+        self.is_barred = False
         self.waking: list[Standing] = []
         self.wakes = 0
         self.waited_s = 0.0
@@ -263,6 +265,7 @@ class Tries:
         self.full = []
         for standing in self._left:
             if not standing.breaker.circuit.admits(now, self._draw()):
+                self.is_barred = True
                 continue
             if standing.has_room:
                 self._left.remove(standing)

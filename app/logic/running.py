@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import AsyncGenerator
 
+import msgspec
 from msgspec.structs import replace
 
-from app.logic import estimate
-from app.logic.answer import Answer, Batch, Call, Failure, Kind
+from app.logic import defects, estimate
+from app.logic.answer import Answer, Batch, Call, Endpoint, Failure, Kind
 from app.logic.record import Attempt, Measured, Record
 from app.logic.routes import Limits
 from app.logic.standing import Standing
-from app.logic.transcript import Transcript
+from app.logic.transcript import Transcript, read_whole
 from app.logic.watchdog import Watchdog
 from app.wire.events import End, Wire
+
+# What a vendor's odd answer may raise when it is read after all; it is passed on as it is, and not judged.
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class Running:
@@ -131,6 +136,7 @@ class Running:
             self.standing.failed(failure)
         elif self.end is not None:
             self.standing.completed()
+            self._judge(self.end)
         self.attempt.ended_at = time.monotonic()
         self._account()
         self.standing.released()
@@ -147,6 +153,19 @@ class Running:
         attempt.usage, attempt.measured = usage, measured
         rates = self.standing.member.rates
         attempt.picodollars = rates.cost(usage) if rates else None
+
+    def _judge(self, end: End) -> None:
+        """Notes what is wrong with a complete answer. One that goes on where another broke off may have nothing to add."""
+        call, record = self._call, self.record
+        if call.stream and self.attempt.first_content_at is None:
+            if record.first_content_at is None and call.endpoint is not Endpoint.EMBEDDINGS:
+                self.attempt.defect = defects.Defect.EMPTY
+            return
+        content = self._before[-1]
+        if defects.is_suspect(call, end, content.raw):
+            with contextlib.suppress(*UNREADABLE):
+                events = self.transcript.read().events if call.stream else read_whole(content)
+                self.attempt.defect = defects.defect(call, end, events) if events else None
 
     def _said(self) -> str:
         """The text that came, for a guess at its tokens. Garbled bytes were never taken in."""
@@ -202,6 +221,9 @@ async def _open(standing: Standing, call: Call, record: Record, limits: Limits, 
 
 def note(attempt: Attempt, failure: Failure) -> None:
     attempt.failure, attempt.reason = failure.kind, failure.message
+    attempt.is_callers_fault = failure.kind is Kind.CONTEXT_TOO_LONG or (
+        failure.kind is Kind.BAD_REQUEST and not failure.elsewhere
+    )
     attempt.ended_at = attempt.ended_at or time.monotonic()
 
 

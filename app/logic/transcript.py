@@ -57,3 +57,8 @@ class Transcript:
             usage=usages[-1] if usages else None,
             is_text_only=not any(isinstance(event, (ToolCall, Reasoning, Refusal)) for event in events),
         )
+
+
+def read_whole(batch: Batch) -> tuple[Event, ...]:
+    """What an answer says that came in one piece; empty for a wire that is never translated."""
+    return tuple(READ[batch.wire].parse_whole(batch.raw)) if batch.wire in READ else ()
