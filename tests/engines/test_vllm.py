@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.process import Process, refused
+from tests.api.process import ROOT, Process, refused
 from tests.api.upstream import upstream
 from tests.engines.vllm_app import ARGS, CHAT, MODEL, REVISION, Installed, alive, asked, ready, running, without_vllm
 
@@ -218,3 +219,45 @@ async def test_a_missing_program_is_one_sentence(vllm: Installed, tmp_path: Path
     said = await refused(vllm.environment(tmp_path, {"PATH": without_vllm(tmp_path)}))
     assert said.startswith("trimaran: TRIMARAN_ENGINE=vllm needs the program 'vllm', which is neither on PATH nor")
     assert "hint: run the image for GPUs, or pip install vllm" in said
+
+
+def written_by_the_stack() -> dict[str, str]:
+    """The environment of the app in the engine's task, as the plan of aws-ecs-dev has it."""
+    plan = json.loads((ROOT / "tests/policies/golden/aws-ecs-dev.json").read_text())
+    [task] = [
+        each
+        for each in plan["resources"]
+        if each["urn"].rpartition("::")[2].startswith("engine-")
+        and each["type"] == "aws:ecs/taskDefinition:TaskDefinition"
+    ]
+    app = next(each for each in json.loads(task["inputs"]["containerDefinitions"]) if each["name"] == "app")
+    return {each["name"]: each["value"] for each in app["environment"]}
+
+
+async def test_the_app_runs_as_the_stack_starts_it(vllm: Installed, tmp_path: Path) -> None:
+    """The environment of aws-ecs's engine, but for the ports, the keys and the bucket: while it loads the api is told so, then it answers."""
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    ours = {
+        name: value
+        for name, value in vllm.environment(tmp_path).items()
+        if name in ("PATH", "TRIMARAN_PORT", "TRIMARAN_DATA_DIR", "TRIMARAN_API_KEYS")
+    }
+    environment = {
+        **written_by_the_stack(),
+        **ours,
+        "TRIMARAN_HOST": "127.0.0.1",
+        "TRIMARAN_METRICS_PORT": "0",
+        "TRIMARAN_ENGINE_WEIGHTS": str(weights),
+    }
+    vllm.script(loads_s=600)
+    async with running(environment) as app:
+        vllm.started()
+        status, text = await asked(app, {**CHAT, "model": "chat"})
+        assert (status, '"code":"busy"' in text, "is loading its model" in text) == (503, True, True)
+    vllm.script()
+    async with running(environment) as app:
+        await becomes_ready(app)
+        assert (await asked(app, {**CHAT, "model": "chat"}))[0] == 200
+    words = environment["TRIMARAN_ENGINE_ARGS"].split()
+    assert vllm.started()["argv"][-len(words) :] == words
