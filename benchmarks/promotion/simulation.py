@@ -96,14 +96,16 @@ def _more(random: Random, world: World, before: Counts, side: str, share: int) -
         kind: before.bad[kind] + binomial(random, asked, world.base_rate * factors.get(kind, 1.0)) for kind in BAD_KINDS
     }
     logs = {
-        name: before.logs[name] + _values(random, round(asked * PARTS[name]), factors.get(name, 1.0), world.sigma)
+        name: before.logs[name]
+        + drawn(random, round(asked * PARTS[name]), MEAN + math.log(factors.get(name, 1.0)), world.sigma)
         for name in LOG_MEASURES
     }
     return Counts(requests=before.requests + asked, attempts=before.attempts + asked, bad=bad, logs=logs)
 
 
-def _values(random: Random, count: int, factor: float, sigma: float) -> Moments:
-    total = count * (MEAN + math.log(factor)) + sigma * math.sqrt(count) * random.gauss(0.0, 1.0)
+def drawn(random: Random, count: int, mean: float, sigma: float) -> Moments:
+    """Moments of so many normal values, drawn as their sum and squares."""
+    total = count * mean + sigma * math.sqrt(count) * random.gauss(0.0, 1.0)
     spread = sigma * sigma * random.gammavariate((count - 1) / 2, 2.0)
     return Moments(count, total, spread + total * total / count)
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -14,7 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from delivery.promotion.evidence import Counts
+from app.telemetry.canary import Canary
+from delivery.promotion.evidence import BAD_KINDS, LOG_MEASURES, Counts
 from delivery.promotion.metrics import Metrics, MetricsError
 from delivery.promotion.prometheus import PrometheusMetrics, counts_in
 from tests.delivery.promotion.contract import MetricsContract
@@ -163,6 +164,25 @@ def test_a_family_that_is_not_announced_is_absent_not_zero() -> None:
     assert found.bad == {}
     assert found.logs.keys() != set()
     assert (found.running, found.at_s) == (3.0, 1.0)
+
+
+def test_the_app_counts_what_promotion_judges() -> None:
+    """Under the same names: a new app that has seen nothing has everything at zero."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(cast(Collector, Canary("abc")))
+    requests = "# TYPE trimaran_requests_total counter\n"
+
+    found = counts_in(requests + generate_latest(registry).decode(), at_s=0.0, revision="abc")
+
+    assert found == Counted().sides["green"]
+    exposed = {
+        label
+        for family in Canary("abc").collect()
+        for sample in family.samples
+        for name, label in sample.labels.items()
+        if name in ("kind", "measure")
+    }
+    assert exposed == {*BAD_KINDS, *LOG_MEASURES}
 
 
 @pytest.mark.parametrize("text", ["", "up 1\n", "trimaran_requests_total{ 1\n", "<html>no metrics</html>\n"])
