@@ -261,3 +261,20 @@ async def test_the_app_runs_as_the_stack_starts_it(vllm: Installed, tmp_path: Pa
         assert (await asked(app, {**CHAT, "model": "chat"}))[0] == 200
     words = environment["TRIMARAN_ENGINE_ARGS"].split()
     assert vllm.started()["argv"][-len(words) :] == words
+
+
+async def test_another_name_in_the_routes_reloads_no_weights(vllm: Installed, tmp_path: Path) -> None:
+    """The routes file is read again and the backend has another name: the same server goes on, for there is room for one."""
+    routes = tmp_path / "routes.yaml"
+    text = "version: 1\nbackends: {{{0}: {{adapter: vllm, model: {1}}}}}\nmodels: {{chat: {{backends: [{{use: {0}}}]}}}}\ndefault_model: chat\n"
+    routes.write_text(text.format("one", MODEL))
+    async with running(vllm.environment(tmp_path, {"TRIMARAN_ROUTES": str(routes)})) as app:
+        await becomes_ready(app)
+        _, before = await asked(app)
+        routes.write_text(text.format("another", MODEL))
+        app.send_signal(signal.SIGHUP)
+        await app.logged("read the routes")
+        status, after = await asked(app)
+        record = await app.logged("chat")
+        assert (status, record["attempts"][0]["backend"]) == (200, "another")
+        assert json.loads(after)["choices"] == json.loads(before)["choices"]  # it says its process id
