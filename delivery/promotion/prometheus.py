@@ -6,11 +6,10 @@ import http.client
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
 
 from delivery.promotion.evidence import BAD_KINDS, LOG_MEASURES, Counts, Moments
 from delivery.promotion.metrics import MetricsError
@@ -74,7 +73,7 @@ def counts_in(text: str, *, at_s: float, revision: str = "") -> Counts:
 def _bad(family: Metric | None) -> dict[str, int]:
     if family is None:
         return {}
-    samples = _totals(family)
+    samples = family.samples
     return {kind: round(sum(each.value for each in samples if each.labels.get("kind") == kind)) for kind in BAD_KINDS}
 
 
@@ -82,7 +81,7 @@ def _logs(family: Metric | None) -> dict[str, Moments]:
     if family is None:
         return {}
     values = dict.fromkeys(((name, moment) for name in LOG_MEASURES for moment in ("count", "sum", "squares")), 0.0)
-    for each in _totals(family):
+    for each in family.samples:
         key = each.labels.get("measure", ""), each.labels.get("moment", "")
         values[key] = values.get(key, 0.0) + each.value
     return {
@@ -92,9 +91,4 @@ def _logs(family: Metric | None) -> dict[str, Moments]:
 
 
 def _sum(family: Metric) -> float:
-    return sum(sample.value for sample in _totals(family))
-
-
-def _totals(family: Metric) -> Sequence[Sample]:
-    """The samples themselves, without the times at which they were created."""
-    return [sample for sample in family.samples if not sample.name.endswith("_created")]
+    return sum(sample.value for sample in family.samples)

@@ -158,7 +158,7 @@ def test_a_version_that_is_slow_only_under_more_traffic_does_not_pass() -> None:
 @pytest.mark.parametrize(
     ("running", "is_last", "factor", "verdict"),
     [
-        ((0.4, 0.2), True, 1.0, Verdict.PROMOTE),  # nobody waits for anybody
+        ((0.9, 0.1), True, 1.0, Verdict.PROMOTE),  # nobody waits for anybody
         ((8.0, 7.0), True, 1.0, Verdict.PROMOTE),
         ((8.0, 0.5), True, 1.0, Verdict.NOT_ENOUGH_EVIDENCE),
         ((8.0, 0.5), False, 1.0, Verdict.PROMOTE),  # put off to a later step
@@ -188,6 +188,15 @@ def test_a_slow_version_cannot_excuse_itself_by_what_piles_up_in_it() -> None:
     )
 
     assert judge([slow]).verdict == Verdict.ROLL_BACK
+
+
+def test_a_fast_version_is_not_held_to_have_had_less_to_do() -> None:
+    """As many requests as blue, and three times as fast: that fewer are in it at a time is its merit."""
+    fast = StepWindow(
+        share=50, blue=counts(GREEN, running=6), green=counts(GREEN, running=2, factors={"first_token": 1 / 3})
+    )
+
+    assert found(judge([fast]), "first_token").verdict == Verdict.PROMOTE
 
 
 def test_long_times_of_a_version_that_had_more_to_do_do_not_count() -> None:

@@ -53,12 +53,12 @@ def test_a_shift_of_both_sides_between_steps_is_no_difference() -> None:
 
 def test_steps_weigh_by_what_they_know() -> None:
     """The inverse of the variance; two equal steps halve it."""
-    one = mixture.difference([(moments(1000), moments(100, 12.2))])
-    two = mixture.difference([(moments(1000), moments(100, 12.2)), (moments(1000), moments(100, 12.2))])
+    one = mixture.difference([(moments(1000), moments(100, 12.2, 1.0))])
+    two = mixture.difference([(moments(1000), moments(100, 12.2, 1.0))] * 2)
 
     assert one is not None
     assert two is not None
-    assert one.variance == pytest.approx(0.25 / 1000 + 0.25 / 100)
+    assert one.variance == pytest.approx(0.25 / 1000 + 1.0 / 100)
     assert two.variance == pytest.approx(one.variance / 2)
     assert two.mean == pytest.approx(one.mean) == pytest.approx(0.2)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from delivery.promotion import local_traffic
 from delivery.promotion.local_traffic import LocalTraffic
 from delivery.promotion.traffic import Address, Split, TrafficError
 from providers.machine import ports, proxy
@@ -64,8 +65,8 @@ class TestLocal(TrafficContract):
     """A real nginx."""
 
     @pytest.fixture
-    def switch(self, edge: tuple[str, LocalTraffic], tmp_path: Path) -> Switch:
-        """Hidden by a configuration that is not ours, frozen by taking away the record of who would reload."""
+    def switch(self, edge: tuple[str, LocalTraffic], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Switch:
+        """Hidden by a configuration that is not ours, frozen by a reload that is answered, but not done."""
         config = tmp_path / "nginx/nginx.conf"
         traffic = edge[1]
 
@@ -73,7 +74,7 @@ class TestLocal(TrafficContract):
             config.write_text("# somebody else's\n")
 
         def freeze() -> None:
-            (tmp_path / "nginx/master.json").unlink()
+            monkeypatch.setattr(local_traffic, "set_weights", lambda directory, weights: None)
 
         return Switch(traffic=traffic, hide=hide, freeze=freeze)
 
@@ -88,6 +89,13 @@ class TestLocal(TrafficContract):
         assert seen[0] == {"blue": 60}
         assert seen[100] == {"green": 60}
         assert seen[50].keys() == {"blue", "green"}
+
+    def test_a_proxy_that_is_gone_takes_no_split(self, edge: tuple[str, LocalTraffic], tmp_path: Path) -> None:
+        """The record of who would reload is lost."""
+        (tmp_path / "nginx/master.json").unlink()
+
+        with pytest.raises(TrafficError):
+            edge[1].set(Split(blue=95, green=5))
 
     def test_a_side_is_called_past_the_split(self, edge: tuple[str, LocalTraffic]) -> None:
         """While it has no traffic at all."""
