@@ -93,8 +93,14 @@ def words(check: Check) -> str:
         return f"{check.kind}: {' | '.join(wanted)}"
     values = wanted.model_dump(exclude_unset=True) if hasattr(wanted, "model_dump") else wanted
     if isinstance(values, Mapping) and check.kind != "json_schema":
-        return f"{check.kind}: {', '.join(f'{name} {value}' for name, value in values.items())}"
+        return f"{check.kind}: {', '.join(f'{name} {_plain(value)}' for name, value in values.items())}"
     return f"{check.kind}: {values if isinstance(values, str) else json.dumps(values)}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return " | ".join(value) if isinstance(value, tuple) else str(value)
 
 
 Checked = tuple[float, float, str]  # the score, the least that passes, what was found

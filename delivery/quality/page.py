@@ -13,7 +13,7 @@ from delivery.quality.compare import Comparison
 from delivery.quality.evaluation import CaseResult, Evaluation, pass_share
 
 _COLOURS = ("blue", "green")
-_WIDTH = 640  # of the latency chart, in its own units
+_WIDTH = 340  # of the latency chart, in its own units
 
 
 def render(evaluations: Sequence[Evaluation], comparison: Comparison | None = None) -> str:
@@ -36,7 +36,9 @@ def render(evaluations: Sequence[Evaluation], comparison: Comparison | None = No
         tags=[_tag_row(name, evaluations) for name in first.by_tag()],
         whole=_latency(evaluations, "total_ms"),
         first_token=_latency(evaluations, "first_token_ms"),
-        rows=[_row(cases) for cases in zip(*(each.cases for each in evaluations), strict=True)],
+        rows=sorted(
+            map(_row, zip(*(each.cases for each in evaluations), strict=True)), key=lambda row: not row["differs"]
+        ),
     )
 
 

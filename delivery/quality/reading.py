@@ -36,7 +36,8 @@ def validated(model: type[Model], values: Any, line_of: Callable[[Path], int], s
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt key is also a missing one, and the first is what the person can see.
+        first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
         raise _failure(f"{source}:{line_of(first['loc'])}: {_explain(model, first, values)}") from None
 
 

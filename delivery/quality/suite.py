@@ -74,6 +74,8 @@ class Case(Strict):
     @property
     def question(self) -> str:
         """What was asked, for reports."""
+        if len(self.messages) == 1 and self.messages[0].role == "user":
+            return str(self.messages[0].content)
         return "\n".join(f"{each.role}: {each.content}" for each in self.messages)
 
 
