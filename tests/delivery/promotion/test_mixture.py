@@ -81,7 +81,7 @@ def test_values_that_never_vary_can_be_compared() -> None:
 
 
 def test_pairs_need_few_requests() -> None:
-    """15 to 30 pairs for +30 % where the same prompt varies by 0.2 to 0.3 in logarithms."""
+    """When +30 % is seen just as it is: 15 pairs where a prompt varies by 0.2, 30 by 0.3; to catch 95 % takes some more."""
     few, more = (mixture.difference_of_pairs(moments(n, mixture.TAU, s)) for n, s in ((15, 0.2), (30, 0.3)))
 
     assert mixture.log_likelihood_ratio(few) > math.log(1 / 0.01)
