@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
 _SHOWN = 80
-# What short texts are told apart among, with the one that is expected; all 97 of the library confuse a greeting with Breton.
+# What short texts are told apart among, with the one that is expected; all of those that the library knows confuse a greeting with Breton.
 _LANGUAGES = frozenset(
     [
         "ar",
