@@ -93,7 +93,7 @@ class Reply:
         for standing in last_resorts:
             self.degraded = standing.name
             with contextlib.suppress(Failure):
-                return await self._start(standing, self._call)
+                return await self._start(standing, self._call, is_last=True)
         self.degraded = ""
         raise failure
 
@@ -108,7 +108,7 @@ class Reply:
                     raise tries.failure or all_open(self._call.model, standings)
                 continue
             try:
-                return await self._start(standing, call_for(standing))
+                return await self._start(standing, call_for(standing), is_last=not tries.has_more)
             except Failure as failure:
                 tries.failed(standing, failure)
                 if standing.is_waking(failure):
@@ -116,9 +116,15 @@ class Reply:
                 if failure.is_final:
                     raise
 
-    async def _start(self, standing: Standing, call: Call) -> Running:
+    async def _start(self, standing: Standing, call: Call, *, is_last: bool) -> Running:
+        """A whole answer shows nothing before its end: while another backend is left, this one may take half of the time."""
+        limits, now = self._route.limits, time.monotonic()
+        if call.stream:
+            by = min(self._deadline, now + limits.first_token_s)
+        else:
+            by = self._deadline if is_last else (now + self._deadline) / 2
         whole = self._holds or not call.stream
-        return await running.start(standing, call, self.record, self._route.limits, self._deadline, whole=whole)
+        return await running.start(standing, call, self.record, limits, self._deadline, whole=whole, by=by)
 
     async def _wait(self, tries: Tries) -> bool:
         """Waits for what may yet help; false when nothing may."""
@@ -272,6 +278,11 @@ class Tries:
                 return standing
             self.full.append(standing)
         return None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is another backend to ask if the one that was given last fails."""
+        return bool(self._left)
 
     def failed(self, standing: Standing, failure: Failure) -> None:
         self.failure, self.last = failure, standing

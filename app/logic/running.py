@@ -42,6 +42,7 @@ class Running:
         self._watchdog = Watchdog(answer.abort)
         self._stream = aiter(answer)
         self._before: list[Batch] = []
+        self._first_s = 0.0
         self._closed = self._is_aborted = False
 
     @property
@@ -50,6 +51,7 @@ class Running:
 
     async def content(self, by: float, *, whole: bool) -> None:
         """Waits until content has come, by ``by``; with ``whole``, until the end has. Raises Failure."""
+        self._first_s = by - self.attempt.started_at
         self._watchdog.until(by, Kind.FIRST_TOKEN_LATE if by < self._deadline else Kind.DEADLINE)
         while True:
             batch = await self._next()
@@ -99,7 +101,7 @@ class Running:
             return None
         except Failure:
             if self._watchdog.expired:
-                raise late(self._watchdog.expired, self.standing.name, self._limits) from None
+                raise late(self._watchdog.expired, self.standing.name, self._limits, self._first_s) from None
             raise
         if batch.end:
             self.end = batch.end
@@ -175,16 +177,18 @@ class Running:
 
 
 async def start(
-    standing: Standing, call: Call, record: Record, limits: Limits, deadline: float, *, whole: bool
+    standing: Standing, call: Call, record: Record, limits: Limits, deadline: float, *, whole: bool, by: float
 ) -> Running:
-    """Asks one backend and waits for its first content, with ``whole`` for its end. Raises Failure; what failed is noted then."""
+    """Asks one backend and waits until ``by`` for its first content, with ``whole`` for its end.
+
+    Raises Failure; what failed is noted then.
+    """
     now = time.monotonic()
     attempt = Attempt(backend=standing.name, vendor_model=standing.member.backend.model, started_at=now)
     record.attempts.append(attempt)
     if record.trace is not None:
         attempt.span_id = secrets.token_hex(8)
         call = replace(call, trace_headers=record.trace.headers(attempt.span_id))
-    by = min(deadline, now + limits.first_token_s) if call.stream else deadline
     running: Running | None = None
     standing.sent()
     try:
@@ -215,7 +219,8 @@ async def _open(standing: Standing, call: Call, record: Record, limits: Limits, 
         async with asyncio.timeout_at(by):
             answer = await standing.member.backend.open(call, deadline)
     except TimeoutError:
-        raise late(Kind.FIRST_TOKEN_LATE if by < deadline else Kind.DEADLINE, standing.name, limits) from None
+        kind = Kind.FIRST_TOKEN_LATE if by < deadline else Kind.DEADLINE
+        raise late(kind, standing.name, limits, by - record.attempts[-1].started_at) from None
     return Running(standing, answer, call, record, limits, deadline)
 
 
@@ -227,10 +232,10 @@ def note(attempt: Attempt, failure: Failure) -> None:
     attempt.ended_at = attempt.ended_at or time.monotonic()
 
 
-def late(kind: Kind, backend: str, limits: Limits) -> Failure:
-    """The failure of a backend that passed a time limit."""
+def late(kind: Kind, backend: str, limits: Limits, first_s: float) -> Failure:
+    """The failure of a backend that passed a time limit; ``first_s`` is how long it had for its first content."""
     text = {
-        Kind.FIRST_TOKEN_LATE: f"sent no content within {limits.first_token_s:g} s",
+        Kind.FIRST_TOKEN_LATE: f"sent no content within {first_s:.3g} s",
         Kind.STALLED: f"sent no content for {limits.between_tokens_s:g} s in the middle of its answer",
         Kind.DEADLINE: f"did not finish within {limits.total_s:g} s",
     }[kind]

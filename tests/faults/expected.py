@@ -104,7 +104,7 @@ BUSY = next_one(503, "busy", Circuit.CLOSED)
 LIMITED = next_one(429, "busy", Circuit.CLOSED)
 LIMITED_UNTIL = next_one(429, "busy", Circuit.RESTS)
 MISCONFIGURED = next_one(502, "misconfigured")
-DEADLINE = told(504, "deadline")  # a whole answer shows nothing until it is complete, so only its total limit can pass
+SILENT_WHOLE = next_one(504, "deadline")  # a whole answer shows nothing until it is complete: half of the total limit is waited
 
 
 def at(point: Point, act: Act, outcome: Outcome, *, pieces: int = 0, slow: bool = False) -> Cell:
@@ -160,7 +160,7 @@ def _silences() -> Iterator[Row]:
         return at(point, act, outcome, pieces=pieces, slow=True)
 
     def whole(point: Point, act: Act = Act.SILENCE) -> Cell:
-        return at(point, act, DEADLINE, slow=True)
+        return at(point, act, SILENT_WHOLE, slow=True)
 
     yield Row(name="no headers", before=silent(Point.NOTHING), middle=HEAD_IS_OUT, whole=whole(Point.NOTHING))
     yield Row(

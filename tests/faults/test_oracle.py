@@ -31,7 +31,8 @@ PROMPTS = (
 )
 TOKENS = 12  # of an answer: a short one, since each is written twice
 LONGEST_TOKEN = 12  # characters, in these answers
-AGREE = 0.95
+AGREE = 0.95  # of 200 cuts; some 3 % differ, since a prefill's batches round other than one token at a time does
+AGREE_OF_FEW = 0.9  # of 40, where chance weighs more
 COUNT_OFF = 2  # tokens by which a joined count may differ: the seam is tokenized anew
 
 
@@ -120,7 +121,7 @@ def oracle(loop: Loop, engines: tuple[EmbeddedEngine, EmbeddedEngine]) -> Iterat
     "cuts", [40, pytest.param(200, marks=[pytest.mark.long, pytest.mark.timeout(600)])], ids=["40", "200"]
 )
 def test_a_joined_answer_is_the_uncut_one(oracle: Oracle, cuts: int) -> None:
-    """In at least 95 % of the cuts to the letter, and otherwise it differs at the seam first; the counts are those of one answer."""
+    """In at least 95 % of 200 cuts to the letter, and otherwise it differs at the seam first; the counts are those of one answer."""
     answers = [oracle.joined(number, cuts) for number in range(cuts)]
     others = [each for each in answers if not _agrees(each)]
     off = [
@@ -130,7 +131,8 @@ def test_a_joined_answer_is_the_uncut_one(oracle: Oracle, cuts: int) -> None:
         if abs(prompt - uncut_prompt) > COUNT_OFF or abs(written - uncut_written) > COUNT_OFF
     ]
 
-    assert len(others) <= cuts * (1 - AGREE), others
+    agree = AGREE if cuts >= 200 else AGREE_OF_FEW
+    assert len(others) <= cuts * (1 - agree), others
     assert [each for each in others if not _differs_at_the_seam(each)] == []
     assert off == []
 
