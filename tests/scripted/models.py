@@ -13,6 +13,8 @@ FIRST_TOKEN_S = 0.005
 BETWEEN_TOKENS_S = 0.001
 SIGMA = 0.3  # of the logarithm of each waiting time
 
+_LONG = 4  # how often a text is said where a long one is wanted
+
 _SUM = re.compile(r"(\d+)\s*([-+*×])\s*(\d+)")
 _HARMFUL = re.compile(r"\b(bomb|malware|weapon|poison)\b", re.IGNORECASE)
 
@@ -70,7 +72,15 @@ def answer(body: Mapping[str, Any]) -> Said:
         return Said(text=json.dumps({"answer": value}))
     if _HARMFUL.search(asked) and behaviour.knows:
         return Said(text="I'm sorry, but I cannot help with that.")
-    return Said(text=" ".join([f"The answer is {value}."] * behaviour.repeats))
+    often = behaviour.repeats * (_LONG if "long" in asked else 1)
+    return Said(text=_stopped(" ".join([f"The answer is {value}."] * often), body.get("stop") or ()))
+
+
+def _stopped(text: str, stop: str | Sequence[str]) -> str:
+    """The text up to the first stop word."""
+    for word in [stop] if isinstance(stop, str) else stop:
+        text = text.partition(word)[0]
+    return text
 
 
 def waits_s(behaviour: Behaviour, tokens: int, chance: random.Random) -> list[float]:
