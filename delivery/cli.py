@@ -112,6 +112,46 @@ def rehearse(
     command.rehearse(ROOT, stack_name(stack), whole_cycle=cycle, as_json=as_json)
 
 
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="model, modelRevision or systemPrompt of the new version."),
+]
+SuiteName = Annotated[str, typer.Option("--suite", metavar="NAME|FILE", help="What both versions are asked.")]
+
+
+@app.command()
+def promote(
+    stack: Stack = "local",
+    settings: Setting = None,
+    image: Annotated[str, typer.Option(metavar="DIGEST", help="The new version's image, by digest.")] = "",
+    suite: SuiteName = "general",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many requests and hours it takes.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show split, verdicts and a chart while it runs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a new version traffic step by step, as long as it answers as well as the old one. Goes on where it was broken off."""
+    from delivery.promoting import command
+
+    command.promote(
+        ROOT,
+        stack_name(stack),
+        settings=settings or [],
+        image=image,
+        suite=suite,
+        only_plan=dry_run,
+        watching=watch,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def rollback(stack: Stack = "local") -> None:
+    """Give all traffic back to the version before, at once and from any state."""
+    from delivery.promoting import command
+
+    command.rollback(ROOT, stack_name(stack))
+
+
 @app.command(context_settings=_PASS_ON)
 def pulumi(arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS...")] = None) -> None:
     """Run any Pulumi verb in the kit's environment."""

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 def up(root: Path, stack: str) -> None:
     """Make the stack run as its config says, healing what died, and say where it answers."""
+    config, outputs, has_changed = bring_up(root, stack)
+    say("")
+    report = _report(root, config, outputs)
+    data(report if has_changed else f"no changes\n\n{report}")
+
+
+def bring_up(root: Path, stack: str) -> tuple[StackConfig, dict[str, Any], bool]:
+    """Make the stack run as its config says; its config, its outputs, and whether anything had to change."""
     file = StackFile(root=root, stack=stack)
     target_of(root, stack)
     with state.changing(root, stack):
@@ -37,9 +45,7 @@ def up(root: Path, stack: str) -> None:
             _clear_interrupted(engine)
         say(f"stack {stack}")
         events = _change_or_clean_up(engine, first=not (before and before.resources))
-        after = engine.outputs()
-    say("")
-    data(_report(root, config, after) if changed(events) else f"no changes\n\n{_report(root, config, after)}")
+        return config, engine.outputs(), changed(events)
 
 
 def down(root: Path, stack: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stacks.config import ConfigError, Settings, StackConfig
+from stacks.config import Candidate, ConfigError, Settings, StackConfig
 from stacks.local.routes import Routes, routes_of
 from stacks.revision import revision, source_tree
 
@@ -20,18 +20,23 @@ class Version:
 
 
 def versions_of(config: StackConfig, root: Path) -> dict[str, Version]:
-    """Side -> version: blue, and green where there is a candidate. Raises ConfigError."""
+    """Side -> version: blue, and green where config has a candidate. Raises ConfigError."""
+    return versions_with(config, root, config.candidate)
+
+
+def versions_with(config: StackConfig, root: Path, candidate: Candidate | None) -> dict[str, Version]:
+    """The same with this candidate, whatever config says. Raises ConfigError."""
     tree = source_tree(root)
     settings = config.settings or Settings()
     blue = _version(config, root, tree, settings, "settings")
-    if config.candidate is None:
+    if candidate is None:
         return {"blue": blue}
     remove = f"./trimaran pulumi config rm trimaran:candidate --stack {config.stack}"
-    if config.candidate.image:
+    if candidate.image:
         raise ConfigError(
             "trimaran:candidate.image is set, but the target 'local' runs the source tree, not an image.", remove
         )
-    over = settings.overlaid(config.candidate.settings or Settings())
+    over = settings.overlaid(candidate.settings or Settings())
     green = _version(config, root, tree, over, "candidate.settings")
     if green.revision == blue.revision:
         raise ConfigError(
