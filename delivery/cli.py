@@ -152,6 +152,14 @@ def rollback(stack: Stack = "local") -> None:
     command.rollback(ROOT, stack_name(stack))
 
 
+@app.command()
+def pipeline(stack: Stack = "local", settings: Setting = None, suite: SuiteName = "general") -> None:
+    """Preview, cost, policies, deploy, evaluation gate, promotion: the calls a CI system makes, one after the other."""
+    from delivery import pipeline as module
+
+    module.run(ROOT, stack_name(stack), settings=settings or [], suite=suite)
+
+
 @app.command(context_settings=_PASS_ON)
 def pulumi(arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS...")] = None) -> None:
     """Run any Pulumi verb in the kit's environment."""
@@ -192,13 +200,24 @@ def evaluate(
     repeats: Annotated[int, typer.Option(min=1, metavar="N", help="How often each case is asked.")] = 1,
     concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="How many answers are awaited at once.")] = 4,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the report as one HTML file.")] = None,
+    min_pass: Annotated[
+        float, typer.Option("--min-pass", min=0, max=100, metavar="PERCENT", help="Exit with 3 when fewer cases pass.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Ask a version every case of a suite and say how well it answered."""
     from delivery.quality import command
 
     command.evaluation(
-        ROOT, url, suite, key_env=key_env, repeats=repeats, concurrency=concurrency, html=html, as_json=as_json
+        ROOT,
+        url,
+        suite,
+        key_env=key_env,
+        repeats=repeats,
+        concurrency=concurrency,
+        html=html,
+        min_pass=min_pass,
+        as_json=as_json,
     )
 
 

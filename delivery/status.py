@@ -12,6 +12,8 @@ from typing import Any
 from delivery import state
 from delivery.engine import engine_for
 from delivery.failure import Failure
+from delivery.promotion.local_traffic import LocalTraffic
+from delivery.promotion.traffic import TrafficError
 from delivery.terminal import data_json, say, table
 
 _TIMEOUT_S = 3
@@ -44,8 +46,16 @@ def show(root: Path, stack: str | None, *, as_json: bool) -> None:
 
 
 def split(outputs: Mapping[str, Any]) -> dict[str, int]:
-    """Who gets the traffic: without a candidate the stable revision has it all."""
-    return {"blue": 100, "green": 0} if outputs["revision"] == outputs["stable_revision"] else {}
+    """Who gets the traffic: without a candidate the stable revision has it all; empty where that cannot be read."""
+    if outputs["revision"] == outputs["stable_revision"]:
+        return {"blue": 100, "green": 0}
+    if outputs["traffic"]["kind"] != "nginx":
+        return {}
+    try:
+        found = LocalTraffic(Path(outputs["traffic"]["ref"]["config_file"]).parent, {}).read()
+    except TrafficError:
+        return {}
+    return {"blue": found.blue, "green": found.green}
 
 
 def health(url: str) -> str:

@@ -15,9 +15,9 @@ rehearse: base policies | pulumi
 cost: base policies | pulumi
 policies: base policies |
 eval: base quality |
-promote: base quality | pulumi
-rollback: base quality | pulumi
-pipeline: base quality | pulumi
+promote: base local quality | pulumi nginx
+rollback: base local quality | pulumi nginx
+pipeline: base local policies quality | pulumi nginx
 test: base local test policies quality aws | pulumi nginx redis-server? chromium?
 *: base |
 '

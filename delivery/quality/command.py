@@ -29,9 +29,10 @@ def evaluation(
     repeats: int,
     concurrency: int,
     html: Path | None,
+    min_pass: float,
     as_json: bool,
 ) -> None:
-    """Evaluate and print. Raises Failure with exit code 2 for a wrong suite and 5 where nobody answers."""
+    """Evaluate and print. Raises Failure with exit code 2 for a wrong suite, 5 where nobody answers, 3 where too few cases pass."""
     suite = load(suite_name)
     side = Side(name="answers", url=_address(url), key=_key(key_env, os.environ))
     judge = judge_of(suite, os.environ)
@@ -56,6 +57,12 @@ def evaluation(
         data_json("eval", None, done.as_json())
     else:
         report.show(done)
+    if 100 * done.pass_share < min_pass:
+        raise Failure(
+            f"{100 * done.pass_share:.1f} % of the suite '{suite.name}' passed, {min_pass:g} % must.",
+            "each failing case, with what was expected: --html report.html",
+            ExitCode.GATE_SAID_NO,
+        )
 
 
 def judge_of(suite: Suite, environment: Mapping[str, str]) -> Side | None:

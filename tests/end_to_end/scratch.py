@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,17 @@ from typing import Any
 
 import psutil
 
+from providers.machine import ports
+
 ROOT = Path(__file__).parents[2]
+
+
+def a_port() -> int:
+    """A free port below those that the kernel gives to whoever asks for any: minutes may pass before it is listened on."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        if ports.is_free(ports.LOOPBACK, port):
+            return port
 
 
 @dataclass(frozen=True, kw_only=True)
