@@ -58,7 +58,7 @@ class Oracle:
     def joined(self, number: int, of: int) -> Joined:
         """The ``number``-th cut: another position each time, the prompts one after the other, since engines remember the last one."""
         prompt = PROMPTS[number * len(PROMPTS) // of]
-        uncut = self._uncut.get(prompt) or self._uncut.setdefault(prompt, self._ask(prompt, "none"))
+        uncut = self._uncut.get(prompt) or self._uncut.setdefault(prompt, self._ask_uncut(prompt))
         last = (
             uncut.raw.count(b'"content":"') - 1
         )  # pieces, but for the last one: behind it there is nothing to go on with
@@ -69,6 +69,11 @@ class Oracle:
         assert (heard.wrong, heard.code, heard.backend, heard.attempts) == ([], "", "b", 2)
         shown = "".join(_pieces(uncut.raw)[:cut])
         return Joined(cut, shown, heard.text, uncut.text, heard.finish, heard.counts, uncut.counts)
+
+    def _ask_uncut(self, prompt: str) -> Heard:
+        """By an engine that has just had the same prompt, as before each cut: one that has not reads it in other batches, and rounds other."""
+        self._ask(prompt, "none", tokens=1)
+        return self._ask(prompt, "none")
 
     def _ask(self, prompt: str, fault: str, tokens: int = TOKENS) -> Heard:
         body = {
