@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import stamina
+from pydantic import TypeAdapter, ValidationError
 
 from delivery.engine import engine_for, target_of
 from delivery.failure import ExitCode, Failure
@@ -175,9 +176,14 @@ def _new(root: Path, stack: str, candidate: dict[str, Any] | None, suite: str) -
 
 
 def _versions(root: Path, config: StackConfig, candidate: Mapping[str, Any]) -> dict[str, Version]:
-    given = {KEYS[key]: value for key, value in candidate["settings"].items()}
     try:
-        return versions_with(config, root, Candidate(settings=Settings(**given)))
+        settings = TypeAdapter(Settings).validate_python(candidate["settings"])
+        return versions_with(config, root, Candidate(settings=settings))
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise Failure(
+            f"--set {wrong['loc'][0]}={wrong['input']} is no value: {wrong['msg']}.", "", ExitCode.USAGE
+        ) from None
     except ConfigError as error:
         raise Failure(
             error.sentence.replace("trimaran:candidate.settings.", "--set "), error.hint, ExitCode.USAGE
