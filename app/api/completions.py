@@ -136,6 +136,8 @@ def _summary(reply: Reply) -> dict[str, Any]:
     summary: dict[str, Any] = {"backend": reply.backend, "attempts": len(record.attempts)}
     if record.rescues:
         summary["rescued"] = len(record.rescues)
+    if reply.degraded:
+        summary["degraded"] = reply.degraded  # the header could not say so where the status was out already
     if (usage := record.usage) is not None:
         summary |= {"tokens_in": usage.prompt, "tokens_out": usage.completion}
     if (cost := record.picodollars) is not None:

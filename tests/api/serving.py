@@ -70,15 +70,17 @@ class App:
         return {labels.removeprefix(name): float(value) for labels, _, value in found}
 
 
-def routes_to(*upstreams: Upstream, limits: str = "{}") -> str:
+def routes_to(*upstreams: Upstream, limits: str = "{}", last_resort: Upstream | None = None) -> str:
+    every = [*upstreams, *([last_resort] if last_resort else [])]
     named = "\n".join(
         f"  up{number}: {{adapter: openai_compatible, base_url: '{each.url}', model: mock-1, {PRICE}}}"
-        for number, each in enumerate(upstreams)
+        for number, each in enumerate(every)
     )
+    when_down = f"when_down: [up{len(upstreams)}], " if last_resort else ""
     uses = ", ".join(f"{{use: up{number}}}" for number in range(len(upstreams)))
     return (
         f"version: 1\nbackends:\n{named}\n"
-        f"models: {{chat: {{backends: [{uses}], limits: {limits}}}}}\ndefault_model: chat\n"
+        f"models: {{chat: {{backends: [{uses}], {when_down}limits: {limits}}}}}\ndefault_model: chat\n"
     )
 
 
@@ -86,6 +88,7 @@ def routes_to(*upstreams: Upstream, limits: str = "{}") -> str:
 async def serving(
     *upstreams: Upstream,
     limits: str = "{}",
+    last_resort: Upstream | None = None,
     environment: Mapping[str, str] | None = None,
     timing: Timing | None = None,
     socket_limits: SocketLimits | None = None,
@@ -97,7 +100,7 @@ async def serving(
     parts = Parts(
         settings=settings,
         environment=given,
-        routes=routes.parse(routes_to(*upstreams, limits=limits), "test"),
+        routes=routes.parse(routes_to(*upstreams, limits=limits, last_resort=last_resort), "test"),
         keys=Keys(settings.api_keys.get_secret_value(), settings.api_keys_file),
         lifecycle=Lifecycle(quiet_s=0),
         timing=timing or Timing(),

@@ -38,6 +38,15 @@ async def test_a_complete_stream_ends_with_its_summary_and_done() -> None:
     assert raw.endswith(b'"tokens_in":7,"tokens_out":2,"cost_usd":"0.000034"}\n\ndata: [DONE]\n\n')
 
 
+async def test_the_summary_tells_what_answered_in_place_of_the_routes_own() -> None:
+    """A stream whose status went out while nobody had answered cannot say so in a header."""
+    async with upstream(late(0.3, failing)) as up, upstream() as small:
+        async with serving(up, last_resort=small, timing=QUICK) as app, app.post(STREAM) as response:
+            raw = await response.read()
+    assert "x-trimaran-degraded" not in response.headers
+    assert b'"degraded":"up1"' in raw.rpartition(b": trimaran ")[2]
+
+
 async def test_a_stream_tells_proxies_not_to_hold_it_back() -> None:
     """The headers of a stream forbid buffering, caching and recoding."""
     async with upstream() as up, serving(up) as app, app.post(STREAM) as response:
