@@ -40,9 +40,13 @@ async def test_a_complete_stream_ends_with_its_summary_and_done() -> None:
 
 async def test_the_summary_tells_what_answered_in_place_of_the_routes_own() -> None:
     """A stream whose status went out while nobody had answered cannot say so in a header."""
-    async with upstream(late(0.3, failing)) as up, upstream() as small:
-        async with serving(up, last_resort=small, timing=QUICK) as app, app.post(STREAM) as response:
-            raw = await response.read()
+    async with (
+        upstream(late(0.3, failing)) as up,
+        upstream() as small,
+        serving(up, last_resort=small, timing=QUICK) as app,
+        app.post(STREAM) as response,
+    ):
+        raw = await response.read()
     assert "x-trimaran-degraded" not in response.headers
     assert b'"degraded":"up1"' in raw.rpartition(b": trimaran ")[2]
 
