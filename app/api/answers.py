@@ -18,9 +18,6 @@ from app.logic.record import Observer, Record, Trace
 from app.logic.router import Reply, Router, UnknownModel
 
 SESSION_HEADER = b"x-session-id"  # what the requests of one conversation may have in common
-FORWARDED_HEADER = (
-    b"x-forwarded-for"  # whom a proxy in front speaks for: it tells callers apart, and is trusted with nothing else
-)
 
 
 class Tracing(Protocol):
@@ -48,16 +45,13 @@ class Answers:
         self.bodies = BodyBytes()
         self._tracing = tracing
 
-    def begin(
-        self, endpoint: Endpoint, *, request_id: str, key: str, headers: Mapping[bytes, bytes], address: str = ""
-    ) -> Answering:
-        """An answer that is recorded from now on; enter it. ``address`` is the caller's."""
+    def begin(self, endpoint: Endpoint, *, request_id: str, key: str, headers: Mapping[bytes, bytes]) -> Answering:
+        """An answer that is recorded from now on; enter it."""
         record = Record(request_id=request_id, started_at=time.monotonic(), endpoint=endpoint, key=key)
-        session = headers.get(SESSION_HEADER, b"").decode("latin-1")
-        record.caller = session or key or headers.get(FORWARDED_HEADER, b"").decode("latin-1") or address
+        record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
         if self._tracing is not None:
             record.trace = self._tracing.begin(headers)
-        return Answering(self, record, session)
+        return Answering(self, record)
 
 
 class Answering:
@@ -66,9 +60,8 @@ class Answering:
     What goes wrong inside leaves it as a Fault that can be told to the caller, or as the reason given to ``stop``.
     """
 
-    def __init__(self, answers: Answers, record: Record, session: str) -> None:
+    def __init__(self, answers: Answers, record: Record) -> None:
         self.record = record
-        self._session = session
         self._answers = answers
         self._why: Exception | None = None
         self._opening: asyncio.Task[object] | None = None  # the task that waits for the first content
@@ -88,7 +81,7 @@ class Answering:
         record.model, _ = router.target(call.model)
         if self._why is not None:
             raise self._why
-        call = replace(call, key=record.key, session=self._session)
+        call = replace(call, key=record.key, session=record.session)
         opening = self._opening = asyncio.current_task()
         try:
             self._reply = await router.open(call, record)

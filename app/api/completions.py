@@ -46,7 +46,6 @@ class Completions:
             request_id=exchange.request_id,
             key=scope.get("key_name", ""),
             headers=exchange.request_headers,
-            address=(scope.get("client") or ("",))[0],
         )
         try:
             async with answering:

@@ -63,7 +63,6 @@ class Session:
         self._receive = receive
         self._send = send
         self._headers = dict(scope["headers"])
-        self._address: str = (scope.get("client") or ("",))[0]
         self._answers = answers
         self._limits = limits
         self._key_name = key_name
@@ -165,7 +164,7 @@ class Session:
             raise Fault(429, message, type="rate_limit_error", code="rate")
         request_id = secrets.token_hex(16)
         answering = self._answers.begin(
-            Endpoint.CHAT, request_id=request_id, key=self._key_name or "", headers=self._headers, address=self._address
+            Endpoint.CHAT, request_id=request_id, key=self._key_name or "", headers=self._headers
         )
         self._running[id] = answering
         fields = {name: value for name, value in body.items() if name not in ("type", "id", "stream_options")}

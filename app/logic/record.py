@@ -66,9 +66,8 @@ class Attempt:
 class Record:
     """One request of a caller, from its admission to its last byte. ``outcome`` is `ok`, `client_gone`, or a code of the error body.
 
-    ``prompt`` is what the caller sent, and only there when the operator asked for prompts to be logged. ``caller``: the conversation, else the
-    key's name, else the address: what requests that fail for the same reason have in common. ``is_barred``: a backend that came first was not
-    asked, since its circuit is open.
+    ``prompt`` is what the caller sent, and only there when the operator asked for prompts to be logged. ``session``: the caller's
+    own id of the conversation, empty where it gave none. ``is_barred``: a backend that came first was not asked, since its circuit is open.
     """
 
     request_id: str
@@ -76,7 +75,7 @@ class Record:
     endpoint: Endpoint = Endpoint.CHAT
     model: str = ""
     key: str = ""
-    caller: str = ""
+    session: str = ""
     stream: bool = False
     outcome: str = "internal_error"  # until something better is known
     finish: str = ""

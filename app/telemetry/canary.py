@@ -19,7 +19,7 @@ ATTEMPT_FAILED, CUT = "attempt_failed", "cut"
 BAD = (ATTEMPT_FAILED, CUT, *Defect)
 MICROSECONDS = 1e6  # in a second
 PICODOLLARS = 1000.0  # in a billionth of a dollar
-MAX_CALLERS = 10_000  # that are remembered within a minute; whoever comes after them is counted each time
+MAX_SESSIONS = 10_000  # that are remembered within a minute; those that come after them are counted each time
 
 
 class Moments:
@@ -78,15 +78,22 @@ class Canary:
             self._whole_answer.add((record.ended_at - record.started_at) * MICROSECONDS)
 
     def _note(self, kind: str, record: Record) -> None:
-        """Counts once for each caller and minute: errors that come in bursts say little more than one."""
+        """Counts once for each conversation and minute: errors that come in bursts on one side of a split say little more than one.
+
+        A request without a session counts each time: the split sends those to their sides one by one, a burst too. Were they one for each
+        caller, the side that answers more would be counted short.
+        """
+        if not record.session:
+            self._bad[kind] += 1
+            return
         minute = int((record.ended_at or record.started_at) // 60)
         if minute != self._minute:
             self._minute = minute
             self._seen.clear()
-        if (kind, record.caller) in self._seen:
+        if (kind, record.session) in self._seen:
             return
-        if len(self._seen) < MAX_CALLERS:
-            self._seen.add((kind, record.caller))
+        if len(self._seen) < MAX_SESSIONS:
+            self._seen.add((kind, record.session))
         self._bad[kind] += 1
 
     def collect(self) -> Iterator[Metric]:
@@ -97,7 +104,7 @@ class Canary:
         yield attempts
         bad = CounterMetricFamily(
             "trimaran_bad_events",
-            "Attempts that went wrong, once for each caller and minute",
+            "Attempts that went wrong, once for each session and minute",
             labels=["kind", "revision"],
         )
         for kind, count in self._bad.items():

@@ -12,7 +12,7 @@ import pytest
 
 from app.logic.answer import Kind
 from app.logic.record import Attempt, Measured, Record
-from app.telemetry.canary import MAX_CALLERS, Canary
+from app.telemetry.canary import MAX_SESSIONS, Canary
 from app.wire.events import Usage
 from tests.api.serving import CHAT, STREAM, App, serving, until
 from tests.api.upstream import DONE, WHOLE, Exchange, Script, begun_then, chunk, complete, paced, silence, upstream
@@ -165,10 +165,14 @@ async def test_a_caller_who_leaves_is_nothing_bad(script: Script) -> None:
 
 @pytest.mark.parametrize(
     ("headers", "least", "most"),
-    [([{"x-session-id": "s"}] * 10, 1, 2), ([{"x-session-id": f"s{n}"} for n in range(10)], 10, 10), ([{}] * 10, 1, 2)],
+    [
+        ([{"x-session-id": "s"}] * 10, 1, 2),
+        ([{"x-session-id": f"s{n}"} for n in range(10)], 10, 10),
+        ([{}] * 10, 10, 10),
+    ],
 )
-async def test_a_callers_errors_count_once_a_minute(headers: list[dict[str, str]], least: int, most: int) -> None:
-    """By the conversation, else by the address; a minute may just have ended."""
+async def test_a_conversations_errors_count_once_a_minute(headers: list[dict[str, str]], least: int, most: int) -> None:
+    """Requests that name no conversation count each time: they are split one by one. A minute may just have ended."""
     async with upstream(says(content="")) as up, serving(up) as app:
         for each in headers:
             async with app.post(CHAT, headers=each) as response:
@@ -176,9 +180,9 @@ async def test_a_callers_errors_count_once_a_minute(headers: list[dict[str, str]
         assert least <= (await bad(app))["empty"] <= most
 
 
-def failed(caller: str, at: float, kind: Kind = Kind.UNREACHABLE) -> Record:
+def failed(session: str, at: float, kind: Kind = Kind.UNREACHABLE) -> Record:
     attempt = Attempt(backend="b", started_at=at, failure=kind)
-    return Record(request_id="r", started_at=at, ended_at=at, caller=caller, attempts=[attempt])
+    return Record(request_id="r", started_at=at, ended_at=at, session=session, attempts=[attempt])
 
 
 def counted(canary: Canary) -> dict[str, float]:
@@ -203,12 +207,12 @@ def test_what_is_remembered_is_bounded() -> None:
     """Whoever comes when it is full is counted, and not remembered."""
     canary = Canary("r1")
 
-    for n in range(MAX_CALLERS):
+    for n in range(MAX_SESSIONS):
         canary.request_ended(failed(str(n), 1))
     for _ in range(3):
         canary.request_ended(failed("late", 2))
 
-    assert counted(canary) == {"attempt_failed": MAX_CALLERS + 3}
+    assert counted(canary) == {"attempt_failed": MAX_SESSIONS + 3}
 
 
 async def test_a_whole_answers_logarithms_are_summed() -> None:
