@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 import schemathesis
 from hypothesis import HealthCheck
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode, checks
 from schemathesis.core.result import Ok
 

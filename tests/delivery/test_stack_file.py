@@ -164,7 +164,9 @@ def test_what_is_written_is_what_is_read(root: Path, text: str) -> None:
     file.write({"candidate": {"settings": {"systemPrompt": "a\nb: c"}}, "settings.model": "m"})
 
     config = file.parse()
-    assert config.candidate is not None and config.candidate.settings is not None and config.settings is not None
+    assert config.settings is not None
+    assert config.candidate is not None
+    assert config.candidate.settings is not None
     assert config.candidate.settings.system_prompt == "a\nb: c"
     assert (config.settings.model, config.port) == ("m", before.port)
 
@@ -174,7 +176,9 @@ def test_a_candidate_that_is_adopted_is_the_stable_version(root: Path) -> None:
     file = written(root, MINE)
     file.write({"settings.systemPrompt": "old", "candidate": {"settings": {"model": "b"}}})
     before = file.parse()
-    assert before.settings is not None and before.candidate is not None and before.candidate.settings is not None
+    assert before.settings is not None
+    assert before.candidate is not None
+    assert before.candidate.settings is not None
 
     file.adopt_candidate()
 
