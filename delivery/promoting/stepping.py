@@ -60,6 +60,8 @@ class Stepping:
         promotion = self.promotion
         ladder = promotion.rollout["steps"]
         if promotion.share in ladder:
+            if promotion.observation is not None and self._seen.share != promotion.share:
+                self._close_step()
             self.set_share(promotion.share)  # a kill may have come between the record and the switch
         else:
             self._go(ladder[0])
@@ -78,14 +80,18 @@ class Stepping:
     def _go(self, share: int) -> None:
         """To the next step, where everything is counted anew; what was seen before still counts for the judgement."""
         promotion = self.promotion
-        if promotion.observation is not None:
-            promotion.past = [window.as_json() for window in observation.windows(self._seen)]
-            promotion.observation = None
+        self._close_step()
         self.set_share(share)
         promotion.step_began_at = time.time()
         self._quality, self._comparison = None, None
         promotion.note(f"green takes {share} %")
         self.tell(f"{share:3} %     green takes {share} % of the requests")
+
+    def _close_step(self) -> None:
+        """What was seen so far becomes the past; the next reading begins a step."""
+        if self.promotion.observation is not None:
+            self.promotion.past = [window.as_json() for window in observation.windows(self._seen)]
+            self.promotion.observation = None
 
     @property
     def _past(self) -> tuple[StepWindow, ...]:
@@ -115,6 +121,8 @@ class Stepping:
         self._sample()
         others += [self._quality] if self._quality else []
         windows = observation.windows(self._seen) if promotion.observation else self._past
+        if windows and windows[-1].share != promotion.share:  # what was seen of earlier steps says nothing of this one
+            others.append(_waiting(f"green is still warming up at {promotion.share} %"))
         judgement = judge(
             windows,
             others=others,
@@ -182,6 +190,10 @@ class Stepping:
             self.tell(f"{self.promotion.share:3} %     waiting for {', '.join(open_)}")
         if not self.promotion.low_traffic:
             time.sleep(READ_EVERY_S)
+
+
+def _waiting(words: str) -> Measure:
+    return Measure(name="warm_up", verdict=Verdict.NOT_ENOUGH_EVIDENCE, words=words)
 
 
 def _moments(numbers: list[float]) -> Moments:
