@@ -168,8 +168,8 @@ def _interleaved(versions: Sequence[_Version], suite: Suite, repeats: int, judge
 
 
 async def _introduced(http: aiohttp.ClientSession, side: Side, model: str | None) -> _Version:
-    """What a side says about itself in one small answer. Raises Failure where it gives none."""
-    body = {"messages": _HELLO, "max_tokens": 1, **({"model": model} if model else {})}
+    """What a side says about itself in one small answer, streamed as most of a suite is. Raises Failure where it gives none."""
+    body = {"messages": _HELLO, "max_tokens": 1, "stream": True, **({"model": model} if model else {})}
     answer = await ask(http, side, body)
     if answer.failure and not answer.rescued:
         hint = {
