@@ -120,7 +120,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _prose(text: str) -> str:
     """Nothing of it is markup, nor ends a cell."""
-    return " ".join(re.sub(r"([\\`*_\[\]<>|~])", r"\\\1", text).split())
+    return re.sub(r"\s*[\r\n]\s*", " ", re.sub(r"([\\`*_\[\]<>|~])", r"\\\1", text)).strip()
 
 
 def _code(text: str) -> str:
