@@ -24,7 +24,7 @@ def moment(after_s: float) -> str:
 
 def promoted() -> dict[str, Any]:
     """Steps 5, 25 and 100 went by."""
-    windows = [_seen(5, 400), _seen(25, 700)]
+    windows = [_seen(5, 450), _seen(25, 700)]
     steps = [
         _step(5, windows[:1]),
         _step(25, windows),
@@ -51,7 +51,7 @@ def promoted() -> dict[str, Any]:
 def rolled_back() -> dict[str, Any]:
     """Green was cut often and slow at 25 %."""
     bad = _seen(25, 700, bad={"cut": 48}, factors={"first_token": 1.6})
-    steps = [_step(5, [_seen(5, 400)]), _step(25, [_seen(5, 400), bad])]
+    steps = [_step(5, [_seen(5, 450)]), _step(25, [_seen(5, 450), bad])]
     share = {30: 5, 90: 25}
     words = "at 25 % green is worse (cut: green has the share of the bad events that twice blue's rate would give)"
     history = [
@@ -75,7 +75,7 @@ def under_way() -> dict[str, Any]:
     """At 25 %, where a first look says little."""
     state = rolled_back()
     history = [each for each in state["history"] if each["phase"] not in ("roll_back", "done")]
-    steps = [state["steps"][0], _step(25, [_seen(5, 400), _seen(25, 60)])]
+    steps = [state["steps"][0], _step(25, [_seen(5, 450), _seen(25, 60)])]
     return {
         **state,
         "history": history,

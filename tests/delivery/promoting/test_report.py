@@ -155,6 +155,7 @@ def test_the_stairs_follow_green_and_fall_when_it_is_taken_back() -> None:
     heights = [100 - float(top) for top in re.findall(r" ([\d.]+)", drawn["paths"][0]["d"])]
     turns = [now for before, now in zip([None, *heights], heights, strict=False) if now != before]
     assert turns == [0, 5, 25, 0]
+    assert f"L{round(100 * 150 / 158, 2):g} 100" in drawn["paths"][0]["d"]
     assert [phase["name"] for phase in drawn["phases"]] == [
         "prepare",
         "deploy",

@@ -32,6 +32,10 @@ def test_it_fits_the_width_and_nothing_wraps(make: Any, width: int) -> None:
     lines = drawn(state, width).splitlines()
     assert max(map(len, lines)) <= width
     assert len(lines) <= 23
+    last = "adopt" if make is not states.rolled_back else "roll back"
+    assert all(
+        phase in " ".join(lines[2:4]) for phase in ("prepare", "deploy", "smoke", "compare", "traffic", last, "done")
+    )
     measures = state["steps"][-1]["judgement"]["measures"] if state["steps"] else []
     for each in measures:
         [line] = [line for line in lines if line.startswith(f"{each['name'].replace('_', ' ')}  ")]
@@ -81,7 +85,8 @@ def test_requests_a_second_are_of_the_last_moment() -> None:
     state = states.under_way()
     before, now = state["series"][-2:]
     now["requests"] = {"blue": before["requests"]["blue"] + 30, "green": before["requests"]["green"] + 12}
-    assert "\n42 req/s " in drawn(state, 80)
+    now["at"] = before["at"] + 2
+    assert "\n21 req/s " in drawn(state, 80)
     assert "req/s" not in drawn({**state, "series": []}, 80)
 
 
