@@ -25,7 +25,7 @@ _BLOCKS = {"blue": "█", "green": "▒"}
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LABEL = 14  # columns before a chart
 _LANE = 2  # lines of one side's chart
-_MEDIUM, _WIDE = 72, 100  # columns from which the statistic, and the figures of both sides, have room
+_MEDIUM, _WIDE = 72, 116  # columns from which the statistic, and the figures of both sides, have room
 
 
 def view(state: Mapping[str, Any], width: int, now_s: float) -> RenderableType:

@@ -144,7 +144,7 @@ def test_markdown_names_each_step_with_its_measures() -> None:
     """The statistic and what it is held to."""
     text = report.markdown(states.rolled_back())
     cut = next(line for line in reversed(text.splitlines()) if line.startswith("| cut "))
-    assert "48 of 1\u202f100 (4.36 %)" in cut
+    assert "48 of 1\u202f150 (4.17 %)" in cut
     assert "≥ 5.278" in cut
     assert "| worse |" in cut
 
