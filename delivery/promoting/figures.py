@@ -98,8 +98,10 @@ def rolls_back_at(measure: Mapping[str, Any]) -> str:
         return NONE
     if measure["name"] == "quality":
         return f"< {number(limit)} points"
-    factor = f" and a factor of {number(numbers['material'])}" if "material" in numbers else ""
-    return f"≥ {number(limit)}{factor}"
+    if "material" not in numbers:
+        return f"≥ {number(limit)}"
+    # The statistic is large for a green that is much better as well: the factor says which.
+    return f"≥ {number(limit)} and a factor ≥ {number(numbers['material'])}: {number(numbers.get('ratio'), 3)}"
 
 
 def passes_at(measure: Mapping[str, Any]) -> str:
