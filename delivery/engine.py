@@ -242,7 +242,7 @@ def _forwarding_interrupts(process: subprocess.Popen[bytes]) -> Iterator[list[in
 def _failure(stack: str, events: Sequence[Event], said: str, log: Path) -> Failure:
     """What went wrong, from the engine's diagnostics, or from what it printed when it did not get that far."""
     if "is currently locked" in said:
-        return state.busy(stack)
+        return state.Busy(stack)
     log_hint = f"the whole story is in {log}"
     errors = [each for each in map(_error_in, events) if each]
     told = [each for each in errors if _HINT in each["message"]] or errors

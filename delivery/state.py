@@ -52,16 +52,18 @@ def changing(root: Path, stack: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise busy(stack) from None
+            raise Busy(stack) from None
         clear_stale_locks(root, stack)
         yield
 
 
-def busy(stack: str, holder: str = "") -> Failure:
+class Busy(Failure):
     """What a second `up` is told."""
-    return Failure(
-        f"stack '{stack}' is being changed by another command{holder}.", "wait until it has ended, then try again"
-    )
+
+    def __init__(self, stack: str, holder: str = "") -> None:
+        super().__init__(
+            f"stack '{stack}' is being changed by another command{holder}.", "wait until it has ended, then try again"
+        )
 
 
 def clear_stale_locks(root: Path, stack: str) -> None:
@@ -80,7 +82,7 @@ def clear_stale_locks(root: Path, stack: str) -> None:
                 f"if nothing runs there any more: ./trimaran pulumi cancel --stack {stack}",
             )
         if _is_engine(pid):
-            raise busy(stack, f" (pid {pid})")
+            raise Busy(stack, f" (pid {pid})")
         lock.unlink(missing_ok=True)
         lock.with_name(f"{lock.name}.attrs").unlink(missing_ok=True)
         say(f"cleared the lock of a run that was killed (pid {pid})")

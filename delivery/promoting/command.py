@@ -69,6 +69,7 @@ def promote(
 
 def rollback(root: Path, stack: str) -> None:
     """All traffic back to the version before, from any state, without asking anything of anybody."""
+    stamina.instrumentation.set_on_retry_hooks([])
     _refuse_other_targets(root, stack, "")
     with record.held(root, stack):
         promotion = record.load(root, stack)

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from delivery import deployment
+import stamina
+
+from delivery import deployment, state
 from delivery.engine import engine_for
 from delivery.failure import ExitCode, Failure
 from delivery.promoting import record
@@ -30,6 +32,7 @@ from delivery.stack_file import StackFile
 from delivery.verdict import Verdict
 
 SMOKE = "smoke"
+ENGINE_ENDS_S = 120.0  # an engine whose `promote` was killed ends in order, as slowly as an app may start
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,7 +78,7 @@ class Stages:
     def _deploy(self) -> None:
         file = StackFile(root=self.root, stack=self.promotion.stack)
         file.write({"candidate": self.promotion.candidate})
-        _, outputs, _ = deployment.bring_up(self.root, self.promotion.stack)
+        outputs = brought_up(self.root, self.promotion.stack, self.tell)
         if outputs["revision"] != self.promotion.green or outputs["stable_revision"] != self.promotion.blue:
             self._back(
                 Verdict.COULD_NOT_MEASURE,
@@ -136,7 +139,7 @@ class Stages:
     def _adopt(self) -> None:
         """Green becomes the stable version in config, and keeps its process; blue goes."""
         StackFile(root=self.root, stack=self.promotion.stack).adopt_candidate()
-        deployment.bring_up(self.root, self.promotion.stack)
+        brought_up(self.root, self.promotion.stack, self.tell)
         self.promotion.outcome = "promoted"
         self.promotion.share = 100
         self._enter(DONE, "green is the stable version, blue is gone")
@@ -150,7 +153,7 @@ class Stages:
         with suppress(TrafficError, Failure):
             self._set(0)
         StackFile(root=self.root, stack=self.promotion.stack).write({"candidate": None})
-        deployment.bring_up(self.root, self.promotion.stack)
+        brought_up(self.root, self.promotion.stack, self.tell)
         self.promotion.share = 0
         self.promotion.outcome = "rolled_back"
         self._enter(DONE, "blue has all the traffic, green is gone")
@@ -186,17 +189,28 @@ class Stages:
             )
 
 
+def brought_up(root: Path, stack: str, tell: Callable[[str], None]) -> dict[str, Any]:
+    """The outputs of an `up` that waits for the engine that a killed command has left at work. Raises Failure."""
+    for attempt in stamina.retry_context(on=state.Busy, attempts=None, timeout=ENGINE_ENDS_S, wait_max=1.0):
+        with attempt:
+            if attempt.num == 2:
+                tell("waiting until what a killed command has begun is finished")
+            _, outputs, _ = deployment.bring_up(root, stack)
+            return outputs
+    raise AssertionError("stamina either returns or raises")
+
+
 def taken_back(root: Path, stack: str, promotion: Promotion | None, tell: Callable[[str], None]) -> None:
     """Rollback from any state: an unfinished promotion ends with blue, a finished one gives way to the version before."""
     file = StackFile(root=root, stack=stack)
     if promotion is None or promotion.outcome == "rolled_back":
         file.write({"candidate": None})
-        deployment.bring_up(root, stack)
+        brought_up(root, stack, tell)
         tell("the stable version has all the traffic; there is no promotion to take back")
         return
     if promotion.outcome == "promoted" or promotion.phase == ADOPT:
         file.write({"settings": promotion.previous, "candidate": None})
-        deployment.bring_up(root, stack)
+        brought_up(root, stack, tell)
         promotion.outcome, promotion.share = "rolled_back", 0
         promotion.words = "taken back by hand after the promotion"
         promotion.enter(DONE, f"back to {promotion.blue}")
