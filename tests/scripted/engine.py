@@ -41,7 +41,7 @@ async def _chat(request: web.Request, chance: random.Random) -> web.StreamRespon
     behaviour = MODELS.get(body.get("model", ""))
     if behaviour is None:
         return web.json_response({"error": {"message": "no such model", "code": "model_not_found"}}, status=404)
-    fails, is_cut = chance.random() < behaviour.fault_share, chance.random() < 0.5
+    fails, is_cut = chance.random() < models.fault_share(body), chance.random() < 0.5
     said = answer(body)
     tokens, finish = _limited(body, said)
     waits_s = models.waits_s(behaviour, len(tokens), chance)

@@ -23,13 +23,14 @@ _HARMFUL = re.compile(r"\b(bomb|malware|weapon|poison)\b", re.IGNORECASE)
 class Behaviour:
     """`slowness` stretches every waiting time; `fault_share` of the requests fail; `repeats`: how often a text is said.
 
-    `knows`: the operators it calculates with.
+    `knows`: the operators it calculates with; `fails_from`: only questions that begin with at least this number fail.
     """
 
     slowness: float = 1.0
     fault_share: float = 0.0
     repeats: int = 1
     knows: str = "+-"
+    fails_from: int = 0
 
 
 # `steady` adds and subtracts, and gets a product wrong; `better` does not; `dull` gets everything wrong.
@@ -38,6 +39,7 @@ MODELS: Mapping[str, Behaviour] = {
     "better": Behaviour(knows="+-*"),
     "slow": Behaviour(slowness=1.6),
     "faulty": Behaviour(fault_share=0.15),
+    "fragile": Behaviour(fault_share=0.5, fails_from=70),
     "wordy": Behaviour(repeats=2),
     "dull": Behaviour(knows=""),
 }
@@ -81,6 +83,14 @@ def _stopped(text: str, stop: str | Sequence[str]) -> str:
     for word in [stop] if isinstance(stop, str) else stop:
         text = text.partition(word)[0]
     return text
+
+
+def fault_share(body: Mapping[str, Any]) -> float:
+    """How likely this request is to fail."""
+    behaviour = MODELS[body["model"]]
+    found = _SUM.search(_text(body["messages"]))
+    number = int(found[1]) if found else 0
+    return behaviour.fault_share if number >= behaviour.fails_from else 0.0
 
 
 def waits_s(behaviour: Behaviour, tokens: int, chance: random.Random) -> list[float]:
