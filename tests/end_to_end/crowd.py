@@ -14,6 +14,7 @@ import aiohttp
 CALLERS = 10
 PAUSE_S = 0.02
 LIMIT_S = 300
+RETRIES = 2  # the default of the openai client (3.54, checked 2026-11-24)
 LIMIT = 100_000  # questions of all callers together
 
 
@@ -21,7 +22,7 @@ class Crowd:
     """They call while the block runs. `failures` is what any of them saw that was no right answer.
 
     Half of them open a connection for each question. The others keep theirs and do as OpenAI's own clients do when nginx,
-    moving its split, has closed an idle one: they ask again, once; `asked_again` counts that.
+    moving its split, has closed an idle one, perhaps one after the other: they ask again; `asked_again` counts that.
     """
 
     def __init__(self, port: int) -> None:
@@ -61,13 +62,14 @@ class Crowd:
 
     async def _ask(self, http: aiohttp.ClientSession, body: object, headers: dict[str, str]) -> tuple[int, bytes]:
         keeps = http.connector is not None and not http.connector.force_close
-        try:
-            return await _post(http, self._url, body, headers)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            if not keeps:
-                raise
-            self.asked_again += 1
-            return await _post(http, self._url, body, headers)
+        for left in reversed(range(1 + RETRIES if keeps else 1)):
+            try:
+                return await _post(http, self._url, body, headers)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                if not left:
+                    raise
+                self.asked_again += 1
+        raise AssertionError("the loop above returns or raises")
 
     def _note(self, status: int, raw: bytes, *, right: int, stream: bool) -> None:
         self.answers += 1

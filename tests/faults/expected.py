@@ -104,7 +104,8 @@ BUSY = next_one(503, "busy", Circuit.CLOSED)
 LIMITED = next_one(429, "busy", Circuit.CLOSED)
 LIMITED_UNTIL = next_one(429, "busy", Circuit.RESTS)
 MISCONFIGURED = next_one(502, "misconfigured")
-SILENT_WHOLE = next_one(504, "deadline")  # a whole answer shows nothing until it is complete: half of the total limit is waited
+# A whole answer shows nothing until it is complete, so half of the total limit is waited for it.
+SILENT_WHOLE = next_one(504, "deadline")
 
 
 def at(point: Point, act: Act, outcome: Outcome, *, pieces: int = 0, slow: bool = False) -> Cell:

@@ -67,7 +67,9 @@ class Oracle:
         shown = "".join(_pieces(uncut.raw)[:cut])
         heard = self._ask_cut(prompt)
         if "".join(_pieces(heard.raw)[:cut]) != shown:
-            heard = self._ask_cut(prompt)  # the first engine began otherwise, at a near tie: nothing to do with the joint
+            heard = self._ask_cut(
+                prompt
+            )  # the first engine began otherwise, at a near tie: nothing to do with the joint
         return Joined(cut, shown, heard.text, uncut.text, heard.finish, heard.counts, uncut.counts)
 
     def _ask_uncut(self, prompt: str) -> Heard:
