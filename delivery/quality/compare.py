@@ -74,7 +74,8 @@ def compare(blue: Evaluation, green: Evaluation, margin_points: float) -> Compar
     verdict, words = _verdict(blue, between, margin, same=same and len(blue.cases) == len(green.cases))
     needed = cases_needed(statistics.fmean(each**2 for each in differences), margin)
     if verdict is Verdict.NOT_ENOUGH_EVIDENCE:
-        words += f"; about {needed} cases would do, these were {len(pairs)}"
+        enough = f"about {needed} cases would do" if needed > len(pairs) else "with the difference seen it takes more"
+        words += f"; {enough}, these were {len(pairs)}"
     return Comparison(
         verdict=verdict,
         margin_points=margin_points,
