@@ -45,14 +45,13 @@ async def _chat(request: web.Request, chance: random.Random) -> web.StreamRespon
     said = answer(body)
     tokens, finish = _limited(body, said)
     waits_s = models.waits_s(behaviour, len(tokens), chance)
-    if fails and not is_cut:
-        await asyncio.sleep(waits_s[0])
+    if fails and not is_cut:  # at once, so that an error is no slowness too
         return web.json_response({"error": {"message": "the server had an error"}}, status=500)
     usage = _usage(body, len(tokens))
     if not body.get("stream"):
-        await asyncio.sleep(sum(waits_s))
         if fails:
             _cut(request)
+        await asyncio.sleep(sum(waits_s))
         return web.json_response(_whole(body, said, "".join(tokens), finish, usage))
     return await _stream(request, body, said, tokens, waits_s, finish, usage, is_cut=fails)
 
