@@ -2,7 +2,7 @@
 # Sourced by tools/setup.sh: the Pulumi CLI and the language host for Python.
 
 # Built or downloaded where none is found, and the oldest one that is used: the engine everything here is tested with.
-pulumi_version=3.259.0
+pulumi_version=3.274.1
 pulumi_home=$cache/pulumi/v$pulumi_version
 pulumi_decision=$installed/pulumi
 pulumi_releases=${TRIMARAN_PULUMI_RELEASES:-https://get.pulumi.com/releases/sdk}
@@ -81,7 +81,7 @@ found() {  # name: prints its path, or - when PATH has none but what an outer ./
     printf '%s' "$path"
 }
 
-version_of() {  # executable: prints its version, 3.259.0, or nothing when it does not run
+version_of() {  # executable: prints its version, 3.274.1, or nothing when it does not run
     local version
     [[ -x $1 ]] || return 0
     version=$(PULUMI_SKIP_UPDATE_CHECK=true "$1" version 2>/dev/null) || return 0

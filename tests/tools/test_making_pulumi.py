@@ -16,7 +16,7 @@ import pytest
 
 from tests.tools.conftest import Clone
 
-VERSION = "3.259.0"
+VERSION = "3.274.1"
 ARCHITECTURE = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 ARCHIVE = f"pulumi-v{VERSION}-{platform.system().lower()}-{ARCHITECTURE}.tar.gz"
 UNREACHABLE = "http://127.0.0.1:9"

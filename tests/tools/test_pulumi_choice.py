@@ -6,7 +6,7 @@ import pytest
 
 from tests.tools.conftest import Clone
 
-NEW, SAME, OLD = "echo v3.300.1", "echo v3.259.0", "echo v3.258.9"
+NEW, SAME, OLD = "echo v3.300.1", "echo v3.274.1", "echo v3.274.0"
 BROKEN, SILENT, NIGHTLY = "exit 1", "true", "echo v3.301.0-alpha.x12345"
 
 
@@ -57,21 +57,21 @@ def test_says_why_not(clone: Clone) -> None:
 
     result = clone.shell("choose_pulumi")
 
-    assert result.stderr == f"{program} is 3.258.9; 3.259.0 or later is needed, so another is used\n"
+    assert result.stderr == f"{program} is 3.274.0; 3.274.1 or later is needed, so another is used\n"
 
 
 @pytest.mark.parametrize(
     ("have", "want", "enough"),
     [
-        ("3.259.0", "3.259.0", True),
-        ("3.259.1", "3.259.0", True),
-        ("4.0.0", "3.259.0", True),
-        ("3.1000.0", "3.259.0", True),
-        ("3.260", "3.259.0", True),
-        ("3.258.99", "3.259.0", False),
-        ("2.999.999", "3.259.0", False),
-        ("3.08.0", "3.259.0", False),
-        ("", "3.259.0", False),
+        ("3.274.1", "3.274.1", True),
+        ("3.274.2", "3.274.1", True),
+        ("4.0.0", "3.274.1", True),
+        ("3.1000.0", "3.274.1", True),
+        ("3.275", "3.274.1", True),
+        ("3.273.99", "3.274.1", False),
+        ("2.999.999", "3.274.1", False),
+        ("3.08.0", "3.274.1", False),
+        ("", "3.274.1", False),
     ],
 )
 def test_version_order(clone: Clone, have: str, want: str, enough: bool) -> None:
@@ -87,7 +87,7 @@ def _lay_out(clone: Clone, case: Case) -> None:
         clone.program("pulumi", case.on_path, real)
         (clone.bin / "pulumi").symlink_to(real / "pulumi")
     if case.in_cache is not None:
-        clone.program("pulumi", case.in_cache, clone.home / ".cache" / "trimaran" / "pulumi" / "v3.259.0" / "bin")
+        clone.program("pulumi", case.in_cache, clone.home / ".cache" / "trimaran" / "pulumi" / "v3.274.1" / "bin")
     host_directory = {"on path": clone.bin, "beside": real, "without executor": clone.bin}.get(case.host)
     if host_directory is not None:
         clone.program("pulumi-language-python", "exit 0", host_directory)

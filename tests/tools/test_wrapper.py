@@ -269,7 +269,7 @@ def test_run_inside_another(faked: Clone) -> None:
     """Started by something that another ./trimaran started, it comes to the same choice and finds it remembered."""
     (faked.bin / "pulumi").unlink()
     cached = faked.program(
-        "pulumi", "echo v3.259.0", faked.home / ".cache" / "trimaran" / "pulumi" / "v3.259.0" / "bin"
+        "pulumi", "echo v3.274.1", faked.home / ".cache" / "trimaran" / "pulumi" / "v3.274.1" / "bin"
     )
     faked.run("up")
     remembered = (faked.root / ".venv" / "installed" / "pulumi").read_text()
