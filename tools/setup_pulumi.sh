@@ -1,9 +1,13 @@
 # shellcheck shell=bash disable=SC2154,SC2034
 # Sourced by tools/setup.sh: the Pulumi CLI and the language host for Python.
 
-# Built or downloaded where none is found, and the oldest one that is used: the engine everything here is tested with.
-pulumi_version=3.274.1
-pulumi_home=$cache/pulumi/v$pulumi_version
+# Where none is found, the release is downloaded whose digests are known, else the newest that builds is built from source.
+# Everything here is tested with both; what is older than the first is not used.
+pulumi_released=3.259.0
+pulumi_built=3.274.1
+pulumi_minimum=$pulumi_released
+pulumi_cache=$cache/pulumi
+pulumi_home=
 pulumi_decision=$installed/pulumi
 pulumi_releases=${TRIMARAN_PULUMI_RELEASES:-https://get.pulumi.com/releases/sdk}
 pulumi_package=github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
@@ -14,13 +18,16 @@ pulumi_is_ready() {  # reads the decision of an earlier run, if what it rests on
     wanted=$(how_pulumi_is_wanted)
     [[ -n $wanted ]] || return 0
     [[ -r $pulumi_decision ]] || return 1
-    { read -r on_path && read -r host_on_path && read -r pulumi_from && read -r host_from; } <"$pulumi_decision" || return 1
+    { read -r on_path && read -r host_on_path && read -r pulumi_from && read -r host_from && read -r pulumi_home; } \
+        <"$pulumi_decision" || return 1
     [[ $on_path == "$(found pulumi)" && $host_on_path == "$(found pulumi-language-python)" ]] || return 1
-    engine=$pulumi_home/bin/pulumi
     case $pulumi_from in
         path) engine=$on_path ;;
-        cache) pulumi_dir=$pulumi_home/bin ;;
-        make) [[ $wanted == optional && ! -e $engine ]] && return ;;
+        cache) pulumi_dir=$pulumi_home/bin engine=$pulumi_dir/pulumi ;;
+        *)
+            [[ $wanted == optional && ! -e $pulumi_cache/v$pulumi_released && ! -e $pulumi_cache/v$pulumi_built ]]
+            return
+            ;;
     esac
     # An engine newer than the decision has been replaced since.
     [[ -x $engine && ! $engine -nt $pulumi_decision ]]
@@ -40,7 +47,7 @@ provide_pulumi() {
     pulumi_dir=
     [[ $pulumi_from != cache ]] || pulumi_dir=$pulumi_home/bin
     mkdir -p "$installed"
-    printf '%s\n' "$on_path" "$host_on_path" "$pulumi_from" "$host_from" >"$pulumi_decision.part"
+    printf '%s\n' "$on_path" "$host_on_path" "$pulumi_from" "$host_from" "$pulumi_home" >"$pulumi_decision.part"
     mv "$pulumi_decision.part" "$pulumi_decision"
 }
 
@@ -51,20 +58,20 @@ how_pulumi_is_wanted() {  # prints required, optional or nothing
     esac
 }
 
-# The one choice: sets $pulumi_from to path, cache or make, and $host_from to official or stand-in.
+# The one choice: sets $pulumi_from to path, cache or make, $pulumi_home to the cached one, and $host_from to official or stand-in.
 choose_pulumi() {
     local on_path version engine
-    pulumi_from='make' host_from=''
+    pulumi_from='make' host_from='' pulumi_home=''
     on_path=$(found pulumi)
     if [[ $on_path != - ]]; then
         version=$(version_of "$on_path")
-        if version_at_least "$version" "$pulumi_version"; then
+        if version_at_least "$version" "$pulumi_minimum"; then
             pulumi_from=path engine=$on_path
         else
-            say "$on_path is ${version:-broken}; $pulumi_version or later is needed, so another is used"
+            say "$on_path is ${version:-broken}; $pulumi_minimum or later is needed, so another is used"
         fi
     fi
-    if [[ $pulumi_from == make && $(version_of "$pulumi_home/bin/pulumi") == "$pulumi_version" ]]; then
+    if [[ $pulumi_from == make ]] && find_cached_pulumi; then
         pulumi_from=cache engine=$pulumi_home/bin/pulumi
     fi
     [[ $pulumi_from != make ]] || return 0
@@ -74,10 +81,20 @@ choose_pulumi() {
     fi
 }
 
+find_cached_pulumi() {  # sets $pulumi_home
+    local version
+    for version in "$pulumi_released" "$pulumi_built"; do
+        pulumi_home=$pulumi_cache/v$version
+        [[ $(version_of "$pulumi_home/bin/pulumi") != "$version" ]] || return 0
+    done
+    pulumi_home=
+    return 1
+}
+
 found() {  # name: prints its path, or - when PATH has none but what an outer ./trimaran has put there
     local path
     path=$(type -P "$1") || path=-
-    case $path in "$pulumi_home/bin/"* | "$root/tools/host/"*) path=- ;; esac
+    case $path in "$pulumi_cache/"* | "$root/tools/host/"*) path=- ;; esac
     printf '%s' "$path"
 }
 
@@ -114,32 +131,35 @@ beside() {  # path name: prints the path of the file so named that lies beside t
 }
 
 make_pulumi() {  # the official release where it can be downloaded, else a build
-    local status=0 made
+    local status=0 version made
     lock_cache
-    [[ $(version_of "$pulumi_home/bin/pulumi") != "$pulumi_version" ]] || return 0
-    if [[ -e $pulumi_home/bin/pulumi ]]; then
-        say "$pulumi_home/bin/pulumi does not run: it is replaced"
-    fi
-    make_dir "$cache/pulumi"
-    temporary "$pulumi_home"
+    find_cached_pulumi && return
+    for version in "$pulumi_built" "$pulumi_released"; do
+        made=$pulumi_cache/v$version
+        [[ ! -e $made/bin/pulumi ]] || say "$made/bin/pulumi does not run: it is replaced"
+        rm -rf -- "$made"
+    done
+    make_dir "$pulumi_cache"
+    temporary "$pulumi_cache/new"
     made=$temporary
-    begin "Downloading Pulumi $pulumi_version"
-    run "$python" "$root/tools/download_release.py" "$pulumi_releases" "$pulumi_version" "$made/bin" || status=$?
+    begin "Downloading Pulumi $version"
+    run "$python" "$root/tools/download_release.py" "$pulumi_releases" "$version" "$made/bin" || status=$?
     case $status in
         0) end ;;
-        3)
-            end 'cannot be reached; '
-            say 'The CLI is built from its Go module instead: about 5 minutes, once'
+        3 | 4)
+            [[ $status != 3 ]] || end 'cannot be reached; '
+            [[ $status != 4 ]] || end 'no digest of a release for this machine is known; '
+            version=$pulumi_built
+            say "The CLI $version is built from its Go module instead: about 5 minutes, once"
             build_pulumi "$made/bin"
             ;;
-        *) fail_with_log "the download of Pulumi $pulumi_version was refused" 'nothing was kept; run the same command again.' ;;
+        *) fail_with_log "the download of Pulumi $version was refused" 'nothing was kept; run the same command again.' ;;
     esac
-    rm -rf -- "$pulumi_home"
-    mv "$made" "$pulumi_home"
+    mv "$made" "$pulumi_cache/v$version"
 }
 
 build_pulumi() {  # directory for the binaries
-    local go total flags="-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v$pulumi_version"
+    local go total flags="-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v$pulumi_built"
     provide_go
     rm -rf -- "$cache/go/tmp"
     make_dir "$cache/go/tmp"

@@ -3,12 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.tools.pythons import Python, pythons
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM_PROGRAMS = [
@@ -53,6 +54,7 @@ class Clone:
     root: Path
     bin: Path
     home: Path
+    python: Python
     environment: dict[str, str] = field(default_factory=dict)
 
     def program(self, name: str, script: str, directory: Path | None = None) -> Path:
@@ -90,7 +92,7 @@ class Clone:
 
     def shell(self, script: str, variables: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
         """Run bash code after the set-up's functions have been sourced."""
-        sourced = f'set -euo pipefail; root={self.root}; . "$root/tools/setup.sh"; python={sys.executable}\n{script}'
+        sourced = f'set -euo pipefail; root={self.root}; . "$root/tools/setup.sh"; python={self.python.path}\n{script}'
         return subprocess.run(
             ["bash", "-c", sourced],
             env={**self.environment, **(variables or {})},
@@ -101,19 +103,36 @@ class Clone:
         )
 
 
+@pytest.fixture(params=pythons(), ids=str)
+def python(request: pytest.FixtureRequest) -> Python:
+    """Each Python of this machine that the set-up may be run with."""
+    found: Python = request.param
+    return found
+
+
 @pytest.fixture
-def clone(tmp_path: Path) -> Iterator[Clone]:
-    """A copy of every file that is in git or would be, with an empty home and a PATH of plain system programs."""
-    root, binaries, home = tmp_path / "clone", tmp_path / "bin", tmp_path / "home"
-    for directory in (root, binaries, home):
-        directory.mkdir()
-    _copy_tree(root)
+def clone(tmp_path: Path, python: Python) -> Iterator[Clone]:
+    """The part of the tree that set-up reads, with an empty home and a PATH of plain system programs."""
+    yield from _made(tmp_path, python, ".ci", "delivery", "requirements", "tools", "trimaran")
+
+
+@pytest.fixture
+def whole_clone(tmp_path: Path, python: Python) -> Iterator[Clone]:
+    """The same with every file that is in git or would be."""
+    yield from _made(tmp_path, python, ".")
+
+
+def _made(directory: Path, python: Python, *parts: str) -> Iterator[Clone]:
+    root, binaries, home = directory / "clone", directory / "bin", directory / "home"
+    for each in (root, binaries, home):
+        each.mkdir()
+    _copy_tree(root, parts)
     (root / "delivery" / "cli.py").write_text(STUB_COMMAND_LINE)
     for name in SYSTEM_PROGRAMS:
         found = shutil.which(name)
         if found is not None:
             (binaries / name).symlink_to(found)
-    made = Clone(root=root, bin=binaries, home=home)
+    made = Clone(root=root, bin=binaries, home=home, python=python)
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -127,8 +146,8 @@ def clone(tmp_path: Path) -> Iterator[Clone]:
 @pytest.fixture
 def faked(clone: Clone) -> Clone:
     """The same with stand-ins for Python, uv, nginx and the Pulumi CLI, so that set-up takes no time."""
-    clone.program("python3", f'echo "$@" >>{clone.home}/python-calls; exec {sys.executable} "$@"')
-    clone.program("uv", FAKE_UV.format(python=sys.executable, calls=clone.home / "uv-calls"))
+    clone.program("python3", f'echo "$@" >>{clone.home}/python-calls; exec {clone.python.path} "$@"')
+    clone.program("uv", FAKE_UV.format(python=clone.python.path, calls=clone.home / "uv-calls"))
     clone.program("nginx", "exit 0")
     clone.program("redis-server", "exit 0")
     clone.program("chromium", "exit 0")
@@ -148,9 +167,9 @@ fi
 """
 
 
-def _copy_tree(target: Path) -> None:
+def _copy_tree(target: Path, parts: Sequence[str]) -> None:
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *parts],
         cwd=ROOT,
         capture_output=True,
         check=True,

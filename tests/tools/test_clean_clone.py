@@ -1,8 +1,6 @@
 """The real set-up in a fresh clone, with nothing on PATH but Python and the plain programs of a system."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -10,10 +8,10 @@ from tests.tools.conftest import Clone
 
 
 @pytest.fixture
-def fresh(clone: Clone) -> Clone:
-    """A clone whose PATH has the Python that these tests' environment was made from, and no uv."""
-    (clone.bin / "python3").symlink_to(Path(sys._base_executable))  # type: ignore[attr-defined]
-    return clone
+def fresh(whole_clone: Clone) -> Clone:
+    """A clone whose PATH has one Python of the machine and no uv."""
+    (whole_clone.bin / "python3").symlink_to(whole_clone.python.path)
+    return whole_clone
 
 
 def test_sets_up(fresh: Clone) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.tools.conftest import Clone
 
-NEW, SAME, OLD = "echo v3.300.1", "echo v3.274.1", "echo v3.274.0"
+NEW, SAME, OLD = "echo v3.300.1", "echo v3.259.0", "echo v3.258.9"
 BROKEN, SILENT, NIGHTLY = "exit 1", "true", "echo v3.301.0-alpha.x12345"
 
 
@@ -16,6 +16,7 @@ class Case:
 
     on_path: str | None = None
     in_cache: str | None = None
+    cached_as: str = "v3.259.0"
     host: str = "none"
     chosen: str
 
@@ -32,6 +33,7 @@ CASES = {
     "broken on PATH": Case(on_path=BROKEN, in_cache=SAME, chosen="cache stand-in"),
     "silent on PATH": Case(on_path=SILENT, in_cache=SAME, chosen="cache stand-in"),
     "only in the cache": Case(in_cache=SAME, chosen="cache stand-in"),
+    "built, in the cache": Case(in_cache="echo v3.274.1", cached_as="v3.274.1", chosen="cache stand-in"),
     "in the cache, official host on PATH": Case(in_cache=SAME, host="on path", chosen="cache official"),
     "another version in the cache's place": Case(in_cache=NEW, chosen="make "),
     "broken in the cache": Case(in_cache=BROKEN, chosen="make "),
@@ -57,7 +59,7 @@ def test_says_why_not(clone: Clone) -> None:
 
     result = clone.shell("choose_pulumi")
 
-    assert result.stderr == f"{program} is 3.274.0; 3.274.1 or later is needed, so another is used\n"
+    assert result.stderr == f"{program} is 3.258.9; 3.259.0 or later is needed, so another is used\n"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def _lay_out(clone: Clone, case: Case) -> None:
         clone.program("pulumi", case.on_path, real)
         (clone.bin / "pulumi").symlink_to(real / "pulumi")
     if case.in_cache is not None:
-        clone.program("pulumi", case.in_cache, clone.home / ".cache" / "trimaran" / "pulumi" / "v3.274.1" / "bin")
+        clone.program("pulumi", case.in_cache, clone.home / ".cache" / "trimaran" / "pulumi" / case.cached_as / "bin")
     host_directory = {"on path": clone.bin, "beside": real, "without executor": clone.bin}.get(case.host)
     if host_directory is not None:
         clone.program("pulumi-language-python", "exit 0", host_directory)
