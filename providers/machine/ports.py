@@ -1,6 +1,7 @@
 """Loopback ports of this machine: a free one, whether one is taken, and by whom."""
 
 import os
+import random
 import socket
 from pathlib import Path
 
@@ -9,13 +10,20 @@ from providers.machine import sessions
 LOOPBACK = "127.0.0.1"
 
 _LISTENING = "0A"
+# Linux takes 32768 to 60999 for connections by default, other systems 49152 and up (ip(7), IANA; checked 2026-11-30).
+_NOT_HANDED_OUT = range(20_000, 32_768)
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on just now; somebody else may still take it first."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that nobody listens on just now; somebody else may still take it first.
+
+    Picked at random below the ports that the kernel hands out by itself, so that neither an outgoing connection nor
+    another caller of this is likely to be that somebody. Raises OSError where there is none.
+    """
+    for port in random.sample(_NOT_HANDED_OUT, 100):
+        if is_free(LOOPBACK, port):
+            return port
+    raise OSError(f"of 100 ports tried on {LOOPBACK} none is free")
 
 
 def is_free(host: str, port: int) -> bool:

@@ -46,7 +46,9 @@ def test_health_is_a_word(server: str, monkeypatch: pytest.MonkeyPatch, status: 
     assert health(server) == word
 
 
-@pytest.mark.parametrize("url", ["", "not a url", f"http://127.0.0.1:{free_port()}"])
+@pytest.mark.parametrize(
+    "url", ["", "not a url", f"http://127.0.0.1:{free_port()}"], ids=["none", "no url", "free port"]
+)
 def test_nobody_there_is_unreachable(url: str) -> None:
     """Never an exception."""
     assert health(url) == "unreachable"

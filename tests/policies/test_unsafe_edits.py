@@ -7,6 +7,7 @@ import functools
 import json
 from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -16,7 +17,14 @@ from policies import RULES, Context, Planned, Report, judge
 from policies.exceptions import Excepted
 from tests.policies import example_plans
 
-GONE = object()
+
+class Edit(Enum):
+    """What an edit does to an input other than setting it; the same in every process, unlike an object's address."""
+
+    GONE = "gone"
+
+
+GONE = Edit.GONE
 SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 TARGET = "aws:appautoscaling/target:Target"

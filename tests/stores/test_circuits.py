@@ -17,6 +17,7 @@ from app.logic.answer import Failure, Kind
 from app.logic.circuit import FAILURES_TO_OPEN, OPEN_S, Circuit, State
 from app.logic.standing import Breaker
 from app.stores.circuits import SharedCircuits
+from providers.machine.ports import free_port
 
 EVERY_S = 0.02
 
@@ -26,9 +27,7 @@ class RedisServer:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

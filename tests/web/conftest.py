@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from tests.web.running import App, free_port, running
+from providers.machine.ports import free_port
+from tests.web.running import App, running
 from tests.web.scripts import SCRIPTS
 from tests.web.upstream import Upstream, scripted
 

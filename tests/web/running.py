@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from providers.machine.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
@@ -71,11 +72,3 @@ def _wait_until_ready(app: App, process: subprocess.Popen[bytes]) -> None:
         except OSError:
             time.sleep(0.05)
     raise AssertionError(f"the app did not become ready:\n{app.log.read_text()}")
-
-
-def free_port() -> int:
-    """A port on which nothing listens, and nothing will unless told to."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from providers.machine.ports import free_port
 from tests.web.actions import ask_and_wait, choose, figures, last_answer, open_backends
 from tests.web.conftest import KEY, Visit
-from tests.web.running import App, free_port, running
+from tests.web.running import App, running
 from tests.web.scripts import SCRIPTS
 from tests.web.test_reach import CONTRASTS
 from tests.web.upstream import Upstream, scripted

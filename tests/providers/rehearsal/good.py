@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import json
+from enum import Enum
 from typing import Any
 
 from providers.rehearsal.findings import Finding
@@ -12,7 +13,14 @@ from providers.rehearsal.inspection import Inspection, inspect
 from providers.rehearsal.package import Package
 from providers.rehearsal.rules.contract import Facts, Resource
 
-GONE = object()
+
+class Edit(Enum):
+    """What an edit does to an input other than setting it; the same in every process, unlike an object's address."""
+
+    GONE = "gone"
+
+
+GONE = Edit.GONE
 
 CONTAINER: dict[str, Any] = {
     "name": "app",
