@@ -1,49 +1,141 @@
-"""`test`: formatting, types and layers of the whole tree, then its tests; one bad step fails the whole."""
+"""`check` and `test`: formatting, types and layers of the tree, then its tests; one bad step fails the whole.
+
+Tests run on all cores. What a busy machine would disturb, because it measures time or load, is marked `alone` and runs
+afterwards, one by one.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from delivery.failure import Failure
 from delivery.terminal import say
 
 _SHOWN_LINES = 60
-_STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("ruff check", ("ruff", "check", "--quiet", ".")),
-    ("ruff format --check", ("ruff", "format", "--check", "--quiet", ".")),
-    ("mypy", ("mypy",)),
-    ("lint-imports", ("lint-imports",)),
+_TIMES = Path(".trimaran", "test-times.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A check of the tree; one that reads file by file can be run on some files alone."""
+
+    name: str
+    command: tuple[str, ...]
+    by_file: bool = True
+
+
+_STEPS = (
+    Step(name="ruff check", command=("ruff", "check", "--quiet")),
+    Step(name="ruff format --check", command=("ruff", "format", "--check", "--quiet")),
+    Step(name="mypy", command=("mypy",)),
+    Step(name="lint-imports", command=("lint-imports",), by_file=False),
 )
 
 
+def check(root: Path) -> None:
+    """Run every check but the tests, at once. Raises Failure naming what failed."""
+    _end(_failed_steps(root, ()))
+
+
 def run(root: Path, arguments: Sequence[str], *, long: bool) -> None:
-    """Run every check and every test, or with arguments pytest alone with these. Raises Failure naming what failed."""
-    failed = [] if arguments else [name for name, command in _STEPS if not _passes(root, name, command)]
-    selection = [] if long else ["-m", "not long"]
-    began_s = time.monotonic()
-    done = subprocess.run([_tool("pytest"), "--tb=short", *selection, *arguments], cwd=root, check=False)
-    say(f"pytest: {time.monotonic() - began_s:.1f} s")
-    if done.returncode != 0:
-        failed.append("pytest")
+    """Run every check and every test, or with arguments pytest with these after the checks of the files that changed.
+
+    Raises Failure naming what failed.
+    """
+    if arguments:
+        touched = _touched(root)
+        failed = _failed_steps(root, touched) if touched else []
+        selection = [] if long else ["-m", "not long"]
+        _end([*failed, *_pytest(root, "pytest", [*selection, *arguments])])
+        return
+    began_s, cores = time.monotonic(), len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    say(f"checks, then tests on {cores} core{'s' * (cores != 1)}; {_expected(root, long)}")
+    failed = _failed_steps(root, ())
+    length = "" if long else " and not long"
+    failed += _pytest(root, "tests side by side", ["-n", str(cores), "--dist", "loadgroup", "-m", f"not alone{length}"])
+    failed += _pytest(root, "tests that need the machine alone", ["-m", f"alone{length}"])
+    if not failed:
+        _remember(root, time.monotonic() - began_s, long)
+    _end(failed)
+
+
+def _end(failed: Sequence[str]) -> None:
     if failed:
         raise Failure(f"failed: {', '.join(failed)}.", "./trimaran test PATH -k NAME runs one test")
 
 
-def _passes(root: Path, name: str, command: Sequence[str]) -> bool:
+def _failed_steps(root: Path, files: Sequence[str]) -> list[str]:
+    """The steps that fail on these files, or on the whole tree where none are given."""
+    chosen = [step for step in _STEPS if step.by_file or not files]
+    with ThreadPoolExecutor() as pool:
+        passed = list(pool.map(lambda step: _passes(root, step, files), chosen))
+    return [step.name for step, good in zip(chosen, passed, strict=True) if not good]
+
+
+def _passes(root: Path, step: Step, files: Sequence[str]) -> bool:
     began_s = time.monotonic()
-    tool, *arguments = command
+    tool, *arguments = step.command
     done = subprocess.run(
-        [_tool(tool), *arguments], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        [_tool(tool), *arguments, *files],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     good = done.returncode == 0
-    if not good:
-        say(_bounded(done.stdout))
-    say(f"{name}: {'ok' if good else 'FAILED'} ({time.monotonic() - began_s:.1f} s)")
+    shown = "" if good else f"{_bounded(done.stdout)}\n"
+    say(f"{shown}{step.name}: {'ok' if good else 'FAILED'} ({time.monotonic() - began_s:.1f} s)")
     return good
+
+
+def _touched(root: Path) -> list[str]:
+    """The Python files that differ from the last commit or are new."""
+    asked = ["git", "ls-files", "-z", "--modified", "--others", "--exclude-standard", "--deduplicate", "--", "*.py"]
+    done = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False)
+    return [name for name in done.stdout.split("\0") if name and (root / name).is_file()]
+
+
+def _pytest(root: Path, name: str, arguments: Sequence[str]) -> list[str]:
+    """Run pytest; the name comes back where a test failed or none was found."""
+    began_s = time.monotonic()
+    say(f"{name} ...")
+    done = subprocess.run([_tool("pytest"), "--tb=short", *arguments], cwd=root, check=False)
+    say(f"{name}: {time.monotonic() - began_s:.1f} s")
+    return [name] if done.returncode else []
+
+
+def _expected(root: Path, long: bool) -> str:
+    last_s = _times(root).get(_length(long))
+    if last_s is None:
+        return "about 15 minutes on two cores" + ", and as many again for the long ones" * long
+    return f"last time it took {last_s // 60} min {last_s % 60} s"
+
+
+def _remember(root: Path, took_s: float, long: bool) -> None:
+    path = root / _TIMES
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**_times(root), _length(long): round(took_s)}))
+
+
+def _times(root: Path) -> dict[str, int]:
+    try:
+        times: dict[str, int] = json.loads((root / _TIMES).read_text())
+    except (OSError, ValueError):
+        return {}
+    return times
+
+
+def _length(long: bool) -> str:
+    return "long" if long else "short"
 
 
 def _bounded(output: str) -> str:

@@ -261,10 +261,18 @@ def run_tests(
     arguments: Annotated[list[str] | None, typer.Argument(metavar="PYTEST ARGS...")] = None,
     long: Annotated[bool, typer.Option("--long", help="Also the tests that take minutes.")] = False,
 ) -> None:
-    """Run every check and test; with arguments pytest alone with these."""
+    """Run every check and test; with arguments pytest with these, after the checks of the files that changed."""
     from delivery import checks
 
     checks.run(ROOT, arguments or [], long=long)
+
+
+@app.command()
+def check() -> None:
+    """Check formatting, types and layers of the whole tree: what takes seconds."""
+    from delivery import checks
+
+    checks.check(ROOT)
 
 
 def main() -> NoReturn:

@@ -19,6 +19,8 @@ promote: base local quality | pulumi nginx
 rollback: base local quality | pulumi nginx
 pipeline: base local policies quality | pulumi nginx
 test: base local test policies quality aws | pulumi nginx redis-server? chromium?
+test-pure: base test |
+check: base local test policies quality aws |
 *: base |
 '
 
@@ -37,12 +39,15 @@ replicate: serverless
 huggingface: serverless
 '
 
+# Tests under these start no engine and no server: where only such are named, `test` needs no more than `test-pure` says.
+pure_tests='tests/logic tests/wire'
+
 venv=$root/.venv
 installed=$venv/installed
 cache=${XDG_CACHE_HOME:-${HOME:-$root/.trimaran}/.cache}/trimaran
 log=$root/.trimaran/logs/setup.log
 python=
-groups='' tools=''
+groups='' tools='' compiling=1
 pulumi_dir='' host_from=''
 
 # shellcheck source=tools/setup_steps.sh
@@ -70,9 +75,11 @@ set_up() {  # the arguments of ./trimaran
 read_needs() {  # command arguments...: sets $groups and $tools
     local command=${1:-} name of_groups of_tools stack
     case $command in -*) command= ;; esac
+    [[ $command != test ]] || ! names_only_pure_tests "$@" || command=test-pure
     while IFS=':|' read -r name of_groups of_tools; do
         [[ -n $name && ($name == "$command" || $name == '*') ]] || continue
         groups=$of_groups tools=$of_tools
+        [[ $command != test-pure ]] || compiling=
         break
     done <<<"$needs"
     stack=$(named_stack "$@")
@@ -84,6 +91,19 @@ read_needs() {  # command arguments...: sets $groups and $tools
         done
         break
     done <<<"$stack_needs"
+}
+
+names_only_pure_tests() {  # test arguments...
+    local argument folder pure=''
+    for argument in "${@:2}"; do
+        [[ $argument == tests* ]] || continue
+        pure=
+        for folder in $pure_tests; do
+            [[ $argument != "$folder" && $argument != "$folder"/* ]] || pure=1
+        done
+        [[ -n $pure ]] || return 1
+    done
+    [[ -n $pure ]]
 }
 
 named_stack() {  # command arguments...: prints the stack they name

@@ -12,7 +12,7 @@ venv_is_whole() {  # the .pth file is written last and names this clone, so that
     [[ $named == "$root" ]]
 }
 
-groups_are_installed() { [[ -z $(groups_to_install) ]]; }
+groups_are_installed() { [[ -z $(groups_to_install) && (-z $compiling || -e $installed/compiled) ]]; }
 
 groups_to_install() {
     local group
@@ -46,9 +46,18 @@ provide_venv() {
 }
 
 provide_groups() {
-    local uv missing listed repair='' files=() group
+    local missing
     missing=$(groups_to_install)
-    [[ -n $missing ]] || return 0
+    [[ -z $missing ]] || install_groups
+    [[ -n $compiling && ! -e $installed/compiled ]] || return 0
+    begin 'Compiling them'
+    run "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true  # some packages carry templates that are no Python
+    : >"$installed/compiled"
+    end
+}
+
+install_groups() {  # those in $missing of the caller
+    local uv listed repair='' files=() group
     provide_uv
     missing=${missing% }
     listed=${missing// /, }
@@ -63,12 +72,7 @@ provide_groups() {
     run "$uv" pip install --quiet --no-deps --require-hashes $repair --python "$venv/bin/python" "${files[@]}" ||
         fail_with_log "the Python packages ($listed) could not be installed" 'run the same command again.'
     end
-    case " $missing " in *' base '* | *' local '*)
-        begin 'Compiling them'
-        run "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true  # some packages carry templates that are no Python
-        end
-        ;;
-    esac
+    case " $missing " in *' base '* | *' local '*) rm -f "$installed/compiled" ;; esac
     for group in $missing; do
         cp "$root/requirements/$group.txt" "$installed/$group.txt.part"
         mv "$installed/$group.txt.part" "$installed/$group.txt"

@@ -1,7 +1,8 @@
-"""`test`: every step runs, one bad step fails the whole."""
+"""`check` and `test`: every step runs, one bad step fails the whole."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -33,20 +34,30 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
 
 
 def test_everything_runs_and_pytest_last(runs: Runs, tmp_path: Path) -> None:
-    """Its summary is the last thing on stdout."""
+    """All checks, then the tests on all cores, then those that need the machine for themselves, one by one."""
     checks.run(tmp_path, [], long=False)
 
-    assert [command[0] for command in runs.commands] == ["ruff", "ruff", "mypy", "lint-imports", "pytest"]
-    assert runs.commands[-1][-2:] == ["-m", "not long"]
+    assert sorted(command[0] for command in runs.commands[:4]) == ["lint-imports", "mypy", "ruff", "ruff"]
+    together, alone = runs.commands[4:]
+    assert (together[0], alone[0]) == ("pytest", "pytest")
+    assert "-n" in together
+    assert together[-1] == "not alone and not long"
+    assert "-n" not in alone
+    assert alone[-1] == "alone and not long"
 
 
-def test_arguments_are_for_pytest_alone(runs: Runs, tmp_path: Path) -> None:
-    """A person who names a test waits for nothing else."""
-    checks.run(tmp_path, ["tests/x.py", "-k", "name"], long=True)
+def test_long_tests_are_asked_for(runs: Runs, tmp_path: Path) -> None:
+    """With --long nothing is left out."""
+    checks.run(tmp_path, [], long=True)
 
-    assert [command[0] for command in runs.commands] == ["pytest"]
-    assert runs.commands[0][-3:] == ["tests/x.py", "-k", "name"]
-    assert "not long" not in runs.commands[0]
+    assert [command[-1] for command in runs.commands[4:]] == ["not alone", "alone"]
+
+
+def test_check_runs_no_tests(runs: Runs, tmp_path: Path) -> None:
+    """`check` is what takes seconds."""
+    checks.check(tmp_path)
+
+    assert sorted(command[0] for command in runs.commands) == ["lint-imports", "mypy", "ruff", "ruff"]
 
 
 def test_one_bad_step_fails_the_whole_but_stops_nothing(
@@ -55,8 +66,61 @@ def test_one_bad_step_fails_the_whole_but_stops_nothing(
     """Everything that is wrong is told in one run, with bounded output."""
     runs.failing = ("mypy", "pytest")
 
-    with pytest.raises(Failure, match="failed: mypy, pytest"):
+    with pytest.raises(Failure, match="failed: mypy, tests side by side, tests that need the machine alone"):
         checks.run(tmp_path, [], long=False)
 
-    assert len(runs.commands) == 5
+    assert len(runs.commands) == 6
     assert "… 40 lines left out" in capsys.readouterr().err
+
+
+def test_tells_how_long_it_may_take(runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first run says what to expect, the next one what the last good one took; a failed one is no measure."""
+    checks.run(tmp_path, [], long=False)
+    runs.failing = ("mypy",)
+    with pytest.raises(Failure):
+        checks.run(tmp_path, [], long=True)
+
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("checks, then tests on ")]
+    assert "about 15 minutes" in told[0]
+    assert "about 15 minutes" in told[1]
+    runs.failing = ()
+    checks.run(tmp_path, [], long=False)
+    assert "last time it took 0 min 0 s" in capsys.readouterr().err
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository with one test that passes and one committed file that is badly formatted."""
+    (tmp_path / "test_it.py").write_text('def test_it() -> None:\n    assert "a" == "a"\n')
+    (tmp_path / "old.py").write_text("x   =   1\n")
+    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=b", "commit", "-qm", "c"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_arguments_are_for_pytest(repository: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A person who names a test waits for nothing else, as long as no file has changed."""
+    checks.run(repository, ["test_it.py"], long=False)
+
+    assert "ruff" not in capfd.readouterr().err
+
+
+def test_changed_files_are_checked_beside_the_tests_that_are_named(
+    repository: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The files that differ from the last commit are checked, and only these; the tests run all the same."""
+    (repository / "new.py").write_text("y   =   1\n")
+
+    with pytest.raises(Failure, match=re.escape("failed: ruff format --check.")):
+        checks.run(repository, ["test_it.py"], long=False)
+
+    told = capfd.readouterr()
+    assert "new.py" in told.err
+    assert "old.py" not in told.err
+    assert "1 passed" in told.out
+
+
+def test_a_selection_of_nothing_fails(repository: Path) -> None:
+    """A misspelt name is no success."""
+    with pytest.raises(Failure, match="failed: pytest"):
+        checks.run(repository, ["test_it.py", "-k", "misspelt"], long=False)

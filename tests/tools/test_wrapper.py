@@ -64,6 +64,16 @@ def test_hands_over_arguments_and_directory(faked: Clone, tmp_path: Path) -> Non
         ("up local", "base local", "pulumi nginx"),
         ("status", "base", "pulumi?"),
         ("test -k x", "base local test policies quality aws", "pulumi nginx redis-server? chromium?"),
+        ("test", "base local test policies quality aws", "pulumi nginx redis-server? chromium?"),
+        ("test tests/logic -k x", "base test", ""),
+        ("test tests/wire/test_sse.py tests/logic", "base test", ""),
+        (
+            "test tests/logic tests/stacks",
+            "base local test policies quality aws",
+            "pulumi nginx redis-server? chromium?",
+        ),
+        ("test tests/logical", "base local test policies quality aws", "pulumi nginx redis-server? chromium?"),
+        ("check", "base local test policies quality aws", ""),
         ("eval 127.0.0.1:8080 --suite smoke", "base quality", ""),
         ("promote local", "base local quality", "pulumi nginx"),
         ("rollback local", "base local quality", "pulumi nginx"),
@@ -96,6 +106,21 @@ def test_adds_a_group_and_removes_nothing(faked: Clone) -> None:
 
     assert added.stderr.splitlines()[0].startswith("Installing Python packages: policies, aws ...")
     assert again.stderr == ""
+
+
+def test_pure_tests_wait_for_no_compiling(faked: Clone) -> None:
+    """Tests that need no engine are set up with what they import; the next command makes up for what was left out."""
+    pure = faked.run("test", "tests/logic")
+    later = faked.run("up")
+
+    assert [line.split(" ...")[0] for line in pure.stderr.splitlines()[1:]] == [
+        "Installing Python packages: base, test"
+    ]
+    assert [line.split(" ...")[0] for line in later.stderr.splitlines()] == [
+        "Installing Python packages: local",
+        "Compiling them",
+    ]
+    assert faked.run("up").stderr == ""
 
 
 def test_changed_requirements_are_installed(faked: Clone) -> None:
