@@ -1,29 +1,37 @@
-"""The parts of a stack's configuration that only clouds read. Each is parsed and checked as `stacks.config` says."""
+"""The configuration of the targets on AWS: the keys of a foundation, and those of the app on ECS."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import IPv4Network
-from typing import Annotated
+from typing import Any, ClassVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
-STRICT = ConfigDict(extra="forbid", alias_generator=to_camel, hide_input_in_errors=True)
-DIGEST = r"^[^\s@]+@sha256:[0-9a-f]{64}$"
-IMAGE = "an image with its digest: registry/name@sha256:<64 hex digits>"
+from stacks.config.common import (
+    DIGEST,
+    IMAGE,
+    STEPS,
+    STRICT,
+    Alerts,
+    Api,
+    Engine,
+    Gpu,
+    GpuLimits,
+    Limits,
+    Rollout,
+    Scaling,
+    ServiceConfig,
+    StackConfig,
+    Steps,
+    Whole,
+)
 
-
-def no_bool(value: object) -> object:
-    """YAML's true is no number. Raises ValueError."""
-    if isinstance(value, bool):
-        raise ValueError
-    return value
-
-
-# `description` is what the error says is expected, `examples` what its hint proposes.
-Whole = Annotated[int, BeforeValidator(no_bool)]
+# The smallest step of a linear deployment (deploymentConfiguration.linearConfiguration in ECS's API, read 2026-11-30).
+LEAST_LINEAR_PERCENT = 3
 
 
 class Nat(StrEnum):
@@ -42,12 +50,10 @@ class CapacityKind(StrEnum):
 
 
 class Strategy(StrEnum):
-    """How a new version of the app takes over on ECS."""
+    """How the tasks of a new version take over: in the place of the old ones, or beside them."""
 
     ROLLING = "rolling"
     BLUE_GREEN = "blue-green"
-    CANARY = "canary"
-    LINEAR = "linear"
 
 
 class Provider(StrEnum):
@@ -57,8 +63,8 @@ class Provider(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Network:
-    """The network a foundation makes, or the one that is there already: with `vpc` set nothing is made."""
+class OwnNetwork:
+    """A network that is there already."""
 
     vpc: str | None = Field(
         default=None, pattern=r"^vpc-[0-9a-f]{8,17}$", description="the id of a VPC", examples=["vpc-0123456789abcdef0"]
@@ -69,6 +75,20 @@ class Network:
     public_subnets: tuple[str, ...] = Field(
         default=(), description="a list of ids of subnets", examples=["subnet-0123456789abcdef0"]
     )
+
+    @model_validator(mode="after")
+    def _complete(self) -> OwnNetwork:
+        if self.vpc and len(self.private_subnets) < 2:
+            raise ValueError("a VPC of your own needs privateSubnets: two or more, in different zones")
+        if not self.vpc and (self.private_subnets or self.public_subnets):
+            raise ValueError("subnets of your own need their vpc")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Network(OwnNetwork):
+    """The network a foundation makes, or the one that is there already: with `vpc` set nothing is made."""
+
     cidr: IPv4Network = Field(
         default=IPv4Network("10.40.0.0/16"),
         description="an address range like 10.40.0.0/16",
@@ -80,11 +100,7 @@ class Network:
     flow_logs: bool = Field(default=False, description="true or false", examples=["false"])
 
     @model_validator(mode="after")
-    def _complete(self) -> Network:
-        if self.vpc and len(self.private_subnets) < 2:
-            raise ValueError("a VPC of your own needs privateSubnets: two or more, in different zones")
-        if not self.vpc and (self.private_subnets or self.public_subnets):
-            raise ValueError("subnets of your own need their vpc")
+    def _reachable(self) -> Network:
         if not 16 <= self.cidr.prefixlen <= 20:
             raise ValueError(f"cidr {self.cidr} must be a range from /16 to /20")
         if not self.vpc and self.nat is Nat.NONE and not self.endpoints:
@@ -105,6 +121,23 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Certified:
+    """The certificate that names of this stack are proven with."""
+
+    certificate: str | None = Field(default=None, description="the id of a TLS certificate", examples=["arn:…"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Ingress(Certified):
+    """Who can reach the app: nobody outside the network unless `public` is set."""
+
+    public: bool = Field(default=False, description="true or false", examples=["false"])
+    allowed_cidrs: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="a list of address ranges like 203.0.113.0/24", examples=["203.0.113.0/24"]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Pipeline:
     """Whose workflows may preview and deploy through OpenID Connect; `provider` is one the account has already."""
 
@@ -115,32 +148,6 @@ class Pipeline:
     state_key: str = Field(pattern=r"^arn:", description="the ARN of the state's key", examples=["arn:aws:kms:…"])
     provider: str | None = Field(
         default=None, pattern=r"^arn:", description="the ARN of an OpenID Connect provider", examples=["arn:aws:iam::…"]
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Api:
-    """The app in front, on CPU and always on."""
-
-    cpu: float = Field(default=1, gt=0, le=16, description="a number of vCPUs", examples=["1"])
-    memory_gib: float = Field(default=2, gt=0, le=120, description="a number of GiB", examples=["2"])
-    min: Whole = Field(default=1, ge=1, le=100, description="a whole number from 1 to 100", examples=["1"])
-    max: Whole = Field(default=2, ge=1, le=100, description="a whole number from 1 to 100", examples=["4"])
-
-    @model_validator(mode="after")
-    def _min_below_max(self) -> Api:
-        if self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}")
-        return self
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Engine:
-    """The app on GPU, which runs the model. Without an image there is none, and the fallbacks answer."""
-
-    image: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
-    context_tokens: Whole | None = Field(
-        default=None, ge=512, description="a whole number from 512", examples=["16384"]
     )
 
 
@@ -167,21 +174,47 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Deployment:
-    """How green takes over from blue. `percent` is the canary's share or the linear step."""
+class EcsRollout(Rollout):
+    """How green takes over on ECS, which moves the traffic itself: one share and then all, equal steps, or all at once.
+
+    With `rolling` there is no green: tasks are replaced one after the other, and nothing is split.
+    """
 
     strategy: Strategy = Field(
-        default=Strategy.CANARY, description="rolling, blue-green, canary or linear", examples=["canary"]
+        default=Strategy.BLUE_GREEN,
+        description="blue-green, whose `steps` make it a canary or linear, or rolling",
+        examples=["blue-green"],
     )
-    percent: Whole = Field(default=5, ge=1, le=100, description="a whole number from 1 to 100", examples=["5"])
+    steps: Steps = Field(default=(5, 100), description=STEPS)
     step_minutes: Whole = Field(default=10, ge=0, le=1440, description="minutes, from 0 to 1440", examples=["10"])
     bake_minutes: Whole = Field(default=10, ge=0, le=1440, description="minutes, from 0 to 1440", examples=["10"])
     pause_minutes: Whole = Field(default=60, ge=1, le=20160, description="minutes, from 1 to 20160", examples=["60"])
 
+    @property
+    def is_split(self) -> bool:
+        """Whether green stands beside blue."""
+        return self.strategy is not Strategy.ROLLING
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_at_once_where_rolling(cls, given: Any) -> Any:
+        section: Any = (given.kwargs or {}) if isinstance(given, ArgsKwargs) else given
+        if not isinstance(section, Mapping) or section.get("strategy") != Strategy.ROLLING:
+            return given
+        if "steps" in section:
+            raise ValueError("steps split the traffic, and with strategy rolling there is no green to split it with")
+        return {**section, "steps": (100,)}
+
     @model_validator(mode="after")
-    def _in_steps(self) -> Deployment:
-        if self.strategy is Strategy.LINEAR and self.percent < 3:
-            raise ValueError(f"percent {self.percent} is below 3, the smallest step of a linear deployment")
+    def _possible_on_ecs(self) -> EcsRollout:
+        first = self.steps[0]
+        if len(self.steps) > 2 and self.steps != (*range(first, 100, first), 100):
+            raise ValueError(
+                f"steps {list(self.steps)} are not possible on ECS, which knows one share and then all, as [5, 100],"
+                " equal steps, as [25, 50, 75, 100], or all at once, [100]"
+            )
+        if len(self.steps) > 2 and first < LEAST_LINEAR_PERCENT:
+            raise ValueError(f"steps of {first} are below {LEAST_LINEAR_PERCENT}, the smallest equal step of ECS")
         return self
 
 
@@ -216,8 +249,68 @@ class Fallback:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Alerts:
-    """Who hears of alarms and of the budget."""
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AwsConfig(StackConfig):
+    """The keys of every stack on AWS: what it is labelled and bounded by, and ids of what is there already."""
 
-    email: str | None = Field(default=None, pattern=r"^\S+@\S+$", description="an address", examples=["me@example.com"])
+    tags: Mapping[str, str] = Field(
+        default_factory=dict, description="a map of texts like {owner: me}", examples=["me"]
+    )
+    limits: Limits = Field(default=Limits(), description="a map like {regions: [us-east-1]}")
+    network: OwnNetwork = Field(default=OwnNetwork(), description="a map like {vpc: vpc-…, privateSubnets: […]}")
+    ingress: Certified = Field(default=Certified(), description="a map like {certificate: arn:…}")
+    key: str | None = Field(
+        default=None, min_length=1, description="the id of an encryption key", examples=["arn:aws:kms:…"]
+    )
+    bucket: str | None = Field(default=None, min_length=3, description="the name of a bucket", examples=["my-weights"])
+    log_bucket: str | None = Field(default=None, min_length=3, description="the name of a bucket", examples=["my-logs"])
+    domain: Domain | None = Field(default=None, description="a map like {name: chat.example.com}")
+    retention_days: Whole = Field(default=30, description="a number of days that CloudWatch knows", examples=["30"])
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class FoundationConfig(AwsConfig):
+    """The keys of `aws-foundation`."""
+
+    network: Network = Field(default=Network(), description="a map like {zones: 2, nat: one}")
+    registry: str | None = Field(
+        default=None, min_length=4, description="the address of a registry", examples=["registry.example.com/team"]
+    )
+    pipeline: Pipeline | None = Field(default=None, description="a map like {repository: owner/name}")
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class EcsConfig(AwsConfig, ServiceConfig):
+    """The keys of `aws-ecs`."""
+
+    moved: ClassVar[Mapping[str, str]] = {
+        "deployment": "how green takes over is part of trimaran:rollout. In place of strategy canary with percent 5 write"
+        " steps: [5, 100], of linear with percent 25 steps: [25, 50, 75, 100], of blue-green steps: [100]; strategy:"
+        " rolling, stepMinutes, bakeMinutes and pauseMinutes are written there as they were."
+    }
+
+    image: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
+    foundation: str | None = Field(
+        default=None,
+        pattern=r"^[\w.-]+(/[\w.-]+/[\w.-]+)?$",
+        description="a stack, or organization/project/stack",
+        examples=["aws-foundation-dev"],
+    )
+    rollout: EcsRollout = Field(default=EcsRollout(), description="a map like {steps: [5, 100], stepMinutes: 10}")
+    gpu: Gpu = Field(default=Gpu(), description="a map like {kind: L4, count: 1, spot: false}")
+    scaling: Scaling = Field(default=Scaling(), description="a map like {min: 0, max: 4}")
+    ingress: Ingress = Field(default=Ingress(), description="a map like {public: false}")
+    limits: GpuLimits = Field(default=GpuLimits(), description='a map like {monthlyUsd: "900"}')
+    api: Api = Field(default=Api(), description="a map like {cpu: 1, memoryGib: 2, min: 1, max: 2}")
+    engine: Engine = Field(default=Engine(), description="a map like {image: registry/name@sha256:…}")
+    capacity: Capacity = Field(default=Capacity(), description="a map like {instanceTypes: [g6.2xlarge]}")
+    schedule: Schedule | None = Field(default=None, description="a map like {sleep: cron(…), wake: cron(…)}")
+    redis: Redis | None = Field(default=None, description="a map like {nodeType: cache.t4g.micro}")
+    fallbacks: tuple[Fallback, ...] = Field(
+        default=(), description="a list like [{provider: bedrock, model: …}]", examples=["bedrock"]
+    )
+    collector: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
+    alerts: Alerts = Field(default=Alerts(), description="a map like {email: me@example.com}")
+    promotion_key: SecretStr | None = Field(
+        default=None, min_length=16, description="16 characters or more", examples=['"$(openssl rand -hex 24)"']
+    )
