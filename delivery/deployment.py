@@ -74,9 +74,12 @@ def _made_from_example(file: StackFile) -> bool:
 def _refuse_taken_port(config: StackConfig, outputs: dict[str, Any]) -> None:
     """Before anything is started: a port that neither is free nor our own."""
     from providers.machine import ports
+    from stacks.local.config import LocalConfig
 
+    if not isinstance(config, LocalConfig):
+        return
     url = f"http://{ports.LOOPBACK}:{config.port}"
-    if config.target != "local" or outputs.get("url") == url or ports.is_free(ports.LOOPBACK, config.port):
+    if outputs.get("url") == url or ports.is_free(ports.LOOPBACK, config.port):
         return
     other = ports.next_free(ports.LOOPBACK, config.port)
     raise Failure(
@@ -127,9 +130,11 @@ def _report(root: Path, config: StackConfig, outputs: dict[str, Any]) -> str:
 
 def _curl(config: StackConfig, url: str, *, stream: bool) -> str:
     """A command that works when it is pasted; a key is read from the config where it lives, never shown."""
+    from stacks.config import ServiceConfig
+
     body: dict[str, Any] = {"messages": [{"role": "user", "content": "Why is the sky blue?"}], "max_tokens": 100}
     key = ""
-    if config.api_keys:
+    if isinstance(config, ServiceConfig) and config.api_keys:
         read = f"./trimaran pulumi config get trimaran:apiKeys --stack {config.stack} | head -n 1 | cut -d= -f2-"
         key = f' -H "authorization: Bearer $({read})"'
     if stream:

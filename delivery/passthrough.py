@@ -20,16 +20,28 @@ _STACK_AS_ARGUMENT = ("init", "select", "rm")
 def run(root: Path, arguments: Sequence[str]) -> None:
     """Become `pulumi`."""
     os.chdir(root)
+    if stack := _stack_of(arguments, root):
+        StackFile(root=root, stack=stack).ensure()
     command = executable()
     os.execve(command, [command, *arguments], _environment(root, arguments))
 
 
 def _environment(root: Path, arguments: Sequence[str]) -> dict[str, str]:
-    verbs = [each for each in arguments if not each.startswith("-")]
-    if verbs and verbs[0] in _ACCOUNT:
+    if _is_about_the_account(arguments):
         return dict(os.environ)
     stack = stack_in(arguments) or selected_stack(root) or "local"
     return environment_for(root, StackFile(root=root, stack=stack).target())
+
+
+def _stack_of(arguments: Sequence[str], root: Path) -> str | None:
+    """The stack whose config the command reads or writes."""
+    is_help = not {"--help", "-h"}.isdisjoint(arguments)
+    return None if is_help or _is_about_the_account(arguments) else stack_in(arguments) or selected_stack(root)
+
+
+def _is_about_the_account(arguments: Sequence[str]) -> bool:
+    verbs = [each for each in arguments if not each.startswith("-")]
+    return bool(verbs) and verbs[0] in _ACCOUNT
 
 
 def stack_in(arguments: Sequence[str]) -> str | None:

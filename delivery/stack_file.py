@@ -1,14 +1,16 @@
-"""A stack's config file, Pulumi.<stack>.yaml: made from its example, read and checked before the engine is started."""
+"""A stack's config file, Pulumi.<stack>.yaml: the user's own, made from its example, read and checked before the engine starts."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -22,10 +24,20 @@ if TYPE_CHECKING:
 DIRECTORY = Path("stacks/environments")
 NAMESPACE = "trimaran"
 
+_Kind = TypeVar("_Kind", bound="StackConfig")
+
 
 def stack_name(text: str) -> str:
-    """The stack a person means: a bare target is its dev stack, `local` is itself."""
-    return f"{text}-dev" if text in TARGETS and text != "local" else text
+    """The stack a person means: a bare target is its dev stack; one that runs on this machine is itself."""
+    return f"{text}-dev" if text in TARGETS and not TARGETS[text].is_here else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document:
+    """What a file says: `config` by the keys as they are written there; a tied file holds the salt of a passphrase."""
+
+    config: Mapping[str, Any]
+    is_tied: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,21 +53,44 @@ class StackFile:
 
     @property
     def example(self) -> Path:
-        return self.root / DIRECTORY / f"{self.stack}.example.yaml"
+        return self.root / DIRECTORY / f"Pulumi.{self.stack}.example.yaml"
 
     def ensure(self) -> bool:
-        """Make the file from its example where there is one and the file is not there; True when it was made."""
+        """Make the file from its example where only that is there; True when it was made.
+
+        The example of a stack on this machine runs as it is. A cloud's names accounts and images that are nobody's: there
+        it is for a person to copy. Raises Failure.
+        """
         if self.path.exists() or not self.example.exists():
             return False
+        target = TARGETS.get(self.target())
+        if target is None or not target.is_here:
+            example, path = (each.relative_to(self.root) for each in (self.example, self.path))
+            raise Failure(
+                f"stack '{self.stack}' has no config of its own yet, only an example.",
+                f"cp {example} {path}, then write into it what is yours",
+                ExitCode.USAGE,
+            )
         scratch = self.path.with_suffix(".new")
         shutil.copyfile(self.example, scratch)
         os.replace(scratch, self.path)
         return True
 
+    @contextmanager
+    def to_read(self) -> Iterator[Path]:
+        """The file that a plan reads: the user's own, and where there is none a copy of its example.
+
+        A copy, for the engine writes into a config that it is given.
+        """
+        if self.path.exists() or not self.example.exists():
+            yield self.path
+            return
+        with TemporaryDirectory(prefix="trimaran-example-") as directory:
+            yield Path(shutil.copy(self.example, directory))
+
     def target(self) -> str:
         """The target, from the file where it says one, else from the stack's name."""
-        config = self._document().get("config") or {}
-        return str(config.get(f"{NAMESPACE}:target") or named_in(self.stack)[0])
+        return str(self._document().config.get(f"{NAMESPACE}:target") or named_in(self.stack)[0])
 
     def parse(self) -> StackConfig:
         """The checked configuration. Raises Failure with exit code 2."""
@@ -66,6 +101,18 @@ class StackFile:
             return parse(raw, self.stack, secret_keys=secret_keys)
         except ConfigError as error:
             raise Failure(error.sentence, error.hint, ExitCode.USAGE) from None
+
+    def parse_as(self, kind: type[_Kind]) -> _Kind:
+        """The same, of a stack that is of this kind. Raises Failure for another one."""
+        config = self.parse()
+        if not isinstance(config, kind):
+            fitting = [name for name, target in TARGETS.items() if issubclass(target.config_type(), kind)]
+            raise Failure(
+                f"target '{config.target}' cannot do that; targets that can: {', '.join(fitting)}.",
+                "name a stack of one of them",
+                ExitCode.USAGE,
+            )
+        return config
 
     def has_secrets(self) -> bool:
         """Whether a value in the file is encrypted."""
@@ -80,7 +127,7 @@ class StackFile:
 
     def has_salt(self) -> bool:
         """Whether the engine has tied the file to a passphrase."""
-        return "encryptionsalt" in self._document()
+        return self._document().is_tied
 
     def write(self, changes: Mapping[str, Any]) -> None:
         """Set keys of ours (`settings.model`), or take those with None out: all in one step, the rest as it is written."""
@@ -95,7 +142,7 @@ class StackFile:
 
     def adopt_candidate(self) -> None:
         """Make the candidate the stable version, in one step; without a candidate nothing happens."""
-        config = self._document().get("config") or {}
+        config = self._document().config
         candidate = config.get(self._written_as("candidate"))
         if not candidate:
             return
@@ -109,7 +156,7 @@ class StackFile:
 
     def _written_as(self, key: str) -> str:
         """A key of ours as the file spells it: the engine takes it without the namespace too."""
-        return key if key in (self._document().get("config") or {}) else f"{NAMESPACE}:{key}"
+        return key if key in self._document().config else f"{NAMESPACE}:{key}"
 
     def _flat(self) -> tuple[dict[str, str], set[str]]:
         """The config as the engine hands it to a program: full keys, texts, maps as JSON; and the keys of secrets.
@@ -118,7 +165,7 @@ class StackFile:
         """
         raw: dict[str, str] = {}
         secret_keys: set[str] = set()
-        for name, value in (self._document().get("config") or {}).items():
+        for name, value in self._document().config.items():
             key = name if ":" in name else f"{NAMESPACE}:{name}"
             if _is_secret(value):
                 secret_keys.add(key)
@@ -129,24 +176,24 @@ class StackFile:
                 raw[key] = "" if value is None else str(value)
         return raw, secret_keys
 
-    def _document(self) -> dict[str, Any]:
+    def _document(self) -> _Document:
+        """What the file says; nothing where it is not there. Raises Failure for one that cannot be read."""
         shown = self.path.relative_to(self.root)
         remedy = f"correct it, or start again from {self.example.name}"
         try:
-            document = yaml.safe_load(self.path.read_text(encoding="utf-8"))
+            document = yaml.safe_load(self.path.read_text(encoding="utf-8")) or {}
         except FileNotFoundError:
-            return {}
+            return _Document(config={}, is_tied=False)
         except OSError as error:
             raise Failure(f"{shown} cannot be read: {error.strerror}.", f"ls -l {shown}", ExitCode.USAGE) from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             mark = getattr(error, "problem_mark", None)
             where = f", line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark else ""
             raise Failure(f"{shown} is not YAML{where}.", remedy, ExitCode.USAGE) from None
-        if document is None:
-            return {}
-        if not isinstance(document, dict) or not isinstance(document.get("config") or {}, dict):
+        config = (document.get("config") or {}) if isinstance(document, dict) else None
+        if not isinstance(config, dict):
             raise Failure(f"{shown} must be a map with a map `config`.", remedy, ExitCode.USAGE)
-        return document
+        return _Document(config=config, is_tied="encryptionsalt" in document)
 
 
 def _is_secret(value: object) -> bool:

@@ -1,33 +1,87 @@
-"""The one list of targets. A target is one module and one line here; it is imported only when a stack needs it."""
+"""The one list of targets. A target is two files and one row here; they are imported only when a stack needs them."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import pkgutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from catalog.clouds import cloud_of_type
 
 if TYPE_CHECKING:
-    from stacks.config import StackConfig
+    from stacks.config.common import StackConfig
     from stacks.outputs import Outputs
 
-TARGETS: dict[str, str] = {
-    "local": "stacks.local.local",
-    "aws-foundation": "stacks.aws.foundation",
-    "aws-ecs": "stacks.aws.ecs",
-}
+# What each provider of this project makes is on the machine that the engine runs on.
+_OWN_PACKAGES = ("machine",)
 
 
-ENVIRONMENTS = ("dev", "staging", "prod")
-
-
-class Target(Protocol):
+class Program(Protocol):
     """What a target's module offers."""
 
-    def deploy(self, config: StackConfig, root: Path) -> Outputs:
+    def deploy(self, config: Any, root: Path) -> Outputs:
         """Declare the target's resources. Raises ConfigError for a config that this target cannot carry out."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """`module` has the program, `config` is the class of its configuration as `module:class`, `packages` are the Pulumi
+    packages that the program uses, its cloud's first, and `foundation` is the target whose stack it stands on.
+    """
+
+    module: str
+    config: str
+    packages: tuple[str, ...]
+    foundation: str | None = None
+
+    def program(self) -> Program:
+        """The target's module."""
+        return cast("Program", importlib.import_module(self.module))
+
+    def config_type(self) -> type[StackConfig]:
+        """The class of the target's configuration; importing it loads no cloud's SDK."""
+        return cast("type[StackConfig]", pkgutil.resolve_name(self.config))
+
+    @property
+    def is_here(self) -> bool:
+        """Whether all that a stack makes is on this machine, so that its example runs as it is."""
+        return set(self.packages) <= set(_OWN_PACKAGES)
+
+    @property
+    def region_keys(self) -> tuple[str, ...]:
+        """The config keys by which the providers are told their region."""
+        keys: list[str] = []
+        for package in self.packages:
+            cloud = cloud_of_type(package)
+            keys += cloud.region_keys if cloud else ()
+        return tuple(keys)
+
+
+TARGETS: dict[str, Target] = {
+    "local": Target(
+        module="stacks.local.local",
+        config="stacks.local.config:LocalConfig",
+        packages=("machine",),
+    ),
+    "aws-foundation": Target(
+        module="stacks.aws.foundation",
+        config="stacks.aws.config:FoundationConfig",
+        packages=("aws",),
+    ),
+    "aws-ecs": Target(
+        module="stacks.aws.ecs",
+        config="stacks.aws.config:EcsConfig",
+        packages=("aws",),
+        foundation="aws-foundation",
+    ),
+}
+
+ENVIRONMENTS = ("dev", "staging", "prod")
 
 
 def named_in(stack: str) -> tuple[str, str]:
@@ -36,9 +90,9 @@ def named_in(stack: str) -> tuple[str, str]:
     return (name, suffix) if name and suffix in ENVIRONMENTS else (stack, "dev")
 
 
-def load(name: str) -> Target:
-    """The target's module; `name` is a key of TARGETS."""
-    return cast("Target", importlib.import_module(TARGETS[name]))
+def load(name: str) -> Program:
+    """The module of a target; `name` is a key of TARGETS."""
+    return TARGETS[name].program()
 
 
 def unknown_target(name: str) -> str:

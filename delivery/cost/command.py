@@ -112,9 +112,13 @@ def _rehearsed(request: Request) -> Preview:
 def _fresh(request: Request) -> str:
     """A new preview of the stack as it is deployed where the user is logged in. Raises Failure."""
     from delivery.engine import engine_for
+    from delivery.stack_file import StackFile
 
     say(f"previewing {request.stack}")
-    done = engine_for(request.root, request.stack).call("preview", "--json", "--show-sames")
+    file = StackFile(root=request.root, stack=request.stack)
+    with file.to_read() as path:
+        config = () if path == file.path else ("--config-file", str(path))
+        done = engine_for(request.root, request.stack).call("preview", "--json", "--show-sames", *config)
     if done.returncode != 0:
         raise Failure(
             f"stack '{request.stack}' cannot be previewed: {_sentence(done.stderr or done.stdout)}",

@@ -22,7 +22,8 @@ from delivery.quality.suite import load
 from delivery.stack_file import StackFile
 from delivery.terminal import data, data_json, say
 from delivery.verdict import Verdict
-from stacks.config import Candidate, ConfigError, Settings, StackConfig
+from stacks.config import Candidate, ConfigError, Settings
+from stacks.local.config import LocalConfig
 from stacks.local.versions import Version, versions_with
 
 KEYS: Mapping[str, str] = {"model": "model", "modelRevision": "model_revision", "systemPrompt": "system_prompt"}
@@ -138,7 +139,7 @@ def _new(root: Path, stack: str, candidate: dict[str, Any] | None, suite: str) -
     assert candidate is not None
     load(suite)
     file = StackFile(root=root, stack=stack)
-    config = file.parse()
+    config = file.parse_as(LocalConfig)
     if config.candidate is not None:
         raise Failure(
             f"trimaran:candidate of stack '{stack}' is set, and no promotion knows of it.",
@@ -176,7 +177,7 @@ def _new(root: Path, stack: str, candidate: dict[str, Any] | None, suite: str) -
     )
 
 
-def _versions(root: Path, config: StackConfig, candidate: Mapping[str, Any]) -> dict[str, Version]:
+def _versions(root: Path, config: LocalConfig, candidate: Mapping[str, Any]) -> dict[str, Version]:
     try:
         settings = TypeAdapter(Settings).validate_python(candidate["settings"])
         return versions_with(config, root, Candidate(settings=settings))
@@ -216,7 +217,7 @@ def _is_low_traffic(root: Path, promotion: Promotion) -> bool:
 
 
 def _drive(root: Path, promotion: Promotion, *, watching: bool) -> None:
-    config = StackFile(root=root, stack=promotion.stack).parse()
+    config = StackFile(root=root, stack=promotion.stack).parse_as(LocalConfig)
     embedded = versions_with(config, root, None)["blue"].routes.embedded
     with watch.Watching() if watching else nullcontext() as live:
         quiet = live is not None and live.is_shown

@@ -137,15 +137,15 @@ def _project(document: Mapping[str, Any], root: Path) -> dict[str, Any]:
 
 
 def _document(file: StackFile) -> dict[str, Any]:
-    path = file.path if file.path.exists() else file.example
-    if not path.exists():
+    try:
+        with file.to_read() as path:
+            document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
         raise Failure(
             f"stack '{file.stack}' has no config: neither {file.path.name} nor {file.example.name} is in {path.parent.name}/.",
             f"write {path.parent}/{file.path.name}; docs/targets/ explains its keys",
             ExitCode.USAGE,
-        )
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        ) from None
     except yaml.YAMLError as error:
         raise Failure(f"{path.name} is not YAML: {error}.", f"correct {path}", ExitCode.USAGE) from None
     return document if isinstance(document, dict) else {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from stacks.aws.place import Place
+from stacks.aws.account import Account
 
 Statement = dict[str, Any]
 
@@ -25,13 +25,13 @@ def document(statements: Sequence[Statement]) -> pulumi.Output[str]:
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-def trust(place: Place, service: str) -> pulumi.Output[str]:
+def trust(account: Account, service: str) -> pulumi.Output[str]:
     """Who may take a role: a service of AWS, on behalf of this account and nobody else's."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": f"{service}.amazonaws.com"},
         "Action": ["sts:AssumeRole"],
-        "Condition": {"StringEquals": {"aws:SourceAccount": place.account}},
+        "Condition": {"StringEquals": {"aws:SourceAccount": account.id}},
     }
     return document([statement])
 

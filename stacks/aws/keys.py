@@ -5,15 +5,16 @@ from __future__ import annotations
 import pulumi
 import pulumi_aws as aws
 
-from stacks.aws.place import Place
-from stacks.config import ConfigError, StackConfig
+from stacks.aws.account import Account
+from stacks.aws.config import EcsConfig
+from stacks.config import ConfigError
 
 KEYS_PARAMETER = "api-keys"
 
 
-def keys_of(config: StackConfig, place: Place, key: pulumi.Input[str]) -> aws.ssm.Parameter | None:
+def keys_of(config: EcsConfig, account: Account, key: pulumi.Input[str]) -> aws.ssm.Parameter | None:
     """The parameter, or None where somebody else has put it there. Raises ConfigError where nobody has."""
-    parameter = place.parameter(KEYS_PARAMETER)
+    parameter = account.parameter(KEYS_PARAMETER)
     if config.api_keys is not None:
         value = pulumi.Output.secret(config.api_keys.get_secret_value())
         return aws.ssm.Parameter("api-keys", name=parameter, type="SecureString", key_id=key, value=value)
@@ -22,7 +23,7 @@ def keys_of(config: StackConfig, place: Place, key: pulumi.Input[str]) -> aws.ss
     return None
 
 
-def _refuse_missing(config: StackConfig, parameter: str) -> None:
+def _refuse_missing(config: EcsConfig, parameter: str) -> None:
     """Tasks that miss a parameter do not start, and say so only after minutes."""
     try:
         aws.ssm.get_parameter(name=parameter, with_decryption=False)

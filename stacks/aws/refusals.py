@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stacks.config import ConfigError, StackConfig
+from stacks.aws.config import AwsConfig, EcsConfig
+from stacks.config import ConfigError
 
 # A digest that no image has: it stands in the example configs until there is one, and a rehearsal takes it.
 PLACEHOLDER = "sha256:" + "0" * 64
@@ -12,7 +13,7 @@ _RETENTION_DAYS = (
 )  # fmt: skip
 
 
-def refuse_unknown_retention(config: StackConfig) -> None:
+def refuse_unknown_retention(config: AwsConfig) -> None:
     """CloudWatch knows some numbers of days only."""
     if config.retention_days not in _RETENTION_DAYS:
         nearest = min(_RETENTION_DAYS, key=lambda days: abs(days - config.retention_days))
@@ -22,7 +23,7 @@ def refuse_unknown_retention(config: StackConfig) -> None:
         )
 
 
-def refuse_placeholders(config: StackConfig) -> None:
+def refuse_placeholders(config: EcsConfig) -> None:
     """An image that is not there stops tasks from starting; a rehearsal starts none."""
     images = {
         "image": config.image,
@@ -40,13 +41,8 @@ def refuse_placeholders(config: StackConfig) -> None:
             )
 
 
-def refuse_missing(config: StackConfig) -> None:
+def refuse_missing(config: EcsConfig) -> None:
     """What the target cannot do without."""
-    if config.routes:
-        raise ConfigError(
-            "trimaran:routes is set, but the target 'aws-ecs' writes the routes itself, from settings and fallbacks.",
-            f"./trimaran pulumi config rm trimaran:routes --stack {config.stack}",
-        )
     for key, value, why in (
         ("image", config.image, "nothing says which app to run"),
         ("collector", config.collector, "metrics, on which scaling and promotion rest, would not leave the tasks"),
@@ -63,7 +59,7 @@ def refuse_missing(config: StackConfig) -> None:
         )
 
 
-def refuse_open_doors(config: StackConfig) -> None:
+def refuse_unsafe_ingress(config: EcsConfig) -> None:
     """The internet is let in through TLS alone, to addresses that config names, and never to green."""
     if not config.ingress.public:
         return

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
+from stacks.aws.config import EcsConfig
 from stacks.aws.versions import Version
-from stacks.config import StackConfig
 
 MODEL = "chat"
 APP_PORT = 8000
@@ -17,7 +17,7 @@ _WAKE_S = 900
 _LOADING_S = 1
 
 
-def of_api(version: Version, config: StackConfig, domain: str, region: str) -> str:
+def of_api(version: Version, config: EcsConfig, domain: str, region: str) -> str:
     """The api asks its engine first and managed models after it, in the order of config."""
     backends: dict[str, Any] = {}
     if version.engine:
@@ -40,7 +40,7 @@ def of_api(version: Version, config: StackConfig, domain: str, region: str) -> s
     return _document(backends, chat)
 
 
-def of_engine(version: Version, config: StackConfig) -> str:
+def of_engine(version: Version, config: EcsConfig) -> str:
     """The engine asks the model server that it runs itself, and nobody else: without an address it is the app's own."""
     server = {
         "adapter": "vllm",

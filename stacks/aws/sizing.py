@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from catalog.gpu import AWS, MEMORY_GIB, Instance, fit, instances
+from catalog.gpu import AWS, MEMORY_GIB, Fit, Instance, fit, instances
+from stacks.aws.config import CapacityKind, EcsConfig
 from stacks.aws.versions import Version
-from stacks.config import ConfigError, StackConfig
-from stacks.sections import CapacityKind
+from stacks.config import ConfigError
 from stacks.targets import nearest
 
 # An operating system, the ECS agent and the NVIDIA driver take their part of an instance's memory.
@@ -39,7 +39,7 @@ class Sizing:
         return [each.name for each in self.instances]
 
 
-def sizing_of(config: StackConfig, version: Version) -> Sizing:
+def sizing_of(config: EcsConfig, version: Version) -> Sizing:
     """The engine's size. Raises ConfigError for what does not fit, is not known or is not allowed."""
     _refuse_gpu(config)
     _refuse_misfit(config, version)
@@ -62,7 +62,7 @@ def _memory_mib(instance: Instance, gpus: int) -> int:
     return int(instance.memory_gib * 1024 * _USABLE_MEMORY / (instance.gpus // gpus)) - _COLLECTOR_MIB
 
 
-def _refuse_gpu(config: StackConfig) -> None:
+def _refuse_gpu(config: EcsConfig) -> None:
     kinds = {each.kind for each in AWS.values()}
     if config.gpu.kind not in kinds:
         known = sorted(kinds)
@@ -78,23 +78,20 @@ def _refuse_gpu(config: StackConfig) -> None:
         )
 
 
-def _refuse_misfit(config: StackConfig, version: Version) -> None:
-    def fits(kind: str, count: int) -> bool:
-        numbers = {"context_tokens": version.context_tokens, "concurrency": config.scaling.concurrency}
-        return fit(version.served, kind, count, **numbers).fits
+def _refuse_misfit(config: EcsConfig, version: Version) -> None:
+    def fit_on(kind: str, count: int) -> Fit:
+        concurrency = config.scaling.concurrency
+        return fit(version.served, kind, count, context_tokens=version.context_tokens, concurrency=concurrency)
 
-    if fits(config.gpu.kind, config.gpu.count):
+    def is_enough(kind: str, count: int) -> bool:
+        return fit_on(kind, count).fits and bool(instances(kind, count))
+
+    shown = fit_on(config.gpu.kind, config.gpu.count)
+    if shown.fits:
         return
-    shown = fit(
-        version.served,
-        config.gpu.kind,
-        config.gpu.count,
-        context_tokens=version.context_tokens,
-        concurrency=config.scaling.concurrency,
-    )
-    counts = [count for count in _PARALLEL if fits(config.gpu.kind, count) and instances(config.gpu.kind, count)]
-    kinds = [kind for kind in MEMORY_GIB if fits(kind, config.gpu.count) and instances(kind, config.gpu.count)]
-    remedy = f"gpu.kind {kinds[0]}" if kinds else f"gpu.count {counts[0]}" if counts else "scaling.concurrency 4"
+    kinds = [f"gpu.kind {kind}" for kind in MEMORY_GIB if is_enough(kind, config.gpu.count)]
+    counts = [f"gpu.count {count}" for count in _PARALLEL if is_enough(config.gpu.kind, count)]
+    remedy = [*kinds, *counts, "scaling.concurrency 4"][0]
     raise ConfigError(
         f"{version.model} does not fit {config.gpu.count} × {config.gpu.kind} with {version.context_tokens} tokens of"
         f" context and {config.scaling.concurrency} requests at a time: {shown.sentence}.",
@@ -102,7 +99,7 @@ def _refuse_misfit(config: StackConfig, version: Version) -> None:
     )
 
 
-def _chosen(config: StackConfig, version: Version) -> tuple[Instance, ...]:
+def _chosen(config: EcsConfig, version: Version) -> tuple[Instance, ...]:
     listed = config.capacity.instance_types
     if not listed:
         least_gib = float(version.served.weights_gib) + _HOST_ROOM_GIB
@@ -127,7 +124,7 @@ def _chosen(config: StackConfig, version: Version) -> tuple[Instance, ...]:
     return tuple(AWS[each] for each in listed)
 
 
-def _with_gpus(config: StackConfig) -> tuple[Instance, ...]:
+def _with_gpus(config: EcsConfig) -> tuple[Instance, ...]:
     """Instances with as many GPUs as a replica takes, or, where there are none, with more."""
     exact = instances(config.gpu.kind, config.gpu.count)
     return exact or tuple(
@@ -135,7 +132,7 @@ def _with_gpus(config: StackConfig) -> tuple[Instance, ...]:
     )
 
 
-def _refuse_contradictions(config: StackConfig) -> None:
+def _refuse_contradictions(config: EcsConfig) -> None:
     capacity = config.capacity
     managed, spot = capacity.kind is CapacityKind.MANAGED, config.gpu.spot
     for is_wrong, key, sentence in (
@@ -152,7 +149,7 @@ def _refuse_contradictions(config: StackConfig) -> None:
             )
 
 
-def _refuse_above_quota(config: StackConfig, most: int, gpus: int) -> None:
+def _refuse_above_quota(config: EcsConfig, most: int, gpus: int) -> None:
     quota = config.limits.gpu_quota
     if quota is not None and most * gpus > quota:
         raise ConfigError(

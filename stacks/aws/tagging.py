@@ -8,14 +8,14 @@ from typing import Any
 
 import pulumi
 
-from stacks.config import StackConfig
+from stacks.aws.config import AwsConfig
 
 _FORMS = {"costCenter": "cost-center"}
 # Takes tags in a form of its own.
 _OTHERWISE = ("aws:autoscaling/group:Group",)
 
 
-def tags_of(config: StackConfig) -> dict[str, str]:
+def tags_of(config: AwsConfig) -> dict[str, str]:
     """The stack's tags: the user's own, and whose they are."""
     own = {_FORMS.get(key, key): value for key, value in config.tags.items()}
     return {"environment": str(config.environment), "trimaran-stack": config.stack, **own}

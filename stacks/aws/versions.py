@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from catalog.models import DEFAULT_SERVED, SERVED, ServedModel
-from stacks.config import ConfigError, Settings, StackConfig
+from stacks.aws.config import EcsConfig
+from stacks.config import ConfigError, Settings
 from stacks.revision import revision
 from stacks.targets import nearest
 
@@ -53,7 +54,7 @@ class Versions:
         return found
 
 
-def versions_of(config: StackConfig) -> Versions:
+def versions_of(config: EcsConfig) -> Versions:
     """The versions that config names. Raises ConfigError for a model that is not known."""
     assert config.image is not None, "refuse_missing comes first"
     blue = config.settings or Settings()
@@ -66,7 +67,7 @@ def versions_of(config: StackConfig) -> Versions:
     return Versions(stable=stable, candidate=None if candidate == stable else candidate)
 
 
-def _version(config: StackConfig, image: str, settings: Settings, key: str) -> Version:
+def _version(config: EcsConfig, image: str, settings: Settings, key: str) -> Version:
     model = settings.model or DEFAULT_SERVED
     served = SERVED.get(model)
     if served is None:

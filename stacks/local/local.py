@@ -11,7 +11,8 @@ import pulumi
 from providers.machine.proxy import read_weights
 from providers.machine.resources import Process, Proxy
 from providers.machine.values import MachineError
-from stacks.config import ConfigError, StackConfig
+from stacks.config import ConfigError
+from stacks.local.config import LocalConfig
 from stacks.local.files import log_file, proxy_directory
 from stacks.local.routes import Routes
 from stacks.local.versions import Version, split_of, versions_of
@@ -22,9 +23,8 @@ DRAIN_S = 30
 READY_TIMEOUT_S = 60
 
 
-def deploy(config: StackConfig, root: Path) -> Outputs:
+def deploy(config: LocalConfig, root: Path) -> Outputs:
     """Start the app, a candidate beside it, wait until they are ready, and lead the port to where the split says."""
-    _refuse_what_only_clouds_do(config)
     directory = proxy_directory(root, config.stack)
     versions = versions_of(config, root)
     blue, newest = versions["blue"], versions.get("green", versions["blue"])
@@ -57,7 +57,7 @@ def deploy(config: StackConfig, root: Path) -> Outputs:
     )
 
 
-def _app(config: StackConfig, version: Version, root: Path) -> Process:
+def _app(config: LocalConfig, version: Version, root: Path) -> Process:
     return Process(
         # The revision is in the name so that a promoted candidate keeps its process.
         f"app-{version.revision}",
@@ -81,7 +81,7 @@ def _split_in_use(directory: Path) -> dict[str, int] | None:
         raise ConfigError(sentence, hint) from None
 
 
-def _environment(config: StackConfig, version: Version, root: Path) -> dict[str, pulumi.Input[str]]:
+def _environment(config: LocalConfig, version: Version, root: Path) -> dict[str, pulumi.Input[str]]:
     routes = version.routes
     environment: dict[str, pulumi.Input[str]] = {
         "PYTHONPATH": str(root),
@@ -108,11 +108,3 @@ def _backend_keys(routes: Routes, environ: Mapping[str, str]) -> dict[str, pulum
             f"export {missing[0]}=…",
         )
     return {name: pulumi.Output.secret(environ[name]) for name in routes.key_names}
-
-
-def _refuse_what_only_clouds_do(config: StackConfig) -> None:
-    if config.image:
-        raise ConfigError(
-            "trimaran:image is set, but the target 'local' runs the source tree, not an image.",
-            f"./trimaran pulumi config rm trimaran:image --stack {config.stack}",
-        )

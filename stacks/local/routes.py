@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from catalog.models import EMBEDDED
-from stacks.config import ConfigError, Settings, StackConfig
+from stacks.config import ConfigError, Settings
 from stacks.local import overlay
+from stacks.local.config import LocalConfig
 from stacks.local.overlay import Source
 from stacks.targets import nearest
 
@@ -37,7 +38,7 @@ class Routes:
         return "embedded" if self.embedded else "none"
 
 
-def routes_of(config: StackConfig, root: Path, settings: Settings, key: str) -> Routes:
+def routes_of(config: LocalConfig, root: Path, settings: Settings, key: str) -> Routes:
     """The routes of a version with these settings, which stand under `trimaran:<key>`. Raises ConfigError."""
     if config.routes:
         remedy = f"./trimaran pulumi config rm trimaran:routes --stack {config.stack}"

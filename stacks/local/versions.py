@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stacks.config import Candidate, ConfigError, Settings, StackConfig
+from stacks.config import Candidate, ConfigError, Settings
+from stacks.local.config import LocalConfig
 from stacks.local.routes import Routes, routes_of
 from stacks.revision import revision, source_tree
 
@@ -19,12 +20,12 @@ class Version:
     revision: str
 
 
-def versions_of(config: StackConfig, root: Path) -> dict[str, Version]:
+def versions_of(config: LocalConfig, root: Path) -> dict[str, Version]:
     """Side -> version: blue, and green where config has a candidate. Raises ConfigError."""
     return versions_with(config, root, config.candidate)
 
 
-def versions_with(config: StackConfig, root: Path, candidate: Candidate | None) -> dict[str, Version]:
+def versions_with(config: LocalConfig, root: Path, candidate: Candidate | None) -> dict[str, Version]:
     """The same with this candidate, whatever config says. Raises ConfigError."""
     tree = source_tree(root)
     settings = config.settings or Settings()
@@ -46,7 +47,7 @@ def versions_with(config: StackConfig, root: Path, candidate: Candidate | None) 
     return {"blue": blue, "green": green}
 
 
-def _version(config: StackConfig, root: Path, tree: str, settings: Settings, key: str) -> Version:
+def _version(config: LocalConfig, root: Path, tree: str, settings: Settings, key: str) -> Version:
     routes = routes_of(config, root, settings, key)
     return Version(routes=routes, revision=revision(tree, routes.settings))
 

@@ -15,5 +15,5 @@ def root(tmp_path: Path) -> Path:
     """A project with nothing but its name and the environments."""
     (tmp_path / "stacks/environments").mkdir(parents=True)
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
-    shutil.copy(ROOT / "stacks/environments/local.example.yaml", tmp_path / "stacks/environments")
+    shutil.copy(ROOT / "stacks/environments/Pulumi.local.example.yaml", tmp_path / "stacks/environments")
     return tmp_path

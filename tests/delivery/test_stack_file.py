@@ -8,6 +8,8 @@ import pytest
 
 from delivery.failure import ExitCode, Failure
 from delivery.stack_file import StackFile, stack_name
+from stacks.config import ServiceConfig
+from stacks.local.config import LocalConfig
 
 
 def written(root: Path, text: str, stack: str = "local") -> StackFile:
@@ -25,7 +27,50 @@ def test_the_example_becomes_the_file_once(root: Path) -> None:
     assert not file.ensure()
 
     assert file.path.read_text() == "config: {}\n"
-    assert sorted(path.name for path in file.path.parent.iterdir()) == ["Pulumi.local.yaml", "local.example.yaml"]
+    assert sorted(path.name for path in file.path.parent.iterdir()) == [
+        "Pulumi.local.example.yaml",
+        "Pulumi.local.yaml",
+    ]
+
+
+def test_the_example_of_a_cloud_is_for_a_person_to_copy(root: Path) -> None:
+    """It names accounts and images that are nobody's; one sentence and the line to paste."""
+    file = StackFile(root=root, stack="aws-ecs-dev")
+    file.example.write_text("config: {}\n")
+
+    with pytest.raises(Failure, match="'aws-ecs-dev' has no config of its own yet, only an example") as raised:
+        file.ensure()
+
+    assert raised.value.exit_code == ExitCode.USAGE
+    assert raised.value.hint.startswith(
+        "cp stacks/environments/Pulumi.aws-ecs-dev.example.yaml stacks/environments/Pulumi.aws-ecs-dev.yaml"
+    )
+    assert not file.path.exists()
+
+
+def test_a_plan_reads_a_copy_of_the_example_where_no_file_is(root: Path) -> None:
+    """What is written into it is lost: the example stays as it is committed."""
+    file = StackFile(root=root, stack="local")
+    example = file.example.read_text()
+
+    with file.to_read() as path:
+        assert path.read_text() == example
+        path.write_text("encryptionsalt: x\n")
+
+    assert file.example.read_text() == example
+    assert not file.path.exists()
+
+
+def test_a_plan_reads_the_users_own_file_first(root: Path) -> None:
+    """Also where the example is beside it."""
+    with written(root, "config: {}\n").to_read() as path:
+        assert path == StackFile(root=root, stack="local").path
+
+
+def test_a_stack_of_another_kind_is_refused_with_those_that_fit(root: Path) -> None:
+    """A foundation answers no requests."""
+    with pytest.raises(Failure, match=r"target 'aws-foundation' cannot do that; targets that can: local, aws-ecs\."):
+        StackFile(root=root, stack="aws-foundation-dev").parse_as(ServiceConfig)
 
 
 def test_without_an_example_there_is_no_file(root: Path) -> None:
@@ -33,16 +78,18 @@ def test_without_an_example_there_is_no_file(root: Path) -> None:
     file = StackFile(root=root, stack="local-dev")
 
     assert not file.ensure()
-    assert file.parse().port == 8080
+    assert file.parse_as(LocalConfig).port == 8080
 
 
 def test_values_arrive_as_the_engine_hands_them_to_the_program(root: Path) -> None:
     """Numbers, maps, lists, keys without a namespace, encrypted values."""
-    file = written(root, "config:\n  port: 8081\n  trimaran:gpu: {count: 2}\n  trimaran:apiKeys: {secure: v1:abc}\n")
+    file = written(
+        root, "config:\n  port: 8081\n  trimaran:rollout: {marginPoints: 2}\n  trimaran:apiKeys: {secure: v1:abc}\n"
+    )
 
-    config = file.parse()
+    config = file.parse_as(LocalConfig)
 
-    assert (config.port, config.gpu.count) == (8081, 2)
+    assert (config.port, config.rollout.margin_points) == (8081, 2)
     assert config.api_keys is not None
     assert file.has_secrets()
 
@@ -50,7 +97,7 @@ def test_values_arrive_as_the_engine_hands_them_to_the_program(root: Path) -> No
 def test_what_is_wrong_ends_with_the_usage_exit_code(root: Path) -> None:
     """Bad config is 2, with the program's own words."""
     with pytest.raises(Failure, match=r"trimaran:port is 'eighty'") as raised:
-        written(root, "config: {trimaran:port: eighty}").parse()
+        written(root, "config: {trimaran:port: eighty}").parse_as(LocalConfig)
 
     assert raised.value.exit_code == ExitCode.USAGE
     assert raised.value.hint.startswith("./trimaran pulumi config set trimaran:port 8080")
@@ -69,7 +116,7 @@ def test_what_is_wrong_ends_with_the_usage_exit_code(root: Path) -> None:
 def test_a_corrupt_file_is_one_sentence(root: Path, text: str, sentence: str) -> None:
     """With the file and the line."""
     with pytest.raises(Failure, match=r"stacks/environments/Pulumi.local.yaml") as raised:
-        written(root, text).parse()
+        written(root, text).parse_as(LocalConfig)
 
     assert sentence in raised.value.sentence
     assert raised.value.exit_code == ExitCode.USAGE
@@ -81,13 +128,13 @@ def test_a_file_that_is_not_text_is_one_sentence(root: Path) -> None:
     file.path.write_bytes(b"\xff\xfe\x00")
 
     with pytest.raises(Failure, match="is not YAML"):
-        file.parse()
+        file.parse_as(LocalConfig)
 
 
 @pytest.mark.parametrize("text", ["", "config:\n", "# nothing\n"])
 def test_an_empty_file_is_the_defaults(root: Path, text: str) -> None:
     """A person may delete everything in it."""
-    assert written(root, text).parse().port == 8080
+    assert written(root, text).parse_as(LocalConfig).port == 8080
 
 
 @pytest.mark.parametrize(
@@ -159,11 +206,11 @@ def test_a_written_key_changes_its_own_lines_only(root: Path) -> None:
 def test_what_is_written_is_what_is_read(root: Path, text: str) -> None:
     """In a file of any shape."""
     file = written(root, text)
-    before = file.parse()
+    before = file.parse_as(LocalConfig)
 
     file.write({"candidate": {"settings": {"systemPrompt": "a\nb: c"}}, "settings.model": "m"})
 
-    config = file.parse()
+    config = file.parse_as(LocalConfig)
     assert config.settings is not None
     assert config.candidate is not None
     assert config.candidate.settings is not None
@@ -175,15 +222,15 @@ def test_a_candidate_that_is_adopted_is_the_stable_version(root: Path) -> None:
     """What it does not name stays; the revision of another model goes."""
     file = written(root, MINE)
     file.write({"settings.systemPrompt": "old", "candidate": {"settings": {"model": "b"}}})
-    before = file.parse()
+    before = file.parse_as(LocalConfig)
     assert before.settings is not None
     assert before.candidate is not None
     assert before.candidate.settings is not None
 
     file.adopt_candidate()
 
-    assert file.parse().settings == before.settings.overlaid(before.candidate.settings)
-    assert file.parse().candidate is None
+    assert file.parse_as(LocalConfig).settings == before.settings.overlaid(before.candidate.settings)
+    assert file.parse_as(LocalConfig).candidate is None
     assert file.path.read_text() == MINE.replace("model: a   # the model", "model: b").replace(
         "    # pinned\n    modelRevision: 0.1.2\n", "    # pinned\n    systemPrompt: old\n"
     )

@@ -126,7 +126,7 @@ def copy_tree(target: Path, port: int) -> Scratch:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, target / name)
     (target / ".venv").symlink_to(Path(sys.prefix))
-    example = target / "stacks/environments/local.example.yaml"
+    example = target / "stacks/environments/Pulumi.local.example.yaml"
     example.write_text(example.read_text().replace('trimaran:port: "8080"', f'trimaran:port: "{port}"'))
     return Scratch(root=target, port=port)
 

@@ -69,6 +69,28 @@ def test_a_second_up_changes_nothing(local: Scratch) -> None:
     assert json.loads(pasted.stdout)["content"]
 
 
+def test_a_pulumi_of_ones_own_does_the_same(local: Scratch) -> None:
+    """The page's lines, pasted, with nothing else set: they find the same state, and nothing to change in it."""
+    page = (local.root / "docs/targets/local.md").read_text()
+    [lines] = [block for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL) if "pulumi up -s local" in block]
+    pid = local.app_pid()
+    environment = {key: value for key, value in local.environment.items() if key != "PYTHONPATH"}
+
+    done = subprocess.run(
+        ["bash", "-ec", lines],
+        cwd=local.root,
+        env={**environment, "PULUMI_SKIP_CONFIRMATIONS": "true"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"Resources:\s+3 unchanged", done.stdout)
+    assert local.app_pid() == pid
+
+
 def test_status_and_logs_know_it(local: Scratch) -> None:
     """What runs, and what it wrote."""
     status = local.status()

@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stacks.naming import RULES, name
+from catalog.names import NAME_RULES
+from stacks.naming import name
 
-KINDS = st.sampled_from(sorted(RULES))
+KINDS = st.sampled_from(sorted(NAME_RULES))
 PARTS = st.lists(st.text(max_size=60), min_size=1, max_size=4)
 
 
 @given(KINDS, PARTS)
 def test_every_name_is_valid(kind: str, parts: list[str]) -> None:
     """Whatever the parts are, the cloud takes the name."""
-    assert RULES[kind].allows(name(kind, *parts))
+    assert NAME_RULES[kind].allows(name(kind, *parts))
 
 
 @given(KINDS, PARTS)
@@ -70,4 +71,4 @@ def test_names_read_as_what_they_are(kind: str, parts: tuple[str, ...], expected
 )
 def test_what_a_cloud_refuses_is_not_allowed(kind: str, bad: str) -> None:
     """The rules know what makes a first deploy fail."""
-    assert not RULES[kind].allows(bad)
+    assert not NAME_RULES[kind].allows(bad)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from stacks.config import ConfigError, Settings, parse
+from stacks.local.config import LocalConfig
 from stacks.local.routes import from_file, from_settings, routes_of
 
 FILE = """
@@ -22,9 +23,15 @@ default_model: chat
 
 
 def settings(**values: str) -> Settings:
-    config = parse({"trimaran:settings": yaml.safe_dump(values, default_flow_style=True, width=1000)}, "local")
+    config = local({"trimaran:settings": yaml.safe_dump(values, default_flow_style=True, width=1000)})
     assert config.settings is not None
     return config.settings
+
+
+def local(raw: dict[str, str]) -> LocalConfig:
+    config = parse(raw, "local")
+    assert isinstance(config, LocalConfig)
+    return config
 
 
 def test_without_settings_the_embedded_model_answers() -> None:
@@ -83,7 +90,7 @@ def test_a_file_names_models_engine_and_keys(tmp_path: Path) -> None:
     """What a deploy must know of the user's file."""
     (tmp_path / "routes.yaml").write_text(FILE)
 
-    routes = routes_of(parse({"trimaran:routes": "routes.yaml"}, "local"), tmp_path, Settings(), "settings")
+    routes = routes_of(local({"trimaran:routes": "routes.yaml"}), tmp_path, Settings(), "settings")
 
     assert routes.environment == {"TRIMARAN_ROUTES": str(tmp_path / "routes.yaml")}
     assert (routes.models, routes.engine, routes.key_names) == (("chat",), "embedded", ("OPENAI_API_KEY",))

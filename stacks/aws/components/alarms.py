@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.components.collector import QUEUED, namespace
 from stacks.aws.documents import document
-from stacks.aws.place import Place
 from stacks.naming import name
 
 
@@ -17,7 +17,7 @@ from stacks.naming import name
 class AlarmsArgs:
     """`balancer` is the load balancer's ARN suffix, `targets` the stable target group's. `email` may be None."""
 
-    place: Place
+    account: Account
     balancer: pulumi.Input[str]
     targets: pulumi.Input[str]
     key: pulumi.Input[str]
@@ -33,14 +33,14 @@ class Alarms(pulumi.ComponentResource):
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
         self.topic = aws.sns.Topic(
-            "alerts", name=f"{args.place.stack}-alerts", kms_master_key_id=args.key, opts=self._child
+            "alerts", name=f"{args.account.stack}-alerts", kms_master_key_id=args.key, opts=self._child
         )
         policy = aws.sns.TopicPolicy("alerts", arn=self.topic.arn, policy=self._publishers(), opts=self._child)
         if args.email:
             aws.sns.TopicSubscription(
                 "email", topic=self.topic.arn, protocol="email", endpoint=args.email, opts=self._child
             )
-        self.rolls_back = names(args.place)
+        self.rolls_back = names(args.account)
         self.made = [self._errors(), self._unhealthy()]
         if args.engine:
             self.made.append(self._waiting())
@@ -56,7 +56,7 @@ class Alarms(pulumi.ComponentResource):
             "Principal": {"Service": ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]},
             "Action": ["sns:Publish"],
             "Resource": self.topic.arn,
-            "Condition": {"StringEquals": {"aws:SourceAccount": self._args.place.account}},
+            "Condition": {"StringEquals": {"aws:SourceAccount": self._args.account.id}},
         }
         return document([statement])
 
@@ -83,7 +83,7 @@ class Alarms(pulumi.ComponentResource):
     def _unhealthy(self) -> aws.cloudwatch.MetricAlarm:
         return aws.cloudwatch.MetricAlarm(
             "unhealthy",
-            name=name("aws.alarm", self._args.place.stack, "unhealthy"),
+            name=name("aws.alarm", self._args.account.stack, "unhealthy"),
             alarm_description="Tasks of the api do not pass /health/ready.",
             namespace="AWS/ApplicationELB",
             metric_name="UnHealthyHostCount",
@@ -102,9 +102,9 @@ class Alarms(pulumi.ComponentResource):
         """A quarter of an hour without an engine: no capacity, a quota, an image that does not start."""
         return aws.cloudwatch.MetricAlarm(
             "waiting",
-            name=name("aws.alarm", self._args.place.stack, "waiting"),
+            name=name("aws.alarm", self._args.account.stack, "waiting"),
             alarm_description="Requests wait for an engine that does not come.",
-            namespace=namespace(self._args.place),
+            namespace=namespace(self._args.account),
             metric_name=QUEUED,
             dimensions={"role": "api", "engine": self._args.engine},
             statistic="Minimum",
@@ -118,6 +118,6 @@ class Alarms(pulumi.ComponentResource):
         )
 
 
-def names(place: Place) -> list[str]:
+def names(account: Account) -> list[str]:
     """The alarms that take a deployment back, known before they are made."""
-    return [name("aws.alarm", place.stack, "errors")]
+    return [name("aws.alarm", account.stack, "errors")]

@@ -9,14 +9,15 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.components import deployment
 from stacks.aws.components.containers import APP, App, containers
 from stacks.aws.components.edge import Edge
-from stacks.aws.place import Place
+from stacks.aws.config import EcsRollout
 from stacks.aws.routes import APP_PORT
 from stacks.aws.versions import Versions
+from stacks.config.common import Api
 from stacks.naming import name
-from stacks.sections import Api, Deployment
 
 # Fargate ends a task 120 s after SIGTERM at the latest.
 _DRAIN_S = 110
@@ -27,10 +28,10 @@ _CPU_TARGET_PERCENT = 60
 class ApiServiceArgs:
     """`routes`: revision -> routes file. `secrets`: variable -> name of a parameter. `waits_for` must be there first."""
 
-    place: Place
+    account: Account
     cluster: str
     section: Api
-    deployment: Deployment
+    rollout: EcsRollout
     versions: Versions
     routes: Mapping[str, str]
     collector: str
@@ -75,7 +76,7 @@ class ApiService(pulumi.ComponentResource):
         )
         return aws.ecs.TaskDefinition(
             f"api-{revision}",
-            family=name("aws.ecs_task_family", args.place.stack, "api"),
+            family=name("aws.ecs_task_family", args.account.stack, "api"),
             requires_compatibilities=["FARGATE"],
             network_mode="awsvpc",
             cpu=str(int(args.section.cpu * 1024)),
@@ -83,14 +84,14 @@ class ApiService(pulumi.ComponentResource):
             runtime_platform={"cpu_architecture": "X86_64", "operating_system_family": "LINUX"},
             execution_role_arn=args.execution_role,
             task_role_arn=args.task_role,
-            container_definitions=pulumi.Output.json_dumps(containers(args.place, app, args.collector)),
+            container_definitions=pulumi.Output.json_dumps(containers(args.account, app, args.collector)),
             opts=self._child,
         )
 
     def _service(self, task: aws.ecs.TaskDefinition) -> aws.ecs.Service:
         args = self._args
         promoting = args.versions.candidate is not None
-        minutes = f"{deployment.longest_minutes(args.deployment)}m"
+        minutes = f"{deployment.longest_minutes(args.rollout)}m"
         return aws.ecs.Service(
             "api",
             name=self.name,
@@ -105,7 +106,7 @@ class ApiService(pulumi.ComponentResource):
             },
             load_balancers=[self._balancer()],
             health_check_grace_period_seconds=120,
-            deployment_configuration=deployment.configuration(args.deployment, promoting=promoting),
+            deployment_configuration=deployment.configuration(args.rollout, promoting=promoting),
             deployment_circuit_breaker={"enable": True, "rollback": True},
             deployment_minimum_healthy_percent=100,
             deployment_maximum_percent=200,
@@ -149,7 +150,7 @@ class ApiService(pulumi.ComponentResource):
         )
         aws.appautoscaling.Policy(
             "api-cpu",
-            name=name("aws.alarm", args.place.stack, "api-cpu"),
+            name=name("aws.alarm", args.account.stack, "api-cpu"),
             policy_type="TargetTrackingScaling",
             service_namespace=target.service_namespace,
             scalable_dimension=target.scalable_dimension,

@@ -8,14 +8,14 @@ from decimal import Decimal
 import pulumi
 import pulumi_aws as aws
 
-from stacks.aws.place import Place
+from stacks.aws.account import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetArgs:
     """`topic` hears of it; so does `email`, where there is one."""
 
-    place: Place
+    account: Account
     monthly_usd: Decimal
     topic: pulumi.Input[str]
     email: str | None
@@ -29,13 +29,13 @@ class Budget(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         aws.budgets.Budget(
             "budget",
-            name=args.place.stack,
+            name=args.account.stack,
             budget_type="COST",
             time_unit="MONTHLY",
             limit_unit="USD",
             limit_amount=f"{args.monthly_usd:f}",
             # The tag counts from the day it is activated as a cost allocation tag.
-            cost_filters=[{"name": "TagKeyValue", "values": [f"user:trimaran-stack${args.place.stack}"]}],
+            cost_filters=[{"name": "TagKeyValue", "values": [f"user:trimaran-stack${args.account.stack}"]}],
             notifications=[_at(args, "ACTUAL", 80), _at(args, "FORECASTED", 100)],
             opts=child,
         )

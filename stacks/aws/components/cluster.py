@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from stacks.aws.place import Place
+from stacks.aws.account import Account
 from stacks.naming import name
 
 LOGS = ("api", "engine", "metrics")
@@ -17,7 +17,7 @@ LOGS = ("api", "engine", "metrics")
 class ClusterArgs:
     """`key` encrypts the logs."""
 
-    place: Place
+    account: Account
     vpc: pulumi.Input[str]
     key: pulumi.Input[str]
     retention_days: int
@@ -29,7 +29,7 @@ class Cluster(pulumi.ComponentResource):
     def __init__(self, resource_name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trimaran:aws:Cluster", resource_name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.name = cluster_name(args.place)
+        self.name = cluster_name(args.account)
         cluster = aws.ecs.Cluster(
             "cluster",
             name=self.name,
@@ -38,13 +38,13 @@ class Cluster(pulumi.ComponentResource):
             opts=child,
         )
         self.arn = cluster.arn
-        self.domain = domain(args.place)
+        self.domain = domain(args.account)
         namespace = aws.servicediscovery.PrivateDnsNamespace("namespace", name=self.domain, vpc=args.vpc, opts=child)
         self.namespace = namespace.id
         self.logs = [
             aws.cloudwatch.LogGroup(
                 group,
-                name=args.place.log_group(group),
+                name=args.account.log_group(group),
                 retention_in_days=args.retention_days,
                 kms_key_id=args.key,
                 opts=child,
@@ -54,11 +54,11 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs({"arn": self.arn})
 
 
-def cluster_name(place: Place) -> str:
+def cluster_name(account: Account) -> str:
     """Known before the cluster is: policies and scaling name it."""
-    return name("aws.ecs_cluster", place.stack)
+    return name("aws.ecs_cluster", account.stack)
 
 
-def domain(place: Place) -> str:
+def domain(account: Account) -> str:
     """The private domain of the stack's tasks."""
-    return f"{place.stack}.internal"
+    return f"{account.stack}.internal"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from stacks.aws.place import Place
+from stacks.aws.account import Account
 
 METRICS_PORT = 9464
 GROUP = "metrics"
@@ -16,12 +16,12 @@ _BY_BACKEND = ("^trimaran_errors_total$", "^trimaran_tokens_total$", "^trimaran_
 QUEUED, RUNNING = "trimaran_queued", "trimaran_running"
 
 
-def namespace(place: Place) -> str:
+def namespace(account: Account) -> str:
     """Where this stack's metrics are in CloudWatch."""
-    return f"Trimaran/{place.stack}"
+    return f"Trimaran/{account.stack}"
 
 
-def config(place: Place, role: str, engine: str) -> str:
+def config(account: Account, role: str, engine: str) -> str:
     """The collector's configuration, as JSON, which is YAML: metrics that nobody reads do not leave the task."""
     target = {"targets": [f"127.0.0.1:{METRICS_PORT}"], "labels": {"role": role, "engine": engine or "none"}}
     scrape = {"job_name": "app", "scrape_interval": f"{_EVERY_S}s", "static_configs": [target]}
@@ -30,7 +30,7 @@ def config(place: Place, role: str, engine: str) -> str:
             "extensions": {"health_check": {}},
             "receivers": {"prometheus": {"config": {"scrape_configs": [scrape]}}},
             "processors": {"resourcedetection": {"detectors": ["ecs"]}, "batch": {"timeout": f"{_EVERY_S}s"}},
-            "exporters": {"awsemf": _exporter(place)},
+            "exporters": {"awsemf": _exporter(account)},
             "service": {
                 "extensions": ["health_check"],
                 "pipelines": {
@@ -45,14 +45,14 @@ def config(place: Place, role: str, engine: str) -> str:
     )
 
 
-def _exporter(place: Place) -> dict[str, Any]:
+def _exporter(account: Account) -> dict[str, Any]:
     def declared(dimensions: list[list[str]], names: tuple[str, ...]) -> dict[str, Any]:
         return {"dimensions": dimensions, "metric_name_selectors": list(names)}
 
     return {
-        "region": place.region,
-        "namespace": namespace(place),
-        "log_group_name": place.log_group(GROUP),
+        "region": account.region,
+        "namespace": namespace(account),
+        "log_group_name": account.log_group(GROUP),
         "log_stream_name": "{TaskId}",
         "dimension_rollup_option": "NoDimensionRollup",
         "resource_to_telemetry_conversion": {"enabled": True},

@@ -8,8 +8,8 @@ from typing import Any
 
 import pulumi
 
+from stacks.aws.account import Account
 from stacks.aws.components import collector
-from stacks.aws.place import Place
 from stacks.aws.routes import APP_PORT
 
 APP = "app"
@@ -38,12 +38,12 @@ class App:
     shared_memory_mib: int = 0
 
 
-def containers(place: Place, app: App, collector_image: str) -> list[dict[str, Any]]:
+def containers(account: Account, app: App, collector_image: str) -> list[dict[str, Any]]:
     """The app and its collector; a collector that fails takes no answer with it."""
-    return [_app(place, app), _collector(place, app, collector_image)]
+    return [_app(account, app), _collector(account, app, collector_image)]
 
 
-def _app(place: Place, app: App) -> dict[str, Any]:
+def _app(account: Account, app: App) -> dict[str, Any]:
     container: dict[str, Any] = {
         "name": APP,
         "image": app.image,
@@ -61,7 +61,7 @@ def _app(place: Place, app: App) -> dict[str, Any]:
         },
         "stopTimeout": app.drain_s + 10,
         "linuxParameters": {"initProcessEnabled": True},
-        "logConfiguration": _logs(place, app.role),
+        "logConfiguration": _logs(account, app.role),
     }
     if app.secrets:
         container["secrets"] = [{"name": name, "valueFrom": app.secrets[name]} for name in sorted(app.secrets)]
@@ -85,15 +85,15 @@ def _environment(app: App) -> dict[str, pulumi.Input[str]]:
     }
 
 
-def _collector(place: Place, app: App, image: str) -> dict[str, Any]:
+def _collector(account: Account, app: App, image: str) -> dict[str, Any]:
     return {
         "name": "collector",
         "image": image,
         "essential": False,
-        "environment": _pairs({"AOT_CONFIG_CONTENT": collector.config(place, app.role, app.engine)}),
+        "environment": _pairs({"AOT_CONFIG_CONTENT": collector.config(account, app.role, app.engine)}),
         "memoryReservation": 128,
         "memory": 256,
-        "logConfiguration": _logs(place, app.role),
+        "logConfiguration": _logs(account, app.role),
     }
 
 
@@ -101,13 +101,13 @@ def _pairs(environment: Mapping[str, pulumi.Input[str]]) -> list[dict[str, pulum
     return [{"name": name, "value": environment[name]} for name in sorted(environment)]
 
 
-def _logs(place: Place, role: str) -> dict[str, Any]:
+def _logs(account: Account, role: str) -> dict[str, Any]:
     """To CloudWatch, without ever holding up the app: what does not fit the buffer is lost."""
     return {
         "logDriver": "awslogs",
         "options": {
-            "awslogs-group": place.log_group(role),
-            "awslogs-region": place.region,
+            "awslogs-group": account.log_group(role),
+            "awslogs-region": account.region,
             "awslogs-stream-prefix": role,
             "mode": "non-blocking",
             "max-buffer-size": _KEPT_BYTES,

@@ -9,8 +9,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from stacks.aws.ground import Ground
-from stacks.aws.place import Place
+from stacks.aws.account import Account
+from stacks.aws.foundation_parts import Foundation
 from stacks.aws.routes import APP_PORT
 from stacks.naming import name
 
@@ -29,8 +29,8 @@ class EdgeArgs:
     `allowed_cidrs` are who may connect; empty is the network itself. `domain` "" goes without a name of its own.
     """
 
-    place: Place
-    ground: Ground
+    account: Account
+    foundation: Foundation
     public: bool
     certificate: pulumi.Input[str] | None
     domain: str
@@ -47,7 +47,7 @@ class Edge(pulumi.ComponentResource):
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
         self.group = aws.ec2.SecurityGroup(
-            "edge", description="Callers to the load balancer", vpc_id=args.ground.vpc, opts=self._child
+            "edge", description="Callers to the load balancer", vpc_id=args.foundation.network.vpc, opts=self._child
         )
         self._ports()
         self.balancer = self._balancer()
@@ -77,7 +77,7 @@ class Edge(pulumi.ComponentResource):
         return 8080 if self._args.certificate is None else 8443
 
     def _ports(self) -> None:
-        inside = [self._args.ground.vpc_cidr]
+        inside = [self._args.foundation.network.cidr]
         callers: Sequence[pulumi.Input[str]] = self._args.allowed_cidrs or inside
         opened: list[tuple[int, Sequence[pulumi.Input[str]]]] = [(self._port, callers)]
         if self._args.public:
@@ -99,31 +99,31 @@ class Edge(pulumi.ComponentResource):
 
     def _balancer(self) -> aws.lb.LoadBalancer:
         args = self._args
-        logs = {"bucket": args.ground.log_bucket, "prefix": args.place.stack, "enabled": True}
+        logs = {"bucket": args.foundation.log_bucket, "prefix": args.account.stack, "enabled": True}
         return aws.lb.LoadBalancer(
             "balancer",
-            name=name("aws.load_balancer", args.place.stack),
+            name=name("aws.load_balancer", args.account.stack),
             load_balancer_type="application",
             internal=not args.public,
-            subnets=args.ground.public_subnets if args.public else args.ground.private_subnets,
+            subnets=args.foundation.network.public_subnets if args.public else args.foundation.network.private_subnets,
             security_groups=[self.group.id],
             # Below the app's keep-alive of 620 s, so that the load balancer never uses a connection the app just closed.
             idle_timeout=IDLE_TIMEOUT_S,
             client_keep_alive=3600,
             drop_invalid_header_fields=True,
-            enable_deletion_protection=args.place.is_prod,
-            access_logs=logs if args.ground.keeps_access_logs else None,
+            enable_deletion_protection=args.account.is_prod,
+            access_logs=logs if args.foundation.keeps_access_logs else None,
             opts=self._child,
         )
 
     def _targets(self, colour: str) -> aws.lb.TargetGroup:
         return aws.lb.TargetGroup(
             colour,
-            name=name("aws.target_group", self._args.place.stack, colour),
+            name=name("aws.target_group", self._args.account.stack, colour),
             target_type="ip",
             port=APP_PORT,
             protocol="HTTP",
-            vpc_id=self._args.ground.vpc,
+            vpc_id=self._args.foundation.network.vpc,
             deregistration_delay=_DRAIN_S,
             # Answers differ a hundredfold in length. Excludes slow_start.
             load_balancing_algorithm_type="least_outstanding_requests",
@@ -197,7 +197,7 @@ class Edge(pulumi.ComponentResource):
         if not self._args.public:
             listener = self._listener("test", self._test_port)
             return self._rule("test", listener, _TEST_PRIORITY, self._to_blue(), green)
-        assert self._args.promotion_key is not None, "refuse_open_doors comes first"
+        assert self._args.promotion_key is not None, "refuse_unsafe_ingress comes first"
         conditions = [*green, _header(KEY_HEADER, self._args.promotion_key)]
         return self._rule("test", production, _TEST_PRIORITY, self._to_blue(), conditions)
 
@@ -211,7 +211,12 @@ class Edge(pulumi.ComponentResource):
     def _record(self) -> None:
         alias = {"name": self.balancer.dns_name, "zone_id": self.balancer.zone_id, "evaluate_target_health": False}
         aws.route53.Record(
-            "name", zone_id=self._args.ground.zone, name=self._args.domain, type="A", aliases=[alias], opts=self._child
+            "name",
+            zone_id=self._args.foundation.zone,
+            name=self._args.domain,
+            type="A",
+            aliases=[alias],
+            opts=self._child,
         )
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.components.collector import QUEUED, RUNNING, namespace
-from stacks.aws.place import Place
-from stacks.config import Scaling
+from stacks.aws.config import Schedule
+from stacks.config.common import Scaling
 from stacks.naming import name
-from stacks.sections import Schedule
 
 _PERIOD_S = 60
 # Of what a replica may have at a time: above it another one is started before requests wait.
@@ -24,7 +24,7 @@ _BUSY_SHARE = 0.8
 class EngineScalingArgs:
     """`service` is the ECS service's name; `engine` labels the api's metrics that speak of it."""
 
-    place: Place
+    account: Account
     cluster: str
     service: str
     engine: str
@@ -76,7 +76,7 @@ class EngineScaling(pulumi.ComponentResource):
             "Requests wait for the engine.",
             policy,
             metric_name=QUEUED,
-            namespace=namespace(self._args.place),
+            namespace=namespace(self._args.account),
             dimensions=self._of_api(),
             statistic="Maximum",
             period=_PERIOD_S,
@@ -97,7 +97,7 @@ class EngineScaling(pulumi.ComponentResource):
                 "scale_out_cooldown": 180,
                 "scale_in_cooldown": self._args.scaling.idle_timeout_s,
                 "customized_metric_specification": {
-                    "namespace": namespace(self._args.place),
+                    "namespace": namespace(self._args.account),
                     "metric_name": RUNNING,
                     "statistic": "Average",
                     "dimensions": [
@@ -131,7 +131,7 @@ class EngineScaling(pulumi.ComponentResource):
 
     def _query(self, label: str, metric: str) -> dict[str, Any]:
         measured = {
-            "namespace": namespace(self._args.place),
+            "namespace": namespace(self._args.account),
             "metric_name": metric,
             "dimensions": self._of_api(),
             "stat": "Maximum",
@@ -189,4 +189,4 @@ class EngineScaling(pulumi.ComponentResource):
         }
 
     def _named(self, label: str) -> str:
-        return name("aws.alarm", self._args.place.stack, self._args.service, label)
+        return name("aws.alarm", self._args.account.stack, self._args.service, label)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.components.containers import App, containers
 from stacks.aws.components.engine_scaling import EngineScaling, EngineScalingArgs
-from stacks.aws.place import Place
+from stacks.aws.config import CapacityKind, Schedule
 from stacks.aws.sizing import Sizing
 from stacks.aws.versions import Version
-from stacks.config import Scaling
+from stacks.config.common import Scaling
 from stacks.naming import name
-from stacks.sections import CapacityKind, Schedule
 
 _DRAIN_S = 290
 # An instance, a large image and the weights come before a task counts as started.
@@ -27,7 +27,7 @@ _DNS_TTL_S = 10
 class EngineServiceArgs:
     """`domain` is the cluster's private one, `provider` the capacity provider's name. `bucket` holds the weights."""
 
-    place: Place
+    account: Account
     cluster: str
     namespace: pulumi.Input[str]
     version: Version
@@ -59,7 +59,7 @@ class EngineService(pulumi.ComponentResource):
         EngineScaling(
             self.name,
             EngineScalingArgs(
-                place=args.place,
+                account=args.account,
                 cluster=args.cluster,
                 service=self.name,
                 engine=args.version.engine,
@@ -75,7 +75,7 @@ class EngineService(pulumi.ComponentResource):
         managed = args.capacity is CapacityKind.MANAGED
         return aws.ecs.TaskDefinition(
             self.name,
-            family=name("aws.ecs_task_family", args.place.stack, "engine"),
+            family=name("aws.ecs_task_family", args.account.stack, "engine"),
             requires_compatibilities=["MANAGED_INSTANCES" if managed else "EC2"],
             network_mode="awsvpc",
             # As numbers of the task itself: prices and Managed Instances read them there.
@@ -83,7 +83,7 @@ class EngineService(pulumi.ComponentResource):
             cpu=str(1024 * max(1, min(each.vcpu for each in args.sizing.instances) - 1)),
             execution_role_arn=args.execution_role,
             task_role_arn=args.task_role,
-            container_definitions=pulumi.Output.json_dumps(containers(args.place, self._app(), args.collector)),
+            container_definitions=pulumi.Output.json_dumps(containers(args.account, self._app(), args.collector)),
             opts=self._child,
         )
 
@@ -105,7 +105,7 @@ class EngineService(pulumi.ComponentResource):
                 "TRIMARAN_ENGINE_WEIGHTS": weights,
                 "TRIMARAN_ENGINE_ARGS": server_arguments(args),
                 # For the weights' bucket: on EC2 nobody else says it.
-                "AWS_REGION": args.place.region,
+                "AWS_REGION": args.account.region,
                 # Nobody but the api reaches it: see the security group.
                 "TRIMARAN_ALLOW_NO_KEYS": "1",
             },

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.documents import allow, document, trust
-from stacks.aws.place import Place
 from stacks.naming import name
 
 
@@ -16,7 +16,7 @@ from stacks.naming import name
 class FlowLogsArgs:
     """`retention_days` as CloudWatch knows them."""
 
-    place: Place
+    account: Account
     vpc: pulumi.Input[str]
     key: pulumi.Input[str]
     retention_days: int
@@ -30,18 +30,18 @@ class FlowLogs(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         group = aws.cloudwatch.LogGroup(
             "flows",
-            name=args.place.log_group("flows"),
+            name=args.account.log_group("flows"),
             retention_in_days=args.retention_days,
             kms_key_id=args.key,
             opts=child,
         )
         role = aws.iam.Role(
             "flows",
-            name=name("aws.iam_role", args.place.stack, "flows"),
-            assume_role_policy=trust(args.place, "vpc-flow-logs"),
+            name=name("aws.iam_role", args.account.stack, "flows"),
+            assume_role_policy=trust(args.account, "vpc-flow-logs"),
             opts=child,
         )
-        streams = args.place.arn("logs", f"log-group:{args.place.log_group('flows')}:*")
+        streams = args.account.arn("logs", f"log-group:{args.account.log_group('flows')}:*")
         write = allow(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [streams])
         aws.iam.RolePolicy("flows", role=role.name, policy=document([write]), opts=child)
         aws.ec2.FlowLog(

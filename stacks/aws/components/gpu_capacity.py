@@ -10,11 +10,11 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.components.instance_roles import InfrastructureRole, InstanceRole, InstanceRoleArgs
-from stacks.aws.place import Place
+from stacks.aws.config import Capacity, CapacityKind
 from stacks.aws.sizing import Sizing
 from stacks.naming import name
-from stacks.sections import Capacity, CapacityKind
 
 _AMI = "/aws/service/ecs/optimized-ami/amazon-linux-2023/gpu/recommended/image_id"
 _THROUGHPUT_MIBPS = 250
@@ -29,7 +29,7 @@ _STEP = 10
 class GpuCapacityArgs:
     """`cluster` is a name; `tags` go to what the group starts, which the provider's own tagging does not reach."""
 
-    place: Place
+    account: Account
     cluster: str
     sizing: Sizing
     capacity: Capacity
@@ -48,10 +48,10 @@ class GpuCapacity(pulumi.ComponentResource):
         super().__init__("trimaran:aws:GpuCapacity", resource_name, {}, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
-        self.name = name("aws.ecs_capacity_provider", "gpu", args.place.stack)
+        self.name = name("aws.ecs_capacity_provider", "gpu", args.account.stack)
         self._role = InstanceRole(
             "instances",
-            InstanceRoleArgs(place=args.place, cluster=args.cluster),
+            InstanceRoleArgs(account=args.account, cluster=args.cluster),
             opts=pulumi.ResourceOptions(parent=self),
         )
         managed = args.capacity.kind is CapacityKind.MANAGED
@@ -96,7 +96,7 @@ class GpuCapacity(pulumi.ComponentResource):
         }
         return aws.ec2.LaunchTemplate(
             "gpu",
-            name=name("aws.launch_template", args.place.stack, "gpu"),
+            name=name("aws.launch_template", args.account.stack, "gpu"),
             image_id=ami,
             instance_type=args.sizing.types[0],
             update_default_version=True,
@@ -112,10 +112,14 @@ class GpuCapacity(pulumi.ComponentResource):
 
     def _group(self, template: aws.ec2.LaunchTemplate) -> aws.autoscaling.Group:
         args = self._args
-        tags = {**args.tags, "AmazonECSManaged": "true", "Name": name("aws.autoscaling_group", args.place.stack, "gpu")}
+        tags = {
+            **args.tags,
+            "AmazonECSManaged": "true",
+            "Name": name("aws.autoscaling_group", args.account.stack, "gpu"),
+        }
         return aws.autoscaling.Group(
             "gpu",
-            name=name("aws.autoscaling_group", args.place.stack, "gpu"),
+            name=name("aws.autoscaling_group", args.account.stack, "gpu"),
             # ECS asks for as many as its tasks need: never fewer than the engine's own smallest number.
             min_size=args.sizing.min_instances,
             max_size=args.sizing.max_instances,
@@ -124,7 +128,7 @@ class GpuCapacity(pulumi.ComponentResource):
             health_check_type="EC2",
             default_instance_warmup=_WARM_UP_S,
             wait_for_capacity_timeout="0",
-            force_delete=not args.place.is_prod,
+            force_delete=not args.account.is_prod,
             mixed_instances_policy=self._mix(template),
             warm_pool=_warm_pool(args.capacity.warm_pool),
             capacity_reservation_specification=_reservations(args.capacity.reservations),
@@ -156,7 +160,7 @@ class GpuCapacity(pulumi.ComponentResource):
         args = self._args
         infrastructure = InfrastructureRole(
             "infrastructure",
-            InstanceRoleArgs(place=args.place, cluster=args.cluster),
+            InstanceRoleArgs(account=args.account, cluster=args.cluster),
             opts=pulumi.ResourceOptions(parent=self),
         )
         provider = aws.ecs.CapacityProvider(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.documents import allow, document, trust, trust_of_instances
-from stacks.aws.place import Place
 from stacks.naming import name
 
 _MANAGED_POLICY = "AmazonECSInfrastructureRolePolicyForManagedInstances"
@@ -18,7 +18,7 @@ _MANAGED_POLICY = "AmazonECSInfrastructureRolePolicyForManagedInstances"
 class InstanceRoleArgs:
     """`cluster` is a name."""
 
-    place: Place
+    account: Account
     cluster: str
 
 
@@ -28,15 +28,15 @@ class InstanceRole(pulumi.ComponentResource):
     def __init__(self, resource_name: str, args: InstanceRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trimaran:aws:InstanceRole", resource_name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        place = args.place
+        account = args.account
         role = aws.iam.Role(
             "instance",
-            name=role_name(place, "instance"),
+            name=role_name(account, "instance"),
             assume_role_policy=trust_of_instances(),
             opts=child,
         )
-        cluster = place.arn("ecs", f"cluster/{args.cluster}")
-        instances = place.arn("ecs", f"container-instance/{args.cluster}/*")
+        cluster = account.arn("ecs", f"cluster/{args.cluster}")
+        instances = account.arn("ecs", f"container-instance/{args.cluster}/*")
         statements = [
             allow(["ecs:DeregisterContainerInstance", "ecs:RegisterContainerInstance"], [cluster]),
             allow(
@@ -52,7 +52,7 @@ class InstanceRole(pulumi.ComponentResource):
             allow(["ecs:DiscoverPollEndpoint"], ["*"]),
         ]
         aws.iam.RolePolicy("instance", role=role.name, policy=document(statements), opts=child)
-        profile = aws.iam.InstanceProfile("instance", name=role_name(place, "instance"), role=role.name, opts=child)
+        profile = aws.iam.InstanceProfile("instance", name=role_name(account, "instance"), role=role.name, opts=child)
         self.profile = profile.arn
         self.register_outputs({"profile": self.profile})
 
@@ -63,22 +63,22 @@ class InfrastructureRole(pulumi.ComponentResource):
     def __init__(self, resource_name: str, args: InstanceRoleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trimaran:aws:InfrastructureRole", resource_name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
-        place = args.place
+        account = args.account
         role = aws.iam.Role(
             "infrastructure",
-            name=role_name(place, "infrastructure"),
-            assume_role_policy=trust(place, "ecs"),
+            name=role_name(account, "infrastructure"),
+            assume_role_policy=trust(account, "ecs"),
             opts=child,
         )
         aws.iam.RolePolicyAttachment(
             "infrastructure",
             role=role.name,
-            policy_arn=f"arn:{place.partition}:iam::aws:policy/{_MANAGED_POLICY}",
+            policy_arn=f"arn:{account.partition}:iam::aws:policy/{_MANAGED_POLICY}",
             opts=child,
         )
         hand_on = allow(
             ["iam:PassRole"],
-            [place.global_arn("iam", f"role/{role_name(place, 'instance')}")],
+            [account.global_arn("iam", f"role/{role_name(account, 'instance')}")],
             {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
         )
         aws.iam.RolePolicy("infrastructure", role=role.name, policy=document([hand_on]), opts=child)
@@ -86,6 +86,6 @@ class InfrastructureRole(pulumi.ComponentResource):
         self.register_outputs({"arn": self.arn})
 
 
-def role_name(place: Place, part: str) -> str:
+def role_name(account: Account, part: str) -> str:
     """The name of a role for instances, known before it is made."""
-    return name("aws.iam_role", place.stack, part)
+    return name("aws.iam_role", account.stack, part)

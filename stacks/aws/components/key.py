@@ -8,8 +8,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.documents import document
-from stacks.aws.place import Place
 
 # What the account's administrators need; whom of them is then IAM's decision. Spelt out: no `kms:*`.
 _ADMINISTRATION = (
@@ -47,7 +47,7 @@ _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", 
 class KeyArgs:
     """`alias` begins with `alias/`."""
 
-    place: Place
+    account: Account
     alias: str
 
 
@@ -59,10 +59,10 @@ class Key(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         key = aws.kms.Key(
             "key",
-            description=f"Everything at rest of {args.place.stack} and of what stands on it",
+            description=f"Everything at rest of {args.account.stack} and of what stands on it",
             enable_key_rotation=True,
-            deletion_window_in_days=30 if args.place.is_prod else 7,
-            policy=document(statements(args.place)),
+            deletion_window_in_days=30 if args.account.is_prod else 7,
+            policy=document(statements(args.account)),
             opts=child,
         )
         aws.kms.Alias("alias", name=args.alias, target_key_id=key.key_id, opts=child)
@@ -70,15 +70,15 @@ class Key(pulumi.ComponentResource):
         self.register_outputs({"arn": self.arn})
 
 
-def statements(place: Place) -> list[dict[str, Any]]:
+def statements(account: Account) -> list[dict[str, Any]]:
     """Who may use the key: the account through IAM, and services of AWS for this account alone."""
-    ours = {"StringEquals": {"aws:SourceAccount": place.account}}
-    logs = place.arn("logs", "log-group:/trimaran/*")
+    ours = {"StringEquals": {"aws:SourceAccount": account.id}}
+    logs = account.arn("logs", "log-group:/trimaran/*")
     return [
-        _to("Account", {"AWS": place.global_arn("iam", "root")}, _ADMINISTRATION, {}),
+        _to("Account", {"AWS": account.global_arn("iam", "root")}, _ADMINISTRATION, {}),
         _to(
             "Logs",
-            {"Service": f"logs.{place.region}.amazonaws.com"},
+            {"Service": f"logs.{account.region}.amazonaws.com"},
             _USE,
             {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}},
         ),
@@ -91,8 +91,8 @@ def statements(place: Place) -> list[dict[str, Any]]:
             (*_USE, "kms:CreateGrant", "kms:GenerateDataKeyWithoutPlaintext"),
             {
                 "StringEquals": {
-                    "kms:CallerAccount": place.account,
-                    "kms:ViaService": f"ec2.{place.region}.amazonaws.com",
+                    "kms:CallerAccount": account.id,
+                    "kms:ViaService": f"ec2.{account.region}.amazonaws.com",
                 }
             },
         ),

@@ -9,8 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from stacks.aws.components.endpoints import Endpoints, EndpointsArgs
+from stacks.aws.config import Nat
 from stacks.naming import name
-from stacks.sections import Nat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

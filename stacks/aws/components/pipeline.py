@@ -9,11 +9,11 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.components.pipeline_permissions import deploying, previewing
+from stacks.aws.config import Pipeline as PipelineSection
 from stacks.aws.documents import Statement, document
-from stacks.aws.place import Place
 from stacks.naming import name
-from stacks.sections import Pipeline as PipelineSection
 
 _ISSUER = "token.actions.githubusercontent.com"
 
@@ -22,7 +22,7 @@ _ISSUER = "token.actions.githubusercontent.com"
 class PipelineArgs:
     """`key` is the alias or the ARN of the key that encrypts what the stacks keep; the state's own is in the section."""
 
-    place: Place
+    account: Account
     section: PipelineSection
     key: str
 
@@ -32,19 +32,19 @@ class Pipeline(pulumi.ComponentResource):
 
     def __init__(self, resource_name: str, args: PipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trimaran:aws:Pipeline", resource_name, {}, opts)
-        self._place = args.place
+        self._account = args.account
         self._child = pulumi.ResourceOptions(parent=self)
         made = [] if args.section.provider else [self._identity_provider()]
         self._after_provider = pulumi.ResourceOptions(parent=self, depends_on=made)
-        provider = args.section.provider or args.place.global_arn("iam", f"oidc-provider/{_ISSUER}")
+        provider = args.section.provider or args.account.global_arn("iam", f"oidc-provider/{_ISSUER}")
         repository = args.section.repository
         preview, deploy = (
-            self._role("preview", provider, f"repo:{repository}:pull_request", previewing(args.place, args.section)),
+            self._role("preview", provider, f"repo:{repository}:pull_request", previewing(args.account, args.section)),
             self._role(
                 "deploy",
                 provider,
-                f"repo:{repository}:environment:{args.place.environment}",
-                deploying(args.place, args.section, args.key),
+                f"repo:{repository}:environment:{args.account.environment}",
+                deploying(args.account, args.section, args.key),
             ),
         )
         self.roles = {"preview": preview.arn, "deploy": deploy.arn}
@@ -61,19 +61,19 @@ class Pipeline(pulumi.ComponentResource):
         """ARNs are made of names, so that policies can be judged before anything exists."""
         role = aws.iam.Role(
             label,
-            name=name("aws.iam_role", self._place.stack, "pipeline", label),
+            name=name("aws.iam_role", self._account.stack, "pipeline", label),
             description=f"Taken by workflows of {subject}",
             max_session_duration=7200,
             assume_role_policy=document([_trust(provider, subject)]),
             opts=self._after_provider,
         )
         for part, statements in policies.items():
-            called = name("aws.iam_policy", self._place.stack, "pipeline", label, part)
+            called = name("aws.iam_policy", self._account.stack, "pipeline", label, part)
             policy = aws.iam.Policy(f"{label}-{part}", name=called, policy=document(statements), opts=self._child)
             aws.iam.RolePolicyAttachment(
                 f"{label}-{part}",
                 role=role.name,
-                policy_arn=self._place.global_arn("iam", f"policy/{called}"),
+                policy_arn=self._account.global_arn("iam", f"policy/{called}"),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
             )
         return role

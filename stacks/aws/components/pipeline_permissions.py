@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
+from stacks.aws.account import Account
+from stacks.aws.config import Pipeline
 from stacks.aws.documents import Statement, allow
-from stacks.aws.place import Place
-from stacks.sections import Pipeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Actions:
+    """Actions of a service by their names, and the resources that they may be used on."""
+
+    service: str
+    on: tuple[str, ...]
+    names: tuple[str, ...]
+
 
 _LOOK_UP = ("ec2:DescribeAvailabilityZones", "ec2:DescribeVpcs", "ec2:DescribeSubnets")
 
@@ -87,18 +98,18 @@ _ON_ANYTHING: Mapping[str, tuple[str, ...]] = {
     "ssm": ("DescribeParameters",),
 }
 
-# Actions on resources whose names begin with the stack's: service, the resources, the actions.
-_ON_OURS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    (
-        "ecs",
-        (
+# Actions on resources whose names begin with the stack's.
+_ON_OURS: tuple[_Actions, ...] = (
+    _Actions(
+        service="ecs",
+        on=(
             "cluster/{ours}",
             "service/{ours}/*",
             "service-deployment/{ours}/*",
             "task-definition/{ours}*",
             "capacity-provider/*",
         ),
-        (
+        names=(
             "ContinueServiceDeployment",
             "CreateCapacityProvider",
             "CreateService",
@@ -119,15 +130,15 @@ _ON_OURS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
             "UpdateService",
         ),
     ),
-    (
-        "elasticloadbalancing",
-        (
+    _Actions(
+        service="elasticloadbalancing",
+        on=(
             "loadbalancer/app/{ours}*",
             "targetgroup/{ours}*",
             "listener/app/{ours}*",
             "listener-rule/app/{ours}*",
         ),
-        (
+        names=(
             "AddTags",
             "CreateListener",
             "CreateLoadBalancer",
@@ -147,10 +158,10 @@ _ON_OURS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
             "SetSubnets",
         ),
     ),
-    (
-        "autoscaling",
-        ("autoScalingGroup:*:autoScalingGroupName/{ours}*",),
-        (
+    _Actions(
+        service="autoscaling",
+        on=("autoScalingGroup:*:autoScalingGroupName/{ours}*",),
+        names=(
             "CreateAutoScalingGroup",
             "CreateOrUpdateTags",
             "DeleteAutoScalingGroup",
@@ -161,10 +172,10 @@ _ON_OURS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
             "UpdateAutoScalingGroup",
         ),
     ),
-    (
-        "logs",
-        ("log-group:/trimaran/{ours}*",),
-        (
+    _Actions(
+        service="logs",
+        on=("log-group:/trimaran/{ours}*",),
+        names=(
             "AssociateKmsKey",
             "CreateLogGroup",
             "DeleteLogGroup",
@@ -174,20 +185,31 @@ _ON_OURS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
             "TagResource",
         ),
     ),
-    (
-        "cloudwatch",
-        ("alarm:{ours}*",),
-        ("DeleteAlarms", "ListTagsForResource", "PutMetricAlarm", "TagResource"),
+    _Actions(
+        service="cloudwatch",
+        on=("alarm:{ours}*",),
+        names=(
+            "DeleteAlarms",
+            "ListTagsForResource",
+            "PutMetricAlarm",
+            "TagResource",
+        ),
     ),
-    (
-        "ssm",
-        ("parameter/trimaran/{ours}/*",),
-        ("AddTagsToResource", "DeleteParameter", "GetParameter", "ListTagsForResource", "PutParameter"),
+    _Actions(
+        service="ssm",
+        on=("parameter/trimaran/{ours}/*",),
+        names=(
+            "AddTagsToResource",
+            "DeleteParameter",
+            "GetParameter",
+            "ListTagsForResource",
+            "PutParameter",
+        ),
     ),
-    (
-        "sns",
-        ("{ours}*",),
-        (
+    _Actions(
+        service="sns",
+        on=("{ours}*",),
+        names=(
             "CreateTopic",
             "DeleteTopic",
             "GetSubscriptionAttributes",
@@ -199,10 +221,15 @@ _ON_OURS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
             "Unsubscribe",
         ),
     ),
-    (
-        "elasticache",
-        ("replicationgroup:{ours}*", "subnetgroup:{ours}*", "cluster:{ours}*", "parametergroup:*"),
-        (
+    _Actions(
+        service="elasticache",
+        on=(
+            "replicationgroup:{ours}*",
+            "subnetgroup:{ours}*",
+            "cluster:{ours}*",
+            "parametergroup:*",
+        ),
+        names=(
             "AddTagsToResource",
             "CreateCacheSubnetGroup",
             "CreateReplicationGroup",
@@ -218,11 +245,14 @@ _ON_OURS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 )
 
 # Actions on what belongs to no region.
-_ON_OURS_GLOBALLY: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    (
-        "iam",
-        ("role/{ours}*", "instance-profile/{ours}*"),
-        (
+_ON_OURS_GLOBALLY: tuple[_Actions, ...] = (
+    _Actions(
+        service="iam",
+        on=(
+            "role/{ours}*",
+            "instance-profile/{ours}*",
+        ),
+        names=(
             "AddRoleToInstanceProfile",
             "CreateInstanceProfile",
             "CreateRole",
@@ -242,81 +272,89 @@ _ON_OURS_GLOBALLY: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
             "UpdateAssumeRolePolicy",
         ),
     ),
-    ("budgets", ("budget/{ours}*",), ("ModifyBudget", "TagResource", "ViewBudget")),
+    _Actions(
+        service="budgets",
+        on=("budget/{ours}*",),
+        names=(
+            "ModifyBudget",
+            "TagResource",
+            "ViewBudget",
+        ),
+    ),
 )
 _PASSED_TO = ("ecs.amazonaws.com", "ecs-tasks.amazonaws.com", "ec2.amazonaws.com")
 
 
-def previewing(place: Place, section: Pipeline) -> Mapping[str, list[Statement]]:
+def previewing(account: Account, section: Pipeline) -> Mapping[str, list[Statement]]:
     """To read the state and to look up what the program asks for; it changes nothing."""
     return {
         "read": [
-            allow(["s3:ListBucket", "s3:GetObject"], _state(place, section)),
+            allow(["s3:ListBucket", "s3:GetObject"], _state(account, section)),
             allow(["kms:Decrypt"], [section.state_key]),
-            allow(_LOOK_UP, ["*"], _here(place)),
-            allow(["ssm:GetParameter"], [_machine_images(place)]),
+            allow(_LOOK_UP, ["*"], _here(account)),
+            allow(["ssm:GetParameter"], [_machine_images(account)]),
         ]
     }
 
 
-def deploying(place: Place, section: Pipeline, key: str) -> Mapping[str, list[Statement]]:
+def deploying(account: Account, section: Pipeline, key: str) -> Mapping[str, list[Statement]]:
     """To keep the state and to make, change and delete what the service stacks of this environment have.
 
     Policy -> its statements: a role may have ten managed policies of 6,144 characters each.
     """
     # aws-ecs-prod and aws-sagemaker-prod, not aws-ecs-dev: a stack's name ends with its environment.
-    ours = f"aws-*-{place.environment}"
-    own = [
-        allow(_named(service, actions), [place.arn(service, each.format(ours=ours)) for each in on])
-        for service, on, actions in _ON_OURS
-    ]
+    ours = f"aws-*-{account.environment}"
+    own = [_on_ours(each, ours, account.arn) for each in _ON_OURS]
     records = ("ChangeResourceRecordSets", "GetHostedZone", "ListResourceRecordSets")
     return {
         "state": [
-            allow(["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"], _state(place, section)),
+            allow(["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"], _state(account, section)),
             allow(["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"], [section.state_key]),
-            _using(place, key),
-            allow(["ssm:GetParameter"], [_machine_images(place)]),
+            _using(account, key),
+            allow(["ssm:GetParameter"], [_machine_images(account)]),
         ],
         "anything": [
-            allow(_named(service, actions), ["*"], {} if service == "route53" else _here(place))
+            allow(_named(service, actions), ["*"], {} if service == "route53" else _here(account))
             for service, actions in _ON_ANYTHING.items()
         ],
         "own": own[:2],
         "more-of-its-own": own[2:],
         "identity": [
-            allow(["iam:PassRole"], [place.global_arn("iam", f"role/{ours}*")], _passed()),
-            allow(_named("route53", records), [f"arn:{place.partition}:route53:::hostedzone/*"]),
-            *(
-                allow(_named(service, actions), [place.global_arn(service, each.format(ours=ours)) for each in on])
-                for service, on, actions in _ON_OURS_GLOBALLY
-            ),
+            allow(["iam:PassRole"], [account.global_arn("iam", f"role/{ours}*")], _passed()),
+            allow(_named("route53", records), [f"arn:{account.partition}:route53:::hostedzone/*"]),
+            *(_on_ours(each, ours, account.global_arn) for each in _ON_OURS_GLOBALLY),
         ],
     }
+
+
+def _on_ours(actions: _Actions, ours: str, arn: Callable[[str, str], str]) -> Statement:
+    """The actions on the resources whose names begin like ours."""
+    resources = [arn(actions.service, each.format(ours=ours)) for each in actions.on]
+    return allow(_named(actions.service, actions.names), resources)
 
 
 def _named(service: str, actions: Sequence[str]) -> list[str]:
     return [f"{service}:{action}" for action in actions]
 
 
-def _using(place: Place, key: str) -> Statement:
+def _using(account: Account, key: str) -> Statement:
     """To use a key by its ARN, or by its alias: the ARN of one that is made in the same stack is not known before."""
     actions = _named("kms", ("CreateGrant", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey"))
     if key.startswith("arn:"):
         return allow(actions, [key])
-    return allow(actions, [place.arn("kms", "key/*")], {"ForAnyValue:StringEquals": {"kms:ResourceAliases": key}})
+    return allow(actions, [account.arn("kms", "key/*")], {"ForAnyValue:StringEquals": {"kms:ResourceAliases": key}})
 
 
-def _state(place: Place, section: Pipeline) -> list[str]:
-    return [place.bucket_arn(section.state_bucket), place.bucket_arn(section.state_bucket, "/*")]
+def _state(account: Account, section: Pipeline) -> list[str]:
+    return [account.bucket_arn(section.state_bucket), account.bucket_arn(section.state_bucket, "/*")]
 
 
-def _machine_images(place: Place) -> str:
-    return f"arn:{place.partition}:ssm:{place.region}::parameter/aws/service/ecs/optimized-ami/*"
+def _machine_images(account: Account) -> str:
+    return f"arn:{account.partition}:ssm:{account.region}::parameter/aws/service/ecs/optimized-ami/*"
 
 
-def _here(place: Place) -> dict[str, dict[str, str]]:
-    return {"StringEquals": {"aws:RequestedRegion": place.region}}
+def _here(account: Account) -> dict[str, dict[str, str]]:
+    return {"StringEquals": {"aws:RequestedRegion": account.region}}
 
 
 def _passed() -> dict[str, dict[str, list[str]]]:

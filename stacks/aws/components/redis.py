@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from stacks.aws.ground import Ground
-from stacks.aws.place import Place
+from stacks.aws.account import Account
+from stacks.aws.config import Redis as RedisSection
+from stacks.aws.foundation_parts import Foundation
 from stacks.naming import name
-from stacks.sections import Redis as RedisSection
 
 PORT = 6379
 PARAMETER = "redis-url"
@@ -21,8 +21,8 @@ PARAMETER = "redis-url"
 class RedisArgs:
     """`callers` are the security groups that may connect."""
 
-    place: Place
-    ground: Ground
+    account: Account
+    foundation: Foundation
     section: RedisSection
     callers: Sequence[pulumi.Input[str]]
 
@@ -35,15 +35,15 @@ class Redis(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         subnets = aws.elasticache.SubnetGroup(
             "redis",
-            name=name("aws.elasticache_group", args.place.stack, "redis"),
-            subnet_ids=args.ground.private_subnets,
+            name=name("aws.elasticache_group", args.account.stack, "redis"),
+            subnet_ids=args.foundation.network.private_subnets,
             opts=child,
         )
         several = args.section.replicas > 0
         group = aws.elasticache.ReplicationGroup(
             "redis",
-            replication_group_id=name("aws.elasticache_group", args.place.stack, "redis"),
-            description=f"State that the api of {args.place.stack} shares",
+            replication_group_id=name("aws.elasticache_group", args.account.stack, "redis"),
+            description=f"State that the api of {args.account.stack} shares",
             engine="redis",
             engine_version="7.1",
             node_type=args.section.node_type,
@@ -55,26 +55,28 @@ class Redis(pulumi.ComponentResource):
             security_group_ids=[self._group(args, child)],
             transit_encryption_enabled=True,
             at_rest_encryption_enabled=True,
-            kms_key_id=args.ground.key,
-            snapshot_retention_limit=1 if args.place.is_prod else 0,
+            kms_key_id=args.foundation.key,
+            snapshot_retention_limit=1 if args.account.is_prod else 0,
             auto_minor_version_upgrade=True,
-            apply_immediately=not args.place.is_prod,
+            apply_immediately=not args.account.is_prod,
             opts=child,
         )
         # By a parameter and not in the task definition: the address is not known before it exists, and one unknown part
         # would hide the whole definition from prices and policies.
         self.parameter = aws.ssm.Parameter(
             "redis",
-            name=args.place.parameter(PARAMETER),
+            name=args.account.parameter(PARAMETER),
             type="SecureString",
-            key_id=args.ground.key,
+            key_id=args.foundation.key,
             value=pulumi.Output.format("rediss://{0}:{1}/0", group.primary_endpoint_address, PORT),
             opts=child,
         )
         self.register_outputs({})
 
     def _group(self, args: RedisArgs, child: pulumi.ResourceOptions) -> pulumi.Output[str]:
-        group = aws.ec2.SecurityGroup("redis", description="The api to Redis", vpc_id=args.ground.vpc, opts=child)
+        group = aws.ec2.SecurityGroup(
+            "redis", description="The api to Redis", vpc_id=args.foundation.network.vpc, opts=child
+        )
         for index, caller in enumerate(args.callers):
             aws.vpc.SecurityGroupIngressRule(
                 f"redis-{index}",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from stacks.aws.place import Place
+from stacks.aws.account import Account
 from stacks.naming import name
 
 # The app on CPU, the app on GPU with its model server, and the collector, copied here so that no task needs the internet.
@@ -20,7 +20,7 @@ _KEPT_IMAGES = 30
 class RegistryArgs:
     """`key` encrypts the layers."""
 
-    place: Place
+    account: Account
     prefix: str
     key: pulumi.Input[str]
 
@@ -41,7 +41,7 @@ class Registry(pulumi.ComponentResource):
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration={"scan_on_push": True},
             encryption_configurations=[{"encryption_type": "KMS", "kms_key": args.key}],
-            force_delete=not args.place.is_prod,
+            force_delete=not args.account.is_prod,
             opts=child,
         )
         aws.ecr.LifecyclePolicy(image, repository=repository.name, policy=json.dumps({"rules": _rules()}), opts=child)

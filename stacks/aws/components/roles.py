@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.documents import Statement, allow, document, trust
-from stacks.aws.place import Place
 from stacks.naming import name
 
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[^@:]+)")
@@ -22,7 +22,7 @@ _PROFILE = re.compile(r"(us|us-gov|eu|apac|jp|au|ca|global)\.(?P<model>.+)")
 class RolesArgs:
     """`images` are all that tasks pull; `fallbacks` are ids of Bedrock models; `bucket` holds the weights."""
 
-    place: Place
+    account: Account
     images: Sequence[str]
     fallbacks: Sequence[str]
     bucket: pulumi.Input[str]
@@ -34,20 +34,20 @@ class Roles(pulumi.ComponentResource):
 
     def __init__(self, resource_name: str, args: RolesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trimaran:aws:Roles", resource_name, {}, opts)
-        self._place = args.place
+        self._account = args.account
         self.ready: list[pulumi.Resource] = []
         self.execution = self._role("execution", "ecs-tasks", starting(args))
-        self.api = self._role("api", "ecs-tasks", [*metrics(args.place), *calling_models(args)])
-        self.engine = self._role("engine", "ecs-tasks", [*metrics(args.place), *reading_weights(args)])
-        self.traffic = self._role("traffic", "ecs", moving_traffic(args.place))
+        self.api = self._role("api", "ecs-tasks", [*metrics(args.account), *calling_models(args)])
+        self.engine = self._role("engine", "ecs-tasks", [*metrics(args.account), *reading_weights(args)])
+        self.traffic = self._role("traffic", "ecs", moving_traffic(args.account))
         self.register_outputs({})
 
     def _role(self, label: str, service: str, statements: Sequence[Statement]) -> pulumi.Output[str]:
         child = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             label,
-            name=name("aws.iam_role", self._place.stack, label),
-            assume_role_policy=trust(self._place, service),
+            name=name("aws.iam_role", self._account.stack, label),
+            assume_role_policy=trust(self._account, service),
             opts=child,
         )
         self.ready.append(aws.iam.RolePolicy(label, role=role.name, policy=document(statements), opts=child))
@@ -57,9 +57,9 @@ class Roles(pulumi.ComponentResource):
 
 def starting(args: RolesArgs) -> list[Statement]:
     """What ECS does for a task before it runs: pull images, read parameters, open log streams."""
-    place = args.place
-    repositories = sorted({arn for image in args.images if (arn := repository_arn(place, image))})
-    through_ssm = {"StringEquals": {"kms:ViaService": f"ssm.{place.region}.amazonaws.com"}}
+    account = args.account
+    repositories = sorted({arn for image in args.images if (arn := repository_arn(account, image))})
+    through_ssm = {"StringEquals": {"kms:ViaService": f"ssm.{account.region}.amazonaws.com"}}
     pulling = [
         # Takes no resource: it hands out a token that is good for what the next statement allows.
         allow(["ecr:GetAuthorizationToken"], ["*"]),
@@ -70,31 +70,33 @@ def starting(args: RolesArgs) -> list[Statement]:
     ]
     return [
         *(pulling if repositories else []),
-        allow(["ssm:GetParameters"], [place.arn("ssm", f"parameter{place.parameter('*')}")]),
+        allow(["ssm:GetParameters"], [account.arn("ssm", f"parameter{account.parameter('*')}")]),
         allow(["kms:Decrypt"], [args.key], through_ssm),
         allow(
             ["logs:CreateLogStream", "logs:PutLogEvents"],
-            [place.arn("logs", f"log-group:{place.log_group(each)}:*") for each in ("api", "engine")],
+            [account.arn("logs", f"log-group:{account.log_group(each)}:*") for each in ("api", "engine")],
         ),
     ]
 
 
-def metrics(place: Place) -> list[Statement]:
+def metrics(account: Account) -> list[Statement]:
     """The collector writes metrics as log lines, which CloudWatch reads."""
-    streams = place.arn("logs", f"log-group:{place.log_group('metrics')}:*")
+    streams = account.arn("logs", f"log-group:{account.log_group('metrics')}:*")
     return [allow(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [streams])]
 
 
 def calling_models(args: RolesArgs) -> list[Statement]:
     """To call the managed models that config names, and no other."""
-    on = [arn for model in args.fallbacks for arn in model_arns(args.place, model)]
+    on: list[str] = []
+    for model in args.fallbacks:
+        on += model_arns(args.account, model)
     return [allow(["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"], on)] if on else []
 
 
 def reading_weights(args: RolesArgs) -> list[Statement]:
     """To read models from the bucket."""
-    bucket = pulumi.Output.format("arn:{0}:s3:::{1}", args.place.partition, args.bucket)
-    through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{args.place.region}.amazonaws.com"}}
+    bucket = pulumi.Output.format("arn:{0}:s3:::{1}", args.account.partition, args.bucket)
+    through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{args.account.region}.amazonaws.com"}}
     return [
         allow(["s3:GetObject"], [pulumi.Output.concat(bucket, "/models/*")]),
         allow(["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": ["models/*"]}}),
@@ -102,36 +104,36 @@ def reading_weights(args: RolesArgs) -> list[Statement]:
     ]
 
 
-def moving_traffic(place: Place) -> list[Statement]:
+def moving_traffic(account: Account) -> list[Statement]:
     """ECS changes the weights of this stack's listener rules, and registers tasks with its target groups."""
     describing = ("DescribeListeners", "DescribeRules", "DescribeTargetGroups", "DescribeTargetHealth")
-    balancer = name("aws.load_balancer", place.stack)
-    targets = place.arn("elasticloadbalancing", f"targetgroup/{place.stack[:20]}*/*")
+    balancer = name("aws.load_balancer", account.stack)
+    targets = account.arn("elasticloadbalancing", f"targetgroup/{account.stack[:20]}*/*")
     return [
         # Descriptions take no resource.
         allow([f"elasticloadbalancing:{each}" for each in describing], ["*"]),
         allow(
             ["elasticloadbalancing:ModifyListener", "elasticloadbalancing:ModifyRule"],
-            [place.arn("elasticloadbalancing", f"{kind}/app/{balancer}/*") for kind in ("listener", "listener-rule")],
+            [account.arn("elasticloadbalancing", f"{kind}/app/{balancer}/*") for kind in ("listener", "listener-rule")],
         ),
         allow(["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"], [targets]),
     ]
 
 
-def repository_arn(place: Place, image: str) -> str:
+def repository_arn(account: Account, image: str) -> str:
     """The ARN of an image's repository in ECR; empty for an image from elsewhere."""
     found = _ECR.match(image)
     if not found:
         return ""
-    return f"arn:{place.partition}:ecr:{found['region']}:{found['account']}:repository/{found['name']}"
+    return f"arn:{account.partition}:ecr:{found['region']}:{found['account']}:repository/{found['name']}"
 
 
-def model_arns(place: Place, model: str) -> list[str]:
+def model_arns(account: Account, model: str) -> list[str]:
     """What calling a Bedrock model touches: the model, or a profile and the model in each region that it leads to."""
     profile = _PROFILE.fullmatch(model)
     if profile is None:
-        return [f"arn:{place.partition}:bedrock:{place.region}::foundation-model/{model}"]
+        return [f"arn:{account.partition}:bedrock:{account.region}::foundation-model/{model}"]
     return [
-        place.arn("bedrock", f"inference-profile/{model}"),
-        f"arn:{place.partition}:bedrock:*::foundation-model/{profile['model']}",
+        account.arn("bedrock", f"inference-profile/{model}"),
+        f"arn:{account.partition}:bedrock:*::foundation-model/{profile['model']}",
     ]

@@ -8,15 +8,15 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from stacks.aws.account import Account
 from stacks.aws.documents import document
-from stacks.aws.place import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketArgs:
     """`key` encrypts; None is S3's own key, the only one that load balancers can write with. `expire_days`: 0 keeps all."""
 
-    place: Place
+    account: Account
     bucket: str
     key: pulumi.Input[str] | None
     expire_days: int = 0
@@ -30,7 +30,7 @@ class Bucket(pulumi.ComponentResource):
         super().__init__("trimaran:aws:Bucket", resource_name, {}, opts)
         self._child = pulumi.ResourceOptions(parent=self)
         bucket = aws.s3.Bucket(
-            resource_name, bucket=args.bucket, force_destroy=not args.place.is_prod, opts=self._child
+            resource_name, bucket=args.bucket, force_destroy=not args.account.is_prod, opts=self._child
         )
         closed = aws.s3.BucketPublicAccessBlock(
             resource_name,
@@ -52,7 +52,7 @@ class Bucket(pulumi.ComponentResource):
             policy=document(statements(args)),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
         )
-        self.bucket = bucket.bucket
+        self.bucket: pulumi.Output[str] = bucket.bucket
         self.register_outputs({"bucket": self.bucket})
 
     def _encrypt(self, label: str, bucket: aws.s3.Bucket, key: pulumi.Input[str] | None) -> None:
@@ -82,7 +82,7 @@ class Bucket(pulumi.ComponentResource):
 
 def statements(args: BucketArgs) -> list[dict[str, Any]]:
     """Nobody without TLS; load balancers of this account write their logs where that is what the bucket is for."""
-    everything = [args.place.bucket_arn(args.bucket), args.place.bucket_arn(args.bucket, "/*")]
+    everything = [args.account.bucket_arn(args.bucket), args.account.bucket_arn(args.bucket, "/*")]
     found: list[dict[str, Any]] = [
         {
             "Sid": "TlsOnly",
@@ -94,14 +94,14 @@ def statements(args: BucketArgs) -> list[dict[str, Any]]:
         }
     ]
     if args.takes_access_logs:
-        source = args.place.arn("elasticloadbalancing", "loadbalancer/*")
+        source = args.account.arn("elasticloadbalancing", "loadbalancer/*")
         found.append(
             {
                 "Sid": "AccessLogs",
                 "Effect": "Allow",
                 "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
                 "Action": ["s3:PutObject"],
-                "Resource": args.place.bucket_arn(args.bucket, "/*"),
+                "Resource": args.account.bucket_arn(args.bucket, "/*"),
                 "Condition": {"ArnLike": {"aws:SourceArn": source}},
             }
         )

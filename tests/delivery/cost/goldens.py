@@ -52,8 +52,8 @@ RENDERED: Mapping[str, Callable[[], str]] = {
 
 def stacks() -> list[str]:
     """The cloud stacks whose config is in the repository and that can be rehearsed."""
-    paths = (ROOT / "stacks/environments").glob("Pulumi.aws-*.yaml")
-    return sorted(path.stem.removeprefix("Pulumi.") for path in paths)
+    paths = (ROOT / "stacks/environments").glob("Pulumi.aws-*.example.yaml")
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".example.yaml") for path in paths)
 
 
 def main() -> None:

@@ -177,7 +177,7 @@ def test_a_stack_without_config_is_told_where_it_belongs(project: Project) -> No
     """Neither a file nor an example."""
     root = project(_program(""))
 
-    with pytest.raises(Failure, match=r"neither Pulumi.other-dev.yaml nor other-dev.example.yaml") as failed:
+    with pytest.raises(Failure, match=r"neither Pulumi.other-dev.yaml nor Pulumi.other-dev.example.yaml") as failed:
         perform(root, "other-dev", ["aws"], foundation=None, whole_cycle=False)
 
     assert failed.value.exit_code is ExitCode.USAGE

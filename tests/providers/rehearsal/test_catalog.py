@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from catalog.names import NAME_RULES
 from providers.rehearsal import botocore_models, cloudformation
-from stacks import naming
 from tests.providers.rehearsal.good import aws
 
 SCHEMAS: dict[str, Any] = aws().table("schemas")
@@ -43,7 +43,7 @@ def test_every_schema_and_every_renamed_path_exists() -> None:
 
 
 def test_name_rules_agree_with_those_that_make_names() -> None:
-    """stacks.naming makes no name that the rehearsal refuses for its length."""
+    """catalog.names makes no name that the rehearsal refuses for its length."""
     pairs = {
         "aws.target_group": "aws:lb/targetGroup:TargetGroup",
         "aws.load_balancer": "aws:lb/loadBalancer:LoadBalancer",
@@ -59,4 +59,4 @@ def test_name_rules_agree_with_those_that_make_names() -> None:
         "aws.elasticache_group": "aws:elasticache/replicationGroup:ReplicationGroup",
     }
     for kind, token in pairs.items():
-        assert naming.RULES[kind].max_length == aws().limits["names"][token]["max"], kind
+        assert NAME_RULES[kind].max_length == aws().limits["names"][token]["max"], kind

@@ -70,7 +70,7 @@ SHAPES: dict[str, tuple[str, str | None, dict[str, Any]]] = {
             },
             "trimaran:promotionKey": {"secure": "in the rehearsal a stand-in"},
             "trimaran:apiKeys": {"secure": "in the rehearsal a stand-in"},
-            "trimaran:deployment": {"strategy": "linear", "percent": 25, "stepMinutes": 10, "bakeMinutes": 10},
+            "trimaran:rollout": {"steps": [25, 50, 75, 100], "stepMinutes": 10, "bakeMinutes": 10},
         },
     ),
     "aws-ecs-dev-rolling": (
@@ -91,7 +91,7 @@ SHAPES: dict[str, tuple[str, str | None, dict[str, Any]]] = {
                 "ami": "ami-0123456789abcdef0",
             },
             "trimaran:fallbacks": [{"provider": "bedrock", "model": "us.amazon.nova-lite-v1:0"}],
-            "trimaran:deployment": {"strategy": "rolling"},
+            "trimaran:rollout": {"strategy": "rolling"},
             "trimaran:redis": {"nodeType": "cache.t4g.micro"},
             "trimaran:schedule": None,
         },

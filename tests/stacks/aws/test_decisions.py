@@ -11,38 +11,45 @@ import yaml
 
 from catalog.gpu import AWS, MEMORY_GIB, fit
 from catalog.models import DEFAULT_SERVED, GIB, SERVED
+from catalog.names import NAME_RULES
 from stacks.aws import routes
+from stacks.aws.account import Account
 from stacks.aws.components import deployment
 from stacks.aws.components.network import split
 from stacks.aws.components.roles import model_arns, repository_arn
-from stacks.aws.place import Place
+from stacks.aws.config import EcsConfig, EcsRollout
 from stacks.aws.refusals import (
     PLACEHOLDER,
     refuse_missing,
-    refuse_open_doors,
     refuse_placeholders,
     refuse_unknown_retention,
+    refuse_unsafe_ingress,
 )
 from stacks.aws.sizing import sizing_of
 from stacks.aws.versions import versions_of
-from stacks.config import ConfigError, Environment, StackConfig, parse
-from stacks.naming import RULES, name
-from stacks.sections import Deployment, Strategy
+from stacks.config import ConfigError, Environment, parse
+from stacks.naming import name
 
 ROOT = Path(__file__).parents[3]
-EXAMPLES = sorted((ROOT / "stacks/environments").glob("Pulumi.aws-*.yaml"))
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app@sha256:" + "a" * 64
-PLACE = Place(
-    stack="aws-ecs-dev", environment=Environment.DEV, account="123456789012", region="us-east-1", partition="aws"
+ACCOUNT = Account(
+    stack="aws-ecs-dev", environment=Environment.DEV, id="123456789012", region="us-east-1", partition="aws"
 )
 BASE: dict[str, Any] = {"image": IMAGE, "collector": IMAGE, "engine": {"image": IMAGE}}
 
 
-def config(stack: str = "aws-ecs-dev", *, rehearsal: bool = False, **keys: Any) -> StackConfig:
-    """A config of these keys; None takes one of the base out."""
+def config(*, rehearsal: bool = False, **keys: Any) -> EcsConfig:
+    """A config of `aws-ecs-dev` with these keys; None takes one of the base out."""
     given = {key: value for key, value in {**BASE, **keys}.items() if value is not None}
-    raw = {f"trimaran:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
-    return parse({"aws:region": "us-east-1", **raw}, stack, secret_keys=set(raw), rehearsal=rehearsal)
+    found = parse(flat(given), "aws-ecs-dev", secret_keys=set(flat(given)), rehearsal=rehearsal)
+    assert isinstance(found, EcsConfig)
+    return found
+
+
+def flat(keys: dict[str, Any]) -> dict[str, str]:
+    """Keys as the engine hands them to a program."""
+    raw = {f"trimaran:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in keys.items()}
+    return {"aws:region": "us-east-1", **raw}
 
 
 # --- whether a model fits ---------------------------------------------------------------------------------------------
@@ -100,7 +107,7 @@ def test_instances_have_known_gpus() -> None:
 def judge(**keys: Any) -> None:
     """Everything that the target asks of a config before it makes anything."""
     given = config(**keys)
-    for refuse in (refuse_missing, refuse_placeholders, refuse_open_doors, refuse_unknown_retention):
+    for refuse in (refuse_missing, refuse_placeholders, refuse_unsafe_ingress, refuse_unknown_retention):
         refuse(given)
     sizing_of(given, versions_of(given).stable)
 
@@ -111,7 +118,22 @@ def judge(**keys: Any) -> None:
         ({"image": None}, "trimaran:image is not set: nothing says which app to run.", "config set trimaran:image"),
         ({"collector": None}, "trimaran:collector is not set", "config set trimaran:collector"),
         ({"engine": {}}, "no model would answer", "trimaran:engine.image"),
-        ({"routes": "r.yaml"}, "writes the routes itself", "config rm trimaran:routes"),
+        (
+            {"routes": "r.yaml"},
+            "'trimaran:routes' is not read by the target 'aws-ecs', only by local",
+            "rm trimaran:routes",
+        ),
+        (
+            {"port": "8080"},
+            "'trimaran:port' is not read by the target 'aws-ecs', only by local",
+            "config rm trimaran:port",
+        ),
+        (
+            {"pipeline": {}},
+            "is not read by the target 'aws-ecs', only by aws-foundation",
+            "config rm trimaran:pipeline",
+        ),
+        ({"network": {"nat": "one"}}, "'trimaran:network.nat' is unknown", "config rm --path trimaran:network.nat"),
         ({"image": f"x/app@{PLACEHOLDER}"}, "trimaran:image has the placeholder digest", "config set trimaran:image"),
         ({"image": "x/app:latest"}, "trimaran:image is 'x/app:latest'; it must be an image with its digest", ""),
         ({"ingress": {"public": True}}, "without a certificate", "trimaran:domain.name"),
@@ -146,12 +168,16 @@ def judge(**keys: Any) -> None:
             "scaling.max 4 can need 8 GPUs while blue and green run side by side",
             "trimaran:scaling.max 2",
         ),
-        ({"deployment": {"strategy": "canry"}}, "must be rolling, blue-green, canary or linear", "canary"),
-        ({"deployment": {"strategy": "linear", "percent": 2}}, "the smallest step of a linear deployment", ""),
+        ({"deployment": {"strategy": "canary"}}, "is part of trimaran:rollout", "config rm trimaran:deployment"),
+        ({"rollout": {"strategy": "canary"}}, "it must be blue-green, whose `steps` make it a canary", "blue-green"),
+        ({"rollout": {"strategy": "rolling", "steps": [5, 100]}}, "there is no green to split it with", ""),
+        ({"rollout": {"steps": [5, 25, 50, 100]}}, "knows one share and then all, as [5, 100], equal steps", ""),
+        (
+            {"rollout": {"steps": [*range(2, 100, 2), 100]}},
+            "steps of 2 are below 3, the smallest equal step of ECS",
+            "",
+        ),
         ({"network": {"vpc": "vpc-01234567"}}, "needs privateSubnets: two or more", ""),
-        ({"network": {"nat": "none"}}, "no task could fetch its image", ""),
-        ({"network": {"cidr": "10.0.0.0/24"}}, "must be a range from /16 to /20", ""),
-        ({"network": {"zones": 1}}, "must be 2 or 3", "trimaran:network.zones 2"),
         ({"fallbacks": [{"provider": "vertex", "model": "x1"}]}, "must be bedrock", ""),
         ({"foundation": "a/b"}, "must be a stack, or organization/project/stack", "aws-foundation-dev"),
         ({"api": {"min": 3, "max": 2}}, "min 3 is above max 2", ""),
@@ -163,6 +189,29 @@ def test_a_config_that_cannot_work_is_refused(keys: dict[str, Any], sentence: st
     """Before anything is made, with the value seen and a command that corrects it."""
     with pytest.raises(ConfigError) as raised:
         judge(**keys)
+
+    assert sentence in raised.value.sentence
+    assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence", "hint"),
+    [
+        ({"network": {"nat": "none"}}, "no task could fetch its image", ""),
+        ({"network": {"cidr": "10.0.0.0/24"}}, "must be a range from /16 to /20", ""),
+        ({"network": {"zones": 1}}, "must be 2 or 3", "trimaran:network.zones 2"),
+        (
+            {"settings": {}},
+            "is not read by the target 'aws-foundation', only by local, aws-ecs",
+            "rm trimaran:settings",
+        ),
+        ({"limits": {"gpuQuota": 1}}, "'trimaran:limits.gpuQuota' is unknown", ""),
+    ],
+)
+def test_a_foundation_that_cannot_work_is_refused(keys: dict[str, Any], sentence: str, hint: str) -> None:
+    """It has keys of its own, and none of what answers requests."""
+    with pytest.raises(ConfigError) as raised:
+        parse(flat(keys), "aws-foundation-dev")
 
     assert sentence in raised.value.sentence
     assert hint in raised.value.hint
@@ -276,28 +325,68 @@ def test_without_an_engine_only_fallbacks_answer() -> None:
 # --- deployments, ranges, names, permissions ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("strategy", list(Strategy))
-def test_a_strategy_has_its_own_configuration_only(strategy: Strategy) -> None:
-    """ECS refuses a canary's beside a linear one's."""
-    made = deployment.configuration(Deployment(strategy=strategy), promoting=True)
-    own = {Strategy.CANARY: "canary_configuration", Strategy.LINEAR: "linear_configuration"}.get(strategy)
+@pytest.mark.parametrize(
+    ("rollout", "made"),
+    [
+        ({"steps": [100]}, {"strategy": "BLUE_GREEN"}),
+        (
+            {"steps": [5, 100]},
+            {
+                "strategy": "CANARY",
+                "canary_configuration": {"canary_percent": 5.0, "canary_bake_time_in_minutes": "10"},
+            },
+        ),
+        (
+            {"steps": [25, 50, 75, 100]},
+            {
+                "strategy": "LINEAR",
+                "linear_configuration": {"step_percent": 25.0, "step_bake_time_in_minutes": "10"},
+            },
+        ),
+        (
+            {"steps": [30, 60, 90, 100]},
+            {
+                "strategy": "LINEAR",
+                "linear_configuration": {"step_percent": 30.0, "step_bake_time_in_minutes": "10"},
+            },
+        ),
+    ],
+)
+def test_steps_are_the_strategy_that_ecs_has_for_them(rollout: dict[str, Any], made: dict[str, Any]) -> None:
+    """With its own configuration only: ECS refuses a canary's beside a linear one's. Blue bakes, and a promotion pauses."""
+    configuration = deployment.configuration(config(rollout=rollout).rollout, promoting=True)
 
-    assert {key for key in made if key.endswith("_configuration")} == ({own} if own else set())
-    assert ("lifecycle_hooks" in made) is (strategy is not Strategy.ROLLING)
+    assert configuration.pop("bake_time_in_minutes") == "10"
+    assert configuration.pop("lifecycle_hooks")
+    assert configuration == made
+
+
+def test_a_rolling_deployment_has_no_green() -> None:
+    """Nothing bakes, pauses or is split."""
+    rollout = config(rollout={"strategy": "rolling"}).rollout
+
+    assert not rollout.is_split
+    assert rollout.steps == (100,)
+    assert deployment.configuration(rollout, promoting=True) == {"strategy": "ROLLING"}
 
 
 def test_nothing_pauses_unless_something_is_promoted() -> None:
     """The first deploy, and one by hand, need nobody to let them go on."""
-    assert "lifecycle_hooks" not in deployment.configuration(Deployment(), promoting=False)
+    assert "lifecycle_hooks" not in deployment.configuration(EcsRollout(), promoting=False)
 
 
 @pytest.mark.parametrize(
-    ("strategy", "minutes"),
-    [(Strategy.ROLLING, 40), (Strategy.BLUE_GREEN, 110), (Strategy.CANARY, 120), (Strategy.LINEAR, 310)],
+    ("rollout", "minutes"),
+    [
+        ({"strategy": "rolling"}, 40),
+        ({"steps": [100]}, 110),
+        ({"steps": [5, 100]}, 120),
+        ({"steps": [*range(5, 101, 5)]}, 310),
+    ],
 )
-def test_the_longest_deployment_is_the_sum_of_its_waits(strategy: Strategy, minutes: int) -> None:
+def test_the_longest_deployment_is_the_sum_of_its_waits(rollout: dict[str, Any], minutes: int) -> None:
     """Steps of ten minutes, ten to bake, an hour to pause, forty for tasks to start and drain."""
-    assert deployment.longest_minutes(Deployment(strategy=strategy, percent=5)) == minutes
+    assert deployment.longest_minutes(config(rollout=rollout).rollout) == minutes
 
 
 def test_subnets_do_not_overlap() -> None:
@@ -322,7 +411,7 @@ def test_names_are_within_the_clouds_limits(stack: str) -> None:
         ("aws.s3_bucket", (stack, "models", "123456789012", "us-east-1")),
         ("aws.alarm", (stack, "engine-12345678", "schedule-sleep")),
     ):
-        assert RULES[kind].allows(name(kind, *parts))
+        assert NAME_RULES[kind].allows(name(kind, *parts))
 
 
 @pytest.mark.parametrize(
@@ -340,55 +429,13 @@ def test_names_are_within_the_clouds_limits(stack: str) -> None:
 )
 def test_a_model_is_called_by_its_own_arn(model: str, arns: list[str]) -> None:
     """A profile over regions needs the model in each of them too."""
-    assert model_arns(PLACE, model) == arns
+    assert model_arns(ACCOUNT, model) == arns
 
 
 def test_an_image_from_elsewhere_needs_no_permission_in_ecr() -> None:
     """And one from another account or region names its own repository."""
-    assert repository_arn(PLACE, "ghcr.io/team/app@sha256:0") == ""
+    assert repository_arn(ACCOUNT, "ghcr.io/team/app@sha256:0") == ""
     assert (
-        repository_arn(PLACE, "210987654321.dkr.ecr.eu-west-1.amazonaws.com/team/app@sha256:0")
+        repository_arn(ACCOUNT, "210987654321.dkr.ecr.eu-west-1.amazonaws.com/team/app@sha256:0")
         == "arn:aws:ecr:eu-west-1:210987654321:repository/team/app"
     )
-
-
-# --- the examples ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_is_valid_and_ties_nobody(path: Path) -> None:
-    """No salt and no secrets provider: those are the user's own."""
-    document = yaml.safe_load(path.read_text())
-    raw = {key: value if isinstance(value, str) else json.dumps(value) for key, value in document["config"].items()}
-
-    assert set(document) == {"config"}
-    assert parse(raw, path.stem.removeprefix("Pulumi.")).region == "us-east-1"
-
-
-@pytest.mark.parametrize(
-    ("example", "others"),
-    [
-        ("aws-foundation-dev", ()),
-        ("aws-ecs-dev", ("pipeline", "registry", "port", "routes", "candidate")),
-    ],
-)
-def test_the_dev_example_speaks_of_every_key_that_its_target_reads(example: str, others: tuple[str, ...]) -> None:
-    """A person finds each key in it, commented or not."""
-    text = (ROOT / f"stacks/environments/Pulumi.{example}.yaml").read_text()
-    read = _keys_read("ecs" if "ecs" in example else "foundation")
-
-    assert [key for key in sorted(read) if f"trimaran:{key}" not in text] == []
-    assert [key for key in others if f"trimaran:{key}" not in text] == []
-
-
-def _keys_read(target: str) -> set[str]:
-    """The config fields that a target's own module reads."""
-    import re
-
-    from pydantic.alias_generators import to_camel
-
-    text = (ROOT / f"stacks/aws/{target}.py").read_text() + (ROOT / "stacks/aws/ground.py").read_text() * (
-        target == "ecs"
-    )
-    names = set(re.findall(r"config\.([a-z_]+)", text)) - {"stack", "region", "rehearsal", "target", "environment"}
-    return {to_camel(each) for each in names}

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
-from stacks.config import ConfigError, StackConfig, parse
+from stacks.config import ConfigError, parse
+from stacks.local.config import LocalConfig
 from stacks.local.versions import Version, split_of, versions_of
 
 STABLE = {"systemPrompt": "Be brief.", "modelRevision": "0.1.2"}
 
 
-def config(**keys: Any) -> StackConfig:
-    return parse({f"trimaran:{key}": json.dumps(value) for key, value in keys.items()}, "local")
+def config(**keys: Any) -> LocalConfig:
+    found = parse({f"trimaran:{key}": json.dumps(value) for key, value in keys.items()}, "local")
+    assert isinstance(found, LocalConfig)
+    return found
 
 
 def versions(**keys: Any) -> dict[str, Version]:

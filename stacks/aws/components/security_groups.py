@@ -12,7 +12,7 @@ from stacks.aws.routes import APP_PORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoorsArgs:
+class SecurityGroupsArgs:
     """`edge` is the load balancer's security group."""
 
     vpc: pulumi.Input[str]
@@ -21,10 +21,13 @@ class DoorsArgs:
     redis: bool
 
 
-class Doors(pulumi.ComponentResource):
+class SecurityGroups(pulumi.ComponentResource):
     """The security groups of the api's tasks, the engine's tasks and the instances under them."""
 
-    def __init__(self, resource_name: str, args: DoorsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, resource_name: str, args: SecurityGroupsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        # In the URN of every group below: under another type they would be replaced.
         super().__init__("trimaran:aws:Doors", resource_name, {}, opts)
         self._vpc = args.vpc
         self._child = pulumi.ResourceOptions(parent=self)

@@ -9,16 +9,20 @@ from dataclasses import dataclass
 
 import pulumi_aws as aws
 
-from stacks.config import ConfigError, Environment, StackConfig
+from catalog.clouds import CLOUDS
+from stacks.aws.config import AwsConfig
+from stacks.config import ConfigError, Environment
+
+USUAL_REGION = CLOUDS["aws"].usual_region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """The stack's name and its place; `zones` are the region's availability zones in order."""
+class Account:
+    """The account with the number `id`, as one stack uses it: under its name, in its region."""
 
     stack: str
     environment: Environment
-    account: str
+    id: str
     region: str
     partition: str
 
@@ -28,11 +32,11 @@ class Place:
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this account in this region."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+        return f"arn:{self.partition}:{service}:{self.region}:{self.id}:{resource}"
 
     def global_arn(self, service: str, resource: str) -> str:
         """The ARN of a resource of this account that belongs to no region, as IAM's do."""
-        return f"arn:{self.partition}:{service}::{self.account}:{resource}"
+        return f"arn:{self.partition}:{service}::{self.id}:{resource}"
 
     def bucket_arn(self, bucket: str, objects: str = "") -> str:
         """The ARN of a bucket, or of objects in it."""
@@ -47,23 +51,23 @@ class Place:
         return f"/trimaran/{self.stack}/{name}"
 
 
-def place_of(config: StackConfig) -> Place:
+def account_of(config: AwsConfig) -> Account:
     """Ask the provider where it is. Raises ConfigError where the region is not set, or not one that `limits` allows."""
     if not config.region:
         raise ConfigError(
             f"aws:region is not set for stack '{config.stack}'.",
-            f"./trimaran pulumi config set aws:region us-east-1 --stack {config.stack}",
+            f"./trimaran pulumi config set aws:region {USUAL_REGION} --stack {config.stack}",
         )
     allowed = config.limits.regions
     if allowed is not None and config.region not in allowed:
         raise ConfigError(
             f"aws:region is '{config.region}'; trimaran:limits.regions allows {', '.join(allowed)}.",
-            f"./trimaran pulumi config set aws:region {next(iter(allowed), 'us-east-1')} --stack {config.stack}",
+            f"./trimaran pulumi config set aws:region {next(iter(allowed), USUAL_REGION)} --stack {config.stack}",
         )
-    return Place(
+    return Account(
         stack=config.stack,
         environment=config.environment,
-        account=aws.get_caller_identity().account_id,
+        id=aws.get_caller_identity().account_id,
         region=config.region,
         partition=aws.get_partition().partition,
     )

@@ -1,0 +1,28 @@
+"""A stack's configuration: what every target's has in `common`, how it is read and checked in `parsing`."""
+
+from __future__ import annotations
+
+from stacks.config.common import (
+    NAMESPACE,
+    Candidate,
+    ConfigError,
+    Environment,
+    ServiceConfig,
+    Settings,
+    StackConfig,
+    Undecided,
+)
+from stacks.config.parsing import keys_of, parse
+
+__all__ = [
+    "NAMESPACE",
+    "Candidate",
+    "ConfigError",
+    "Environment",
+    "ServiceConfig",
+    "Settings",
+    "StackConfig",
+    "Undecided",
+    "keys_of",
+    "parse",
+]
