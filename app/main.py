@@ -15,13 +15,13 @@ from starlette.types import ASGIApp
 
 from app import logs
 from app.api import listen
-from app.api.answers import Answers
 from app.api.completions import Timing
 from app.api.keys import Keys, KeysError
 from app.api.lifecycle import Lifecycle
 from app.api.listen import PortTaken, Server
 from app.api.metrics import Metrics
 from app.api.request_log import RequestLog
+from app.api.requests import Requests
 from app.api.server import Access, build
 from app.api.socket import SocketLimits
 from app.inference import http
@@ -122,7 +122,7 @@ def application(parts: Parts) -> ASGIApp:
             if telemetry is not None:
                 await telemetry.aclose()
 
-    answers = Answers(
+    requests = Requests(
         routing.router,
         parts.lifecycle,
         [*observers, telemetry] if telemetry else observers,
@@ -131,7 +131,7 @@ def application(parts: Parts) -> ASGIApp:
     )
     access = Access(keys=parts.keys, origins=settings.cors_origins, inspection_port=parts.inspection_port)
     return build(
-        answers,
+        requests,
         metrics,
         access,
         revision=settings.revision,

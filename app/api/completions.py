@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from app.api import requests
-from app.api.answers import Answering, Answers
+from app.api import bodies
 from app.api.errors import OUR_DEFECT, Fault
 from app.api.exchange import Exchange
+from app.api.requests import Request, Requests
 from app.logic.answer import Batch, Call, Endpoint
 from app.logic.price import usd
 from app.logic.router import Reply
@@ -33,23 +33,23 @@ class Timing:
 class Completions:
     """A raw ASGI endpoint that answers in ``wire``."""
 
-    def __init__(self, answers: Answers, endpoint: Endpoint, wire: Wire, timing: Timing) -> None:
-        self._answers = answers
+    def __init__(self, requests: Requests, endpoint: Endpoint, wire: Wire, timing: Timing) -> None:
+        self._requests = requests
         self._endpoint = endpoint
         self._wire = wire
         self._timing = timing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
-        answering = self._answers.begin(
+        request = self._requests.begin(
             self._endpoint,
             request_id=exchange.request_id,
             key=scope.get("key_name", ""),
             headers=exchange.request_headers,
         )
         try:
-            async with answering:
-                await self._serve(exchange, answering)
+            async with request:
+                await self._serve(exchange, request)
         except Fault as fault:
             await exchange.refuse(fault)
         except ConnectionAbortedError:
@@ -60,15 +60,15 @@ class Completions:
         finally:
             exchange.close()
 
-    async def _serve(self, exchange: Exchange, answering: Answering) -> None:
+    async def _serve(self, exchange: Exchange, request: Request) -> None:
         """Opens, watches for the caller's leaving, and sends. A stream that is silent for long is committed and kept warm."""
         body = await exchange.body(self._timing.body_s)
-        call = requests.read(body, self._endpoint, self._wire, exchange.request_id)
-        leave = lambda: answering.stop(ConnectionAbortedError("the caller left"))  # noqa: E731
-        with self._answers.bodies.holding(len(body)), exchange.on_leaving(leave):
+        call = bodies.read(body, self._endpoint, self._wire, exchange.request_id)
+        leave = lambda: request.stop(ConnectionAbortedError("the caller left"))  # noqa: E731
+        with self._requests.bodies.holding(len(body)), exchange.on_leaving(leave):
             if call.stream:
                 exchange.keep_warm(self._timing.commit_after_s, self._timing.heartbeat_s)
-            await self._send(call, await answering.open(call), exchange)
+            await self._send(call, await request.open(call), exchange)
 
     async def _send(self, call: Call, reply: Reply, exchange: Exchange) -> None:
         exchange.headers |= {

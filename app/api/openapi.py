@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from app.api import requests, responses
+from app.api import bodies, responses
 from app.api.exchange import Exchange
 
 _REF = "#/components/schemas/{name}"
@@ -25,10 +25,10 @@ _REFUSALS = {
     "504": "The backends took too long.",
 }
 _GENERATING = (
-    ("/v1/chat", "An answer to a conversation, as text", requests.TextbookRequest, responses.ChatContent),
-    ("/v1/chat/completions", "OpenAI's chat completions", requests.ChatRequest, responses.ChatCompletion),
-    ("/v1/completions", "OpenAI's older completions", requests.CompletionRequest, responses.Completion),
-    ("/v1/embeddings", "OpenAI's embeddings", requests.EmbeddingRequest, responses.Embeddings),
+    ("/v1/chat", "An answer to a conversation, as text", bodies.TextbookRequest, responses.ChatContent),
+    ("/v1/chat/completions", "OpenAI's chat completions", bodies.ChatRequest, responses.ChatCompletion),
+    ("/v1/completions", "OpenAI's older completions", bodies.CompletionRequest, responses.Completion),
+    ("/v1/embeddings", "OpenAI's embeddings", bodies.EmbeddingRequest, responses.Embeddings),
 )
 
 

@@ -14,7 +14,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.answers import Answers
 from app.api.completions import Completions, Timing
 from app.api.errors import OUR_DEFECT, Fault
 from app.api.exchange import Exchange
@@ -25,6 +24,7 @@ from app.api.metrics import Metrics
 from app.api.models import Models
 from app.api.openapi import Document
 from app.api.page import PREFIX, Page, is_page
+from app.api.requests import Requests
 from app.api.routes_view import RoutesView
 from app.api.socket import ChatSocket, SocketLimits
 from app.logic.answer import Endpoint
@@ -78,7 +78,7 @@ class Asgi:
 
 
 def build(
-    answers: Answers,
+    requests: Requests,
     metrics: Metrics,
     access: Access,
     *,
@@ -95,11 +95,11 @@ def build(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},  # app.telemetry has it
     )
-    generating = _generating(answers, timing)
+    generating = _generating(requests, timing)
     app.router.routes += [
         *generating,
-        WebSocketRoute(SOCKET_PATH, ChatSocket(answers, access.keys, socket_limits, access.origins)),
-        *_informing(answers, metrics, revision),
+        WebSocketRoute(SOCKET_PATH, ChatSocket(requests, access.keys, socket_limits, access.origins)),
+        *_informing(requests, metrics, revision),
     ]
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _our_error)
@@ -113,12 +113,12 @@ def build(
             allow_headers=("*",),
             expose_headers=EXPOSED_HEADERS,
         )
-    return Stamp(guarded, revision=revision, lifecycle=answers.lifecycle)
+    return Stamp(guarded, revision=revision, lifecycle=requests.lifecycle)
 
 
-def _generating(answers: Answers, timing: Timing) -> list[Route]:
+def _generating(requests: Requests, timing: Timing) -> list[Route]:
     def post(path: str, endpoint: Endpoint, wire: Wire) -> Route:
-        return Route(path, Completions(answers, endpoint, wire, timing), methods=["POST"])
+        return Route(path, Completions(requests, endpoint, wire, timing), methods=["POST"])
 
     return [
         post("/v1/chat", Endpoint.CHAT, Wire.CHAT),
@@ -128,15 +128,15 @@ def _generating(answers: Answers, timing: Timing) -> list[Route]:
     ]
 
 
-def _informing(answers: Answers, metrics: Metrics, revision: str) -> list[BaseRoute]:
+def _informing(requests: Requests, metrics: Metrics, revision: str) -> list[BaseRoute]:
     def get(path: str, handler: Handler) -> Route:
         return Route(path, Asgi(handler), methods=["GET"])
 
-    models, health, page = Models(answers.router), Health(answers.router, answers.lifecycle), Page()
+    models, health, page = Models(requests.router), Health(requests.router, requests.lifecycle), Page()
     return [
         get("/v1/models", models.list),
         get("/v1/models/{model:path}", models.one),
-        get("/v1/routes", RoutesView(answers.router).show),
+        get("/v1/routes", RoutesView(requests.router).show),
         get(SOCKET_PATH, _upgrade_required),
         get("/health", health.ready),
         get("/health/ready", health.ready),

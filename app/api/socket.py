@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from starlette.types import Receive, Scope, Send
 
-from app.api.answers import Answers
 from app.api.errors import Fault
 from app.api.gate import no_key
 from app.api.keys import Keys, presented
+from app.api.requests import Requests
 from app.api.socket_session import Session
 
 PROTOCOL = "trimaran.v1"
@@ -33,8 +33,8 @@ class SocketLimits:
 class ChatSocket:
     """The raw ASGI endpoint: decides on the handshake, then leaves the connection to a session."""
 
-    def __init__(self, answers: Answers, keys: Keys, limits: SocketLimits, origins: Sequence[str]) -> None:
-        self._answers = answers
+    def __init__(self, requests: Requests, keys: Keys, limits: SocketLimits, origins: Sequence[str]) -> None:
+        self._requests = requests
         self._keys = keys
         self._limits = limits
         self._origins = frozenset(origins)
@@ -48,13 +48,13 @@ class ChatSocket:
             return
         accepted = PROTOCOL if PROTOCOL in scope["subprotocols"] else None
         await send({"type": "websocket.accept", "subprotocol": accepted})
-        session = Session(scope, receive, send, answers=self._answers, limits=self._limits, key_name=key_name)
+        session = Session(scope, receive, send, requests=self._requests, limits=self._limits, key_name=key_name)
         await session.run(self._name_of)
 
     def _admit(self, scope: Scope) -> str | None:
         """The name of the key that the handshake carries, "" where none is needed, None where one must follow. Raises Fault."""
         headers = dict(scope["headers"])
-        if self._answers.lifecycle.draining:
+        if self._requests.lifecycle.draining:
             raise Fault(503, "this app is stopping: connect again", type="server_error", headers={"retry-after": "1"})
         if not self._is_welcome(headers):
             raise Fault(403, "pages of this origin may not connect. hint: TRIMARAN_CORS_ORIGINS lists those that may")

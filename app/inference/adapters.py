@@ -9,16 +9,16 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from app.inference import anthropic, dialects
-from app.inference.dialects import DIALECTS, Images
+from app.inference import anthropic, variants
 from app.inference.images import ImageFetcher
 from app.inference.openai_compatible import OpenAICompatible
-from app.inference.own import Engine, Own
+from app.inference.own import OwnBackend, OwnServer
+from app.inference.variants import VARIANTS, Images
 from app.logic.answer import Backend
+from app.logic.backend_state import Member
 from app.logic.price import FREE, Rates, rates
 from app.logic.routes import BackendSpec, Routes, RoutesError, nearest
 from app.logic.selection import Ability
-from app.logic.standing import Member
 from catalog.models import EMBEDDED
 
 
@@ -27,25 +27,27 @@ class Surroundings:
     """What an adapter may use. ``engines``: the app's own, by backend; ``environment``: where credentials stand, by the names that `key_env` gives."""
 
     http: aiohttp.ClientSession
-    engines: Mapping[str, Engine]
+    engines: Mapping[str, OwnServer]
     environment: Mapping[str, str]
     images: ImageFetcher = field(default_factory=ImageFetcher)
 
 
 def _openai_compatible(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
-    dialect = DIALECTS[spec.adapter]
+    variant = VARIANTS[spec.adapter]
     if name in around.engines:
         engine = around.engines[name]
-        return Own(name=name, model=spec.model, engine=engine, http=around.http, dialect=dialect, images=around.images)
-    key = credential(name, spec, around.environment, default=dialect.key_env)
+        return OwnBackend(
+            name=name, model=spec.model, engine=engine, http=around.http, variant=variant, images=around.images
+        )
+    key = credential(name, spec, around.environment, default=variant.key_env)
     headers = bearer(key) if key else {}
     return OpenAICompatible(
         name=name,
-        base_url=base_url(name, spec, default=dialect.base_url),
+        base_url=base_url(name, spec, default=variant.base_url),
         model=model(name, spec),
         http=around.http,
         headers=lambda: headers,
-        dialect=dialect,
+        variant=variant,
         images=around.images,
     )
 
@@ -72,13 +74,13 @@ def _embedded(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
     if name not in around.engines:
         raise RoutesError(f"backend '{name}' is embedded, but TRIMARAN_ENGINE tells this app to run no embedded engine")
     engine = around.engines[name]
-    return Own(name=name, model=spec.model, engine=engine, http=around.http, dialect=dialects.EMBEDDED)
+    return OwnBackend(name=name, model=spec.model, engine=engine, http=around.http, variant=variants.EMBEDDED)
 
 
 ADAPTERS: dict[str, Callable[[str, BackendSpec, Surroundings], Backend]] = {
     "embedded": _embedded,
     "anthropic": _anthropic,
-    **dict.fromkeys(DIALECTS, _openai_compatible),
+    **dict.fromkeys(VARIANTS, _openai_compatible),
 }
 
 
@@ -104,14 +106,14 @@ def _member(name: str, spec: BackendSpec, around: Surroundings) -> Member:
 
 def ability(spec: BackendSpec) -> Ability:
     """What the backend's model can do: as the routes file says, else as is known of the adapter and the model."""
-    dialect = dialects.EMBEDDED if spec.adapter == "embedded" else DIALECTS.get(spec.adapter)
+    variant = variants.EMBEDDED if spec.adapter == "embedded" else VARIANTS.get(spec.adapter)
     context = EMBEDDED[spec.model].context_tokens if spec.adapter == "embedded" else None
-    continuation = dialect.continuation if dialect else anthropic.continuation(spec.model)
+    continuation = variant.continuation if variant else anthropic.continuation(spec.model)
     return Ability(
         continuation=spec.capabilities.continuation or continuation,
         context=spec.capabilities.context or context,
-        tools=dialect is None or dialect.tools,
-        images=dialect is None or dialect.images is not Images.REFUSE,
+        tools=variant is None or variant.tools,
+        images=variant is None or variant.images is not Images.REFUSE,
     )
 
 
@@ -148,7 +150,7 @@ def _listed_price(spec: BackendSpec) -> Rates | None:
 
 
 def _default_url(adapter: str) -> str:
-    return anthropic.BASE_URL if adapter == "anthropic" else DIALECTS[adapter].base_url if adapter in DIALECTS else ""
+    return anthropic.BASE_URL if adapter == "anthropic" else VARIANTS[adapter].base_url if adapter in VARIANTS else ""
 
 
 def credential(name: str, spec: BackendSpec, environment: Mapping[str, str], *, default: str = "") -> str:

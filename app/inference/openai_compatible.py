@@ -1,6 +1,6 @@
 """Any backend that speaks OpenAI's API: OpenAI itself, vLLM, TGI, llama.cpp, LitServe, Groq, Together, the Hugging Face router.
 
-What tells them apart is data: a row of ``dialects``.
+What tells them apart is data: a row of ``variants``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import aiohttp
 import msgspec
 
 from app.inference import fields, http
-from app.inference.dialects import DIALECTS, Dialect, Images, allowed
 from app.inference.images import ImageFetcher
+from app.inference.variants import VARIANTS, Images, Variant, allowed
 from app.logic.answer import Answer, Call, Endpoint, Failure, Kind
 from app.wire.codecs import SCANNED
 from app.wire.events import Wire
@@ -41,12 +41,12 @@ class OpenAICompatible:
     model: str
     http: aiohttp.ClientSession
     headers: Callable[[], Mapping[str, str]] = _no_headers
-    dialect: Dialect = DIALECTS["openai_compatible"]
+    variant: Variant = VARIANTS["openai_compatible"]
     images: ImageFetcher = field(default_factory=ImageFetcher)
 
     @property
     def endpoints(self) -> frozenset[Endpoint]:
-        return self.dialect.endpoints
+        return self.variant.endpoints
 
     async def open(self, call: Call, deadline: float) -> Answer:
         path, wire = _PATHS[call.endpoint]
@@ -74,34 +74,34 @@ class OpenAICompatible:
         """Nothing of its own to close: the session is shared."""
 
     def _map_request(self, call: Call) -> dict[str, Any]:
-        dialect = self.dialect
-        body = fields.admitted(call, allowed(dialect, call.endpoint), self.name, max_choices=dialect.max_choices)
-        if not dialect.tools and body.get("tools"):
+        variant = self.variant
+        body = fields.admitted(call, allowed(variant, call.endpoint), self.name, max_choices=variant.max_choices)
+        if not variant.tools and body.get("tools"):
             raise fields.refused(self.name, "tools", f"its model '{self.model}' does not call tools")
         body["model"] = self.model
-        for ours, theirs in dialect.renamed.items():
+        for ours, theirs in variant.renamed.items():
             if ours in body:
                 body[theirs] = body.pop(ours)
         if call.endpoint is Endpoint.EMBEDDINGS:
             return body
         body["stream"] = call.stream
-        if call.endpoint is Endpoint.CHAT and dialect.max_tokens:
-            _name_limit(body, dialect.max_tokens)
+        if call.endpoint is Endpoint.CHAT and variant.max_tokens:
+            _name_limit(body, variant.max_tokens)
         options = body.pop("stream_options", None) or {}
-        if call.stream and dialect.usage_option:
+        if call.stream and variant.usage_option:
             body["stream_options"] = {**options, "include_usage": True}
         return body
 
     async def _map_messages(self, messages: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
-        if not self.dialect.knows_developer:
+        if not self.variant.knows_developer:
             messages = [
                 {**message, "role": "system"} if message["role"] == "developer" else message for message in messages
             ]
         if not fields.check_parts(messages, self.name):
             return messages
-        if self.dialect.images is Images.REFUSE:
+        if self.variant.images is Images.REFUSE:
             raise fields.refused(self.name, "messages", f"its model '{self.model}' sees no images")
-        if self.dialect.images is Images.INLINE:
+        if self.variant.images is Images.INLINE:
             return await self.images.inline(messages, deadline)
         return messages
 

@@ -9,8 +9,8 @@ import pytest
 
 from app.inference.adapters import ADAPTERS, Surroundings, build, price
 from app.inference.anthropic_request import MAX_TOKENS, map_request
-from app.inference.dialects import DIALECTS, allowed
 from app.inference.openai_compatible import OpenAICompatible
+from app.inference.variants import VARIANTS, allowed
 from app.logic.answer import Endpoint, Failure, Kind
 from app.logic.routes import BackendSpec, RoutesError, parse
 from tests.inference.contract import SUBJECTS, call, heard, opened
@@ -48,13 +48,13 @@ async def test_the_limit_has_the_name_that_the_server_knows(adapter: str, given:
     assert {name: body[name] for name in body if name.startswith("max_")} == {named: 7}
 
 
-@pytest.mark.parametrize("adapter", sorted(DIALECTS))
+@pytest.mark.parametrize("adapter", sorted(VARIANTS))
 async def test_every_dialect_answers(adapter: str) -> None:
     """Role, usage option and model as its row says."""
     body = await sent(adapter, messages=[{"role": "developer", "content": "x"}], seed=None)
-    dialect = DIALECTS[adapter]
-    assert body["messages"][0]["role"] == ("developer" if dialect.knows_developer else "system")
-    assert ("stream_options" in body) is dialect.usage_option
+    variant = VARIANTS[adapter]
+    assert body["messages"][0]["role"] == ("developer" if variant.knows_developer else "system")
+    assert ("stream_options" in body) is variant.usage_option
 
 
 async def test_mistral_has_its_own_name_for_the_seed() -> None:
@@ -259,12 +259,12 @@ async def test_what_a_routes_file_may_leave_out() -> None:
 
 
 def test_every_adapter_is_in_the_one_list() -> None:
-    """A dialect is a row, and a row is an adapter."""
-    assert ADAPTERS.keys() == DIALECTS.keys() | {"embedded", "anthropic"}
+    """A variant is a row, and a row is an adapter."""
+    assert ADAPTERS.keys() == VARIANTS.keys() | {"embedded", "anthropic"}
 
 
 def test_dangerous_fields_are_on_no_list() -> None:
-    """Whatever the dialect."""
+    """Whatever the variant."""
     dangerous = {
         "chat_template",
         "chat_template_kwargs",
@@ -283,9 +283,9 @@ def test_dangerous_fields_are_on_no_list() -> None:
         "ignore_eos",
         "lora",
     }
-    for dialect in DIALECTS.values():
+    for variant in VARIANTS.values():
         for endpoint in Endpoint:
-            assert not allowed(dialect, endpoint) & dangerous
+            assert not allowed(variant, endpoint) & dangerous
 
 
 def test_a_price_is_the_one_of_a_short_prompt() -> None:
