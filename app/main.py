@@ -23,7 +23,7 @@ from app.api.metrics import Metrics
 from app.api.request_log import RequestLog
 from app.api.requests import Requests
 from app.api.server import Access, build
-from app.api.socket import SocketLimits
+from app.api.socket_session import SocketLimits
 from app.inference import http
 from app.logic.record import Observer
 from app.logic.routes import Routes, RoutesError

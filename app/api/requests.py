@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from app.api.errors import Fault, fault_of
 from app.api.lifecycle import Lifecycle
-from app.logic.admission import BodyBytes
+from app.logic.admission.admission import Admission
 from app.logic.answer import Call, Endpoint, Failure
 from app.logic.record import Observer, Record, Trace
 from app.logic.router import Reply, Router, UnknownModel
@@ -42,7 +43,7 @@ class Requests:
         self.lifecycle = lifecycle
         self.observers = observers
         self.log_prompts = log_prompts
-        self.bodies = BodyBytes()
+        self.admission = Admission()
         self._tracing = tracing
 
     def begin(self, endpoint: Endpoint, *, request_id: str, key: str, headers: Mapping[bytes, bytes]) -> Request:
@@ -66,15 +67,18 @@ class Request:
         self._why: Exception | None = None
         self._opening: asyncio.Task[object] | None = None  # the task that waits for the first content
         self._reply: Reply | None = None
+        self._held = contextlib.ExitStack()
 
     async def __aenter__(self) -> Request:
         """Raises Fault when no new work is taken."""
         self._requests.lifecycle.begin(self)
         return self
 
-    async def open(self, call: Call) -> Reply:
-        """Asks the backends; the answer at its first content. Raises UnknownModel, Failure, or what ``stop`` was told."""
+    async def open(self, call: Call, body_bytes: int) -> Reply:
+        """Asks the backends; the reply at its first content. Raises UnknownModel, Failure, or what ``stop`` was told."""
         router, record = self._requests.router, self.record
+        record.body_bytes = body_bytes
+        self._requests.admission.admit(record, self._held)
         record.stream = call.stream
         if self._requests.log_prompts:
             record.prompt = _prompt(call.body)
@@ -112,6 +116,7 @@ class Request:
             if self._reply is not None:
                 await self._reply.aclose()
         finally:
+            self._held.close()
             self._requests.lifecycle.end(self)
             self.record.ended_at = time.monotonic()
             for observer in self._requests.observers:
@@ -143,7 +148,7 @@ def _outcome(error: BaseException | None) -> str:
         case None:
             return "ok"
         case Fault():
-            return str(error.error["code"] or "bad_request")
+            return error.code or "bad_request"
         case ConnectionAbortedError():
             return "client_gone"
         case asyncio.CancelledError():

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.types import Receive, Scope, Send
 
+from app.api.dialects.openai import error_body
 from app.api.errors import Fault
 from app.api.gate import no_key
 from app.api.keys import Keys, presented
 from app.api.requests import Requests
-from app.api.socket_session import Session
+from app.api.socket_session import Session, SocketLimits
 
 PROTOCOL = "trimaran.v1"
 KEY_PREFIX = "trimaran.key."
 MAX_MESSAGE_BYTES = 8 * 2**20
 PING_EVERY_S = 20.0
 PONG_WITHIN_S = 40.0  # a pong waits behind what a slow reader has not read yet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketLimits:
-    """``running``: answers at a time on one socket. ``idle_s``: without a message or an answer. ``auth_s``: until the key has come."""
-
-    running: int = 8
-    idle_s: float = 600.0
-    auth_s: float = 10.0
 
 
 class ChatSocket:
@@ -93,4 +84,4 @@ async def _refuse(fault: Fault, send: Send) -> None:
     headers = {"content-type": "application/json", **fault.headers}
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "websocket.http.response.start", "status": fault.status, "headers": pairs})
-    await send({"type": "websocket.http.response.body", "body": fault.body()})
+    await send({"type": "websocket.http.response.body", "body": error_body(fault)})

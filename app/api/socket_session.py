@@ -7,12 +7,14 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from app.api import bodies, socket_messages
+from app.api.dialects import openai
 from app.api.errors import OUR_DEFECT, Fault
 from app.api.gate import no_key
 from app.api.requests import Request, Requests
@@ -26,13 +28,13 @@ log = logging.getLogger(__name__)
 NORMAL, GOING_AWAY, POLICY = 1000, 1001, 1008  # close codes, RFC 6455 section 7.4.1
 
 
-class Limits(Protocol):
-    @property
-    def running(self) -> int: ...
-    @property
-    def idle_s(self) -> float: ...
-    @property
-    def auth_s(self) -> float: ...
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """``running``: answers at a time on one socket. ``idle_s``: without a message or an answer. ``auth_s``: until the key has come."""
+
+    running: int = 8
+    idle_s: float = 600.0
+    auth_s: float = 10.0
 
 
 class Cancelled(ConnectionAbortedError):
@@ -58,7 +60,14 @@ class Session:
     """``key_name`` is None until the caller has sent a key. What is sent waits while the caller reads slowly, so that nothing piles up."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, *, requests: Requests, limits: Limits, key_name: str | None
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        requests: Requests,
+        limits: SocketLimits,
+        key_name: str | None,
     ) -> None:
         self._receive = receive
         self._send = send
@@ -104,7 +113,7 @@ class Session:
         if name is None:
             fault = no_key(envelope.key.encode(errors="replace") or None)
             hint = 'here it is the subprotocol trimaran.key.<key>, or the first message: {"type": "auth", "key": …}'
-            fault.error["message"] += f"; {hint}"
+            fault.message += f"; {hint}"
             await self._say(error(fault))
             raise _Closed(POLICY, "no valid key")
         return name
@@ -138,7 +147,7 @@ class Session:
             envelope = msgspec.convert(body, _Envelope)
             match envelope.type:
                 case "chat":
-                    self._begin(envelope.id, body)
+                    self._begin(envelope.id, body, len(text))
                 case "cancel":
                     if (request := self._running.get(envelope.id)) is not None:
                         request.stop(Cancelled())
@@ -153,8 +162,8 @@ class Session:
         except Fault as fault:
             await self._say(error(fault, envelope.id))
 
-    def _begin(self, id: str, body: dict[str, Any]) -> None:
-        """Starts an answer. Raises Fault."""
+    def _begin(self, id: str, body: dict[str, Any], size: int) -> None:
+        """Starts an answer to a message of ``size`` characters. Raises Fault."""
         if not 0 < len(id) <= 128:
             raise Fault(400, "a chat needs an id of 1 to 128 characters, by which its answer can be told", param="id")
         if id in self._running:
@@ -168,26 +177,28 @@ class Session:
         )
         self._running[id] = request
         fields = {name: value for name, value in body.items() if name not in ("type", "id", "stream_options")}
-        task = asyncio.create_task(self._answer(id, request, fields | {"stream": True}))
+        task = asyncio.create_task(self._answer(id, request, fields | {"stream": True}, size))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, id: str, request: Request, body: dict[str, Any]) -> None:
+    async def _answer(self, id: str, request: Request, body: dict[str, Any], size: int) -> None:
         """One answer, from its request to its last message."""
         try:
             with contextlib.suppress(ConnectionAbortedError):
-                await self._say(await self._last_message(id, request, body))
+                await self._say(await self._last_message(id, request, body, size))
         finally:
             del self._running[id]
             self._rested_at = asyncio.get_running_loop().time()
             self._wake_at_rest()
 
-    async def _last_message(self, id: str, request: Request, body: dict[str, Any]) -> socket_messages._Message:
+    async def _last_message(
+        self, id: str, request: Request, body: dict[str, Any], size: int
+    ) -> socket_messages._Message:
         """Streams the answer, and gives the message that ends it. Raises ConnectionAbortedError when the caller left."""
         try:
             async with request:
-                call = bodies.check(body, Endpoint.CHAT, request.record.request_id)
-                return await self._stream(id, await request.open(call))
+                call = openai.CHAT.check(body, request.record.request_id)
+                return await self._stream(id, await request.open(call, size))
         except Fault as fault:
             return error(fault, id)
         except Cancelled:

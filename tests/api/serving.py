@@ -15,7 +15,7 @@ from app.api.completions import Timing
 from app.api.keys import Keys
 from app.api.lifecycle import Lifecycle
 from app.api.listen import Server, sockets
-from app.api.socket import SocketLimits
+from app.api.socket_session import SocketLimits
 from app.logic import routes
 from app.main import Parts, application
 from app.settings import from_environment
