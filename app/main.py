@@ -24,7 +24,7 @@ from app.api.request_log import RequestLog
 from app.api.requests import Requests
 from app.api.server import Access, build
 from app.api.socket_session import SocketLimits
-from app.inference import http
+from app.inference import adapters, http
 from app.logic.record import Observer
 from app.logic.routes import Routes, RoutesError
 from app.routing import Routing, read_routes
@@ -100,7 +100,7 @@ def application(parts: Parts) -> ASGIApp:
         raise
     parts.lifecycle.waits_for = routing.waits_for
     parts.reload = lambda anyway: _reload(parts.keys, routing, anyway=anyway)
-    telemetry = export.start(parts.environment, routes, settings.revision)
+    telemetry = export.start(parts.environment, adapters.providers(routes), settings.revision)
     metrics = Metrics(routing.router, parts.lifecycle, settings.revision)
     observers: Sequence[Observer] = [RequestLog(log_prompts=settings.log_prompts), metrics]
 

@@ -11,6 +11,7 @@ import aiohttp
 from app.engines.child import ModelServer
 from app.engines.kinds import KINDS
 from app.inference import adapters
+from app.inference.adapter import Surroundings
 from app.logic import routes as routes_file
 from app.logic.backend_state import BackendState
 from app.logic.router import Router
@@ -103,8 +104,8 @@ class Routing:
         """What each engine that does not answer yet waits for, by backend."""
         return {name: engine.waits_for for name, engine in self._engines.items() if engine.base_url is None}
 
-    def _around(self, engines: Mapping[str, ModelServer]) -> adapters.Surroundings:
-        return adapters.Surroundings(http=self._http, engines=engines, environment=self._environment)
+    def _around(self, engines: Mapping[str, ModelServer]) -> Surroundings:
+        return Surroundings(http=self._http, engines=engines, environment=self._environment)
 
     def _file_stamp(self) -> tuple[int, int] | None:
         if self._settings.routes is None:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import aiohttp
 
+from app.inference.adapter import OwnServer
 from app.inference.images import ImageFetcher
 from app.inference.openai_compatible import OpenAICompatible
 from app.inference.variants import Variant
 from app.logic.answer import Answer, Call, Endpoint, Failure, Kind
-
-
-class OwnServer(Protocol):
-    """A model server that the app runs."""
-
-    @property
-    def base_url(self) -> str | None: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def waits_for(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ class Images(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Variant:
-    """``extra``: fields beyond OpenAI's common ones; ``without``: common ones that the server answers with an error.
+    """``provider``: its name in telemetry, where that is not the row's. ``extra``: fields beyond OpenAI's common ones; ``without``: common ones that the server answers with an error.
 
     ``max_tokens``: the chat field's name, None where both are known. ``roles``: whether the role `developer` is known.
     ``usage_option``: whether ``stream_options.include_usage`` is taken; servers without it report usage unasked.
@@ -33,6 +33,7 @@ class Variant:
 
     base_url: str = ""  # empty: the routes file must give it
     key_env: str = ""
+    provider: str = ""
     endpoints: frozenset[Endpoint] = frozenset(Endpoint)
     extra: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
@@ -86,7 +87,9 @@ EMBEDDED = replace(LLAMA_CPP, images=Images.REFUSE, tools=False)
 VARIANTS: dict[str, Variant] = {
     # Any server, when nothing more is known of it: the caller's own name of the token limit goes on, and the flags by which a routes file
     # may say that it takes up a cut answer.
-    "openai_compatible": Variant(extra=frozenset({"continue_final_message", "add_generation_prompt"})),
+    "openai_compatible": Variant(
+        provider="openai", extra=frozenset({"continue_final_message", "add_generation_prompt"})
+    ),
     # openai 3.54 client, 2026-11-24: `max_tokens` is deprecated, and refused by the o series and gpt-5; `max_completion_tokens` works for all.
     "openai": Variant(
         base_url="https://api.openai.com/v1",
