@@ -50,7 +50,7 @@ def learn(raw: bytes, text_at: int, end: bytes, scan: ScanEvents) -> Shape | Non
 
 
 def _is_only_text(shape: Shape, scan: ScanEvents) -> bool:
-    """The proof, by the parser itself."""
+    """The proof, by the parser itself. Without an end to go by, there is no shape."""
     if b"\r" in shape.head or not (shape.tail.startswith(b'"') and shape.tail.endswith(shape.end)):
         return False
     event = shape.head + b"x" + shape.tail
@@ -94,7 +94,7 @@ class Scanner:
         self._end = codec.framing.end
         self._hide_usage = hide_usage
         self._shape: Shape | None = None
-        self._lessons = _LESSONS if self._end else 0
+        self._lessons = _LESSONS
 
     def scan(self, raw: bytes) -> Scan:
         """What ``raw`` says. Raises Garbled."""
