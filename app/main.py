@@ -15,16 +15,16 @@ from starlette.types import ASGIApp
 
 from app import logs
 from app.api import listen
-from app.api.answers import Answers
 from app.api.completions import Timing
 from app.api.keys import Keys, KeysError
 from app.api.lifecycle import Lifecycle
 from app.api.listen import PortTaken, Server
 from app.api.metrics import Metrics
 from app.api.request_log import RequestLog
+from app.api.requests import Requests
 from app.api.server import Access, build
-from app.api.socket import SocketLimits
-from app.inference import http
+from app.api.socket_session import SocketLimits
+from app.inference import adapters, http
 from app.logic.record import Observer
 from app.logic.routes import Routes, RoutesError
 from app.routing import Routing, read_routes
@@ -100,7 +100,7 @@ def application(parts: Parts) -> ASGIApp:
         raise
     parts.lifecycle.waits_for = routing.waits_for
     parts.reload = lambda anyway: _reload(parts.keys, routing, anyway=anyway)
-    telemetry = export.start(parts.environment, routes, settings.revision)
+    telemetry = export.start(parts.environment, adapters.providers(routes), settings.revision)
     metrics = Metrics(routing.router, parts.lifecycle, settings.revision)
     observers: Sequence[Observer] = [RequestLog(log_prompts=settings.log_prompts), metrics]
 
@@ -122,7 +122,7 @@ def application(parts: Parts) -> ASGIApp:
             if telemetry is not None:
                 await telemetry.aclose()
 
-    answers = Answers(
+    requests = Requests(
         routing.router,
         parts.lifecycle,
         [*observers, telemetry] if telemetry else observers,
@@ -131,7 +131,7 @@ def application(parts: Parts) -> ASGIApp:
     )
     access = Access(keys=parts.keys, origins=settings.cors_origins, inspection_port=parts.inspection_port)
     return build(
-        answers,
+        requests,
         metrics,
         access,
         revision=settings.revision,

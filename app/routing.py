@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from app.engines.child import Engine
+from app.engines.child import ModelServer
 from app.engines.kinds import KINDS
 from app.inference import adapters
+from app.inference.adapter import Surroundings
 from app.logic import routes as routes_file
+from app.logic.backend_state import BackendState
 from app.logic.router import Router
 from app.logic.routes import BackendSpec, Routes, RoutesError
-from app.logic.standing import Standing
 from app.settings import Settings
 
 IDLE_POLL_S = 0.5
@@ -68,7 +69,7 @@ class Routing:
 
     def _take(self, routes: Routes) -> None:
         engines = self._with_engines(routes, self._engines)
-        before, standings = self._engines, self.router.standings
+        before, states = self._engines, self.router.states
         self.router.replace(routes, adapters.build(routes, self._around(engines)))
         self._engines = engines
         for engine in engines.values():
@@ -76,11 +77,11 @@ class Routing:
                 engine.start()
         for name, engine in before.items():
             if engine not in engines.values():
-                leaving = asyncio.create_task(_close_when_idle(engine, standings[name]))
+                leaving = asyncio.create_task(_close_when_idle(engine, states[name]))
                 self._leaving.add(leaving)
                 leaving.add_done_callback(self._leaving.discard)
 
-    def _with_engines(self, routes: Routes, have: Mapping[str, Engine]) -> dict[str, Engine]:
+    def _with_engines(self, routes: Routes, have: Mapping[str, ModelServer]) -> dict[str, ModelServer]:
         """An engine for each backend that is the app's own, those that there are already included. Raises RoutesError."""
         kind = KINDS.get(self._settings.engine)
         if kind is None:
@@ -93,7 +94,7 @@ class Routing:
             )
         renamed = next(iter(have.values()), None) if kind.alone else None
 
-        def engine(name: str, spec: BackendSpec) -> Engine:
+        def engine(name: str, spec: BackendSpec) -> ModelServer:
             there = have.get(name, renamed)
             return there if there is not None and there.model == spec.model else kind.make(spec, self._settings)
 
@@ -103,8 +104,8 @@ class Routing:
         """What each engine that does not answer yet waits for, by backend."""
         return {name: engine.waits_for for name, engine in self._engines.items() if engine.base_url is None}
 
-    def _around(self, engines: Mapping[str, Engine]) -> adapters.Surroundings:
-        return adapters.Surroundings(http=self._http, engines=engines, environment=self._environment)
+    def _around(self, engines: Mapping[str, ModelServer]) -> Surroundings:
+        return Surroundings(http=self._http, engines=engines, environment=self._environment)
 
     def _file_stamp(self) -> tuple[int, int] | None:
         if self._settings.routes is None:
@@ -123,10 +124,10 @@ class Routing:
             await engine.aclose()
 
 
-async def _close_when_idle(engine: Engine, standing: Standing) -> None:
+async def _close_when_idle(engine: ModelServer, state: BackendState) -> None:
     """An engine that no route names any more finishes its answers first."""
     try:
-        while standing.running:
+        while state.running:
             await asyncio.sleep(IDLE_POLL_S)
     finally:
         await engine.aclose()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 PREFIX = "TRIMARAN_"
+_OF_VLLM = ("engine_model", "engine_revision", "engine_weights", "engine_args")
 
 
 class SettingsError(ValueError):
@@ -31,6 +32,16 @@ def _origins(value: object) -> object:
         if origin != "*" and not (parts.scheme in ("http", "https") and parts.netloc and not parts.path):
             raise ValueError(f"'{origin}' is not an origin such as https://app.example")
     return tuple(origins)
+
+
+_ENTRYPOINTS = ("lambda", "sagemaker", "vertex", "runpod", "modal", "replicate")
+
+
+def _built(value: object) -> object:
+    """Raises ValueError for an entry point that is planned: the app would start, and not as its platform expects."""
+    if value in _ENTRYPOINTS:
+        raise ValueError("this entry point is not built yet; there is 'server'")
+    return value
 
 
 Switch = Annotated[bool, BeforeValidator(_switch)]
@@ -66,7 +77,22 @@ class Settings(BaseModel):
     engine_args: str = ""
     drain_s: float = Field(30, ge=0)
     log_prompts: Switch = False
-    entrypoint: Literal["server", "lambda", "sagemaker", "vertex", "runpod", "modal", "replicate"] = "server"
+    entrypoint: Annotated[Literal["server"], BeforeValidator(_built)] = "server"
+
+    @model_validator(mode="after")
+    def _refuse_unread(self) -> Self:
+        """A setting that is read and then ignored would be believed. Raises ValueError."""
+        given = {name: getattr(self, name) for name in sorted(self.model_fields_set)}
+        if self.engine != "vllm" and (unread := [name for name in _OF_VLLM if given.get(name)]):
+            name = PREFIX + unread[0].upper()
+            raise ValueError(f"{name} is set, and only TRIMARAN_ENGINE=vllm reads it; TRIMARAN_ENGINE is {self.engine}")
+        if self.routes is not None and self.routes_yaml:
+            raise ValueError(
+                "TRIMARAN_ROUTES and TRIMARAN_ROUTES_YAML are both set, and one would be ignored: unset one"
+            )
+        if "metrics_host" in given and self.metrics_port is None:
+            raise ValueError("TRIMARAN_METRICS_HOST is set without TRIMARAN_METRICS_PORT, which opens the second port")
+        return self
 
     @property
     def is_loopback(self) -> bool:
@@ -85,6 +111,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         return Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
+        if not first["loc"]:  # about several together
+            raise SettingsError(first["msg"].removeprefix("Value error, ")) from None
         name = PREFIX + str(first["loc"][0]).upper()
         seen = "" if name == "TRIMARAN_API_KEYS" else f"'{given[str(first['loc'][0])]}' "
         why = first["msg"].removeprefix("Value error, ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from delivery.failure import ExitCode, Failure
@@ -13,18 +14,14 @@ DEFAULT_PORT = 8000
 
 
 def serve(root: Path, routes_file: Path | None, port: int) -> None:
-    """Become the app, with the routes of a file or the embedded model."""
+    """Become the app, with the routes of a file, those that the environment leads to, or the embedded model."""
     from providers.machine import ports
-    from stacks.config import ConfigError, Settings
-    from stacks.local.routes import from_file, from_settings
+    from stacks.config import ConfigError
     from stacks.revision import revision, source_tree
 
+    given = dict(os.environ)
     try:
-        routes = (
-            from_file(routes_file.absolute(), "leave --routes out")
-            if routes_file
-            else from_settings(Settings(), "local")
-        )
+        routed, settings = _routed(routes_file, given)
     except ConfigError as error:
         raise Failure(error.sentence, error.hint, ExitCode.USAGE) from None
     if not ports.is_free(ports.LOOPBACK, port):
@@ -34,13 +31,28 @@ def serve(root: Path, routes_file: Path | None, port: int) -> None:
         )
     environment = {
         "TRIMARAN_DATA_DIR": str(root / ".trimaran/data"),
-        **os.environ,
+        **routed,
         "PYTHONPATH": str(root),
         "TRIMARAN_HOST": ports.LOOPBACK,
         "TRIMARAN_PORT": str(port),
-        "TRIMARAN_REVISION": revision(source_tree(root), routes.settings),
-        "TRIMARAN_ENGINE": routes.engine,
-        **routes.environment,
+        "TRIMARAN_REVISION": revision(source_tree(root), settings),
     }
     say(f"starting the app at http://{ports.LOOPBACK}:{port}; Ctrl-C ends it")
     os.execve(sys.executable, [sys.executable, "-m", "app.main"], environment)
+
+
+def _routed(routes_file: Path | None, given: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The environment with routes and engine in it, and the settings that they come to. A variable of the user's own wins. Raises ConfigError."""
+    from stacks.config import Settings
+    from stacks.local.routes import from_file, from_settings
+
+    routes_of_user = {"TRIMARAN_ROUTES", "TRIMARAN_ROUTES_YAML"} & given.keys()
+    if routes_file is not None:
+        routes = from_file(routes_file.absolute(), "leave --routes out")
+        others = {name: value for name, value in given.items() if name not in routes_of_user}
+        return {"TRIMARAN_ENGINE": routes.engine, **others, **routes.environment}, routes.settings
+    if routes_of_user or given.get("TRIMARAN_ENGINE", "embedded") != "embedded":
+        named = ("TRIMARAN_ENGINE", "TRIMARAN_ROUTES")
+        return given, {name: value for name, value in sorted(given.items()) if name.startswith(named)}
+    routes = from_settings(Settings(), "local")
+    return {**given, "TRIMARAN_ENGINE": routes.engine, **routes.environment}, routes.settings

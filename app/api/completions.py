@@ -1,4 +1,4 @@
-"""The generating endpoints: `/v1/chat`, `/v1/chat/completions`, `/v1/completions` and `/v1/embeddings`, one class for all."""
+"""The generating endpoints, one class for the paths of every dialect."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from app.api import requests
-from app.api.answers import Answering, Answers
+from app.api.dialects.dialect import Dialect
 from app.api.errors import OUR_DEFECT, Fault
 from app.api.exchange import Exchange
-from app.logic.answer import Batch, Call, Endpoint
+from app.api.requests import Request, Requests
+from app.logic.answer import Batch, Call
 from app.logic.price import usd
 from app.logic.router import Reply
-from app.wire import sse
 from app.wire.codecs import READ, WRITTEN
 from app.wire.events import Wire
 
@@ -31,25 +30,25 @@ class Timing:
 
 
 class Completions:
-    """A raw ASGI endpoint that answers in ``wire``."""
+    """A raw ASGI endpoint that reads and answers in ``dialect``."""
 
-    def __init__(self, answers: Answers, endpoint: Endpoint, wire: Wire, timing: Timing) -> None:
-        self._answers = answers
-        self._endpoint = endpoint
-        self._wire = wire
+    def __init__(self, requests: Requests, dialect: Dialect, timing: Timing) -> None:
+        self._requests = requests
+        self._dialect = dialect
+        self._wire = dialect.wire
         self._timing = timing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
-        answering = self._answers.begin(
-            self._endpoint,
+        request = self._requests.begin(
+            self._dialect.endpoint,
             request_id=exchange.request_id,
             key=scope.get("key_name", ""),
             headers=exchange.request_headers,
         )
         try:
-            async with answering:
-                await self._serve(exchange, answering)
+            async with request:
+                await self._serve(exchange, request)
         except Fault as fault:
             await exchange.refuse(fault)
         except ConnectionAbortedError:
@@ -60,15 +59,15 @@ class Completions:
         finally:
             exchange.close()
 
-    async def _serve(self, exchange: Exchange, answering: Answering) -> None:
+    async def _serve(self, exchange: Exchange, request: Request) -> None:
         """Opens, watches for the caller's leaving, and sends. A stream that is silent for long is committed and kept warm."""
         body = await exchange.body(self._timing.body_s)
-        call = requests.read(body, self._endpoint, self._wire, exchange.request_id)
-        leave = lambda: answering.stop(ConnectionAbortedError("the caller left"))  # noqa: E731
-        with self._answers.bodies.holding(len(body)), exchange.on_leaving(leave):
+        call = self._dialect.read(body, exchange.request_id)
+        leave = lambda: request.stop(ConnectionAbortedError("the caller left"))  # noqa: E731
+        with exchange.on_leaving(leave):
             if call.stream:
                 exchange.keep_warm(self._timing.commit_after_s, self._timing.heartbeat_s)
-            await self._send(call, await answering.open(call), exchange)
+            await self._send(call, await request.open(call, len(body)), exchange)
 
     async def _send(self, call: Call, reply: Reply, exchange: Exchange) -> None:
         exchange.headers |= {
@@ -82,7 +81,7 @@ class Completions:
             await self._send_whole(reply, exchange)
             return
         await exchange.start_stream()
-        speech = _Unchanged() if reply.wire is self._wire else _Translated(call, reply.wire, self._wire)
+        speech = _Unchanged(self._wire) if reply.wire is self._wire else _Translated(call, reply.wire, self._wire)
         last = b""
         async with contextlib.aclosing(reply.batches()) as batches:
             async for batch in batches:
@@ -93,7 +92,7 @@ class Completions:
                     await exchange.send(raw)
         await reply.aclose()
         summary = msgspec.json.encode(_summary(reply))
-        await exchange.finish(b"%b: trimaran %b\n\n%b" % (last, summary, speech.end()))
+        await exchange.finish(last + self._dialect.end(summary) + speech.end())
 
     async def _send_whole(self, reply: Reply, exchange: Exchange) -> None:
         raw = b"".join([batch.raw async for batch in reply.batches()])
@@ -108,11 +107,14 @@ class Completions:
 class _Unchanged:
     """The backend speaks the caller's wire: its bytes go on as they are. Its end mark was held back until the answer was complete."""
 
+    def __init__(self, spoken: Wire) -> None:
+        self._spoken = spoken
+
     def of(self, batch: Batch) -> bytes:
         return batch.raw
 
     def end(self) -> bytes:
-        return sse.DONE
+        return WRITTEN[self._spoken].end_mark
 
 
 class _Translated:

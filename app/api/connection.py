@@ -13,6 +13,7 @@ from typing import Any, ClassVar, cast
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.api.dialects.openai import error_body
 from app.api.errors import Fault
 from app.api.leaving import LEAVING, Leaving
 
@@ -102,7 +103,7 @@ class Connection(HttpToolsProtocol):
             return
         self._stop_timer()
         if not self._is_answering():
-            body = fault.body()
+            body = error_body(fault)  # the path, by which another dialect would be known, may not be there yet
             head = (
                 f"HTTP/1.1 {fault.status} {HTTPStatus(fault.status).phrase}\r\ncontent-type: application/json\r\n"
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"

@@ -1,19 +1,14 @@
-"""How a fault reaches a caller: OpenAI's error body and a truthful status. One place maps the router's words to HTTP."""
+"""What a caller is told when a request goes wrong, before a dialect writes it: a truthful status and what can be done. The router's words become HTTP here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import msgspec
 
 from app.logic.answer import Failure, Kind
 
-_encode = msgspec.json.Encoder().encode
-
 
 class Fault(Exception):
-    """A request that gets an error answer: the caller's own fault, or a backend's."""
+    """A request that gets an error answer: the caller's own fault, or a backend's. ``type`` and ``code`` are OpenAI's words, which other dialects map."""
 
     def __init__(
         self,
@@ -27,11 +22,11 @@ class Fault(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.error: dict[str, Any] = {"message": message, "type": type, "param": param, "code": code}
+        self.message = message
+        self.type = type
+        self.param = param
+        self.code = code
         self.headers = dict(headers or {})
-
-    def body(self) -> bytes:
-        return _encode({"error": self.error})
 
 
 OUR_DEFECT = Fault(500, "this app failed; its log has more under the request's id", type="server_error")
@@ -58,5 +53,12 @@ def fault_of(failure: Failure) -> Fault:
     headers = {"x-should-retry": "false"} if status >= 429 else {}
     if failure.retry_after_s is not None:
         headers["retry-after"] = str(max(1, round(failure.retry_after_s)))
-    kind = "rate_limit_error" if status == 429 else "invalid_request_error" if status < 500 else "server_error"
-    return Fault(status, failure.message, type=kind, param=failure.param, code=failure.kind.value, headers=headers)
+    return Fault(
+        status, failure.message, type=_type(status), param=failure.param, code=failure.kind.value, headers=headers
+    )
+
+
+def _type(status: int) -> str:
+    if status == 429:
+        return "rate_limit_error"
+    return "invalid_request_error" if status < 500 else "server_error"

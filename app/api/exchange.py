@@ -9,30 +9,30 @@ from collections.abc import Callable, Sequence
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from app.api.dialects.paths import spoken_at
 from app.api.errors import Fault
 from app.api.heartbeat import Heartbeat
 from app.api.leaving import Watch, watched
-from app.wire import sse
 
 MAX_BODY_BYTES = 32 * 2**20  # a request with a few images; ALB, Cloud Run and Container Apps take at least as much
 MIN_BODY_BYTES_PER_S = 32 * 2**10
 _encode = msgspec.json.Encoder().encode
 
 STREAM_HEADERS = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),  # nginx and its kin would hold the events back
 )
 
 
 class Exchange:
-    """``headers`` are sent with the answer, whatever it becomes. The request's id and the revision are added in ``app.api.gate``."""
+    """``headers`` are sent with the answer, whatever it becomes; errors and heartbeats are written in the dialect of the path. The request's id and the revision are added in ``app.api.gate``."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self._heartbeat: Heartbeat | None = None
+        self._dialect = spoken_at(scope["path"])
         self.request_headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id: str = scope.get("request_id", "")
         self.headers: dict[str, str] = {}
@@ -85,12 +85,12 @@ class Exchange:
         await self.whole(_encode(value), status=status)
 
     async def refuse(self, fault: Fault) -> None:
-        """Tells the caller: by the status, or by an event where the status is out already; no [DONE] follows that."""
+        """Tells the caller: by the status, or by an event where the status is out already; no end mark follows that."""
         if self.started:
-            await self.finish(sse.event(fault.body()))
+            await self.finish(self._dialect.error_event(fault))
             return
         self.headers |= fault.headers
-        await self.whole(fault.body(), status=fault.status)
+        await self.whole(self._dialect.error(fault), status=fault.status)
 
     async def whole(self, body: bytes, *, status: int = 200, content_type: str = "application/json") -> None:
         self.close()
@@ -106,12 +106,12 @@ class Exchange:
 
     async def _beat(self) -> None:
         await self.start_stream()
-        await self.send(sse.HEARTBEAT)
+        await self.send(self._dialect.heartbeat)
 
     async def start_stream(self) -> None:
         """Commits the status, unless that is done."""
         if not self.started:
-            await self._start(200, STREAM_HEADERS)
+            await self._start(200, ((b"content-type", self._dialect.stream_type), *STREAM_HEADERS))
 
     async def send(self, raw: bytes) -> None:
         """A part of the stream. Waits while the caller reads more slowly than we write, so that nothing piles up here."""

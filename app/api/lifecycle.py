@@ -16,8 +16,8 @@ FLUSH_S = 1.0
 _POLL_S = 0.02
 
 
-class Answer(Protocol):
-    """One answer under way."""
+class Stoppable(Protocol):
+    """One request under way."""
 
     @property
     def record(self) -> Record: ...
@@ -40,14 +40,14 @@ class Lifecycle:
     def __init__(self, *, quiet_s: float = QUIET_S) -> None:
         self.draining = False
         self.waits_for: Callable[[], Mapping[str, str]] = dict
-        self.running: set[Answer] = set()
+        self.running: set[Stoppable] = set()
         self.sockets: set[Socket] = set()
         self._quiet_s = quiet_s
         self._refusing = False
         self._begun_at = float("-inf")
 
-    def begin(self, answer: Answer) -> None:
-        """Notes that ``answer`` runs, until ``end``. Raises Fault when the app has been stopping for too long to take it."""
+    def begin(self, request: Stoppable) -> None:
+        """Notes that ``request`` runs, until ``end``. Raises Fault when the app has been stopping for too long to take it."""
         if self._refusing:
             raise Fault(
                 503,
@@ -57,10 +57,10 @@ class Lifecycle:
                 headers={"retry-after": "1"},
             )
         self._begun_at = time.monotonic()
-        self.running.add(answer)
+        self.running.add(request)
 
-    def end(self, answer: Answer) -> None:
-        self.running.discard(answer)
+    def end(self, request: Stoppable) -> None:
+        self.running.discard(request)
 
     async def drain(self, limit_s: float, forced: Callable[[], bool]) -> None:
         """Returns when nothing runs and nothing new comes, after ``limit_s`` at most, or at once when ``forced`` says so.
@@ -83,8 +83,8 @@ class Lifecycle:
 
     async def _stop_running(self) -> None:
         self._refusing = True
-        for answer in list(self.running):
-            answer.stop(Fault(503, "this app stopped before the answer was complete", type="server_error", code="cut"))
+        for request in list(self.running):
+            request.stop(Fault(503, "this app stopped before the answer was complete", type="server_error", code="cut"))
         until = time.monotonic() + FLUSH_S
         while (self.running or self.sockets) and time.monotonic() < until:
             await asyncio.sleep(_POLL_S)

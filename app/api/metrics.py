@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.exchange import Exchange
 from app.api.lifecycle import Lifecycle
 from app.logic.price import PICODOLLARS
-from app.logic.record import GAP_BOUNDS_S, Attempt, Record
+from app.logic.record import GAP_BOUNDS_S, AttemptRecord, Record
 from app.logic.router import Router
 from app.telemetry.canary import Canary
 
@@ -107,7 +107,7 @@ class Metrics(Collector):
             if failed.failure is not None and failed.backend != following.backend:
                 self._failovers[failed.backend, following.backend, failed.failure] += 1
 
-    def _count(self, attempt: Attempt) -> None:
+    def _count(self, attempt: AttemptRecord) -> None:
         if attempt.failure is not None:
             self._errors[attempt.backend, attempt.failure] += 1
         if attempt.usage is not None:
@@ -159,7 +159,7 @@ class Metrics(Collector):
 
     def _circuits(self) -> dict[str, int]:
         now = time.monotonic()
-        return {name: int(standing.state(now)) for name, standing in self._router.standings.items()}
+        return {name: int(state.circuit_state(now)) for name, state in self._router.states.items()}
 
     def _gauges(self, name: str, text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
         family = GaugeMetricFamily(name, text, labels=[label, "revision"])

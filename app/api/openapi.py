@@ -8,8 +8,13 @@ from typing import Any
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from app.api import requests, responses
+from app.api import responses
+from app.api.dialects.dialect import Dialect
+from app.api.dialects.openai import ErrorBody
+from app.api.dialects.paths import DIALECTS
 from app.api.exchange import Exchange
+from app.wire.codecs import WRITTEN
+from app.wire.framing import WHOLE
 
 _REF = "#/components/schemas/{name}"
 _REFUSALS = {
@@ -24,12 +29,6 @@ _REFUSALS = {
     "503": "Come back later: see `Retry-After`.",
     "504": "The backends took too long.",
 }
-_GENERATING = (
-    ("/v1/chat", "An answer to a conversation, as text", requests.TextbookRequest, responses.ChatContent),
-    ("/v1/chat/completions", "OpenAI's chat completions", requests.ChatRequest, responses.ChatCompletion),
-    ("/v1/completions", "OpenAI's older completions", requests.CompletionRequest, responses.Completion),
-    ("/v1/embeddings", "OpenAI's embeddings", requests.EmbeddingRequest, responses.Embeddings),
-)
 
 
 class Document:
@@ -49,9 +48,9 @@ def _encoded(revision: str) -> bytes:
 
 def document(revision: str) -> dict[str, Any]:
     """An OpenAPI 3.1 document."""
-    types = [responses.ErrorBody, responses.Model, responses.ModelList, responses.Health, responses.Routes]
-    for _, _, request, response in _GENERATING:
-        types += [request, response]
+    types: list[type] = [ErrorBody, responses.Model, responses.ModelList, responses.Health, responses.Routes]
+    for dialect in DIALECTS.values():
+        types += [shape for shape in (dialect.request, dialect.answer, dialect.refusal) if shape not in types]
     _, schemas = msgspec.json.schema_components(types, ref_template=_REF)
     return {
         "openapi": "3.1.0",
@@ -73,16 +72,18 @@ def document(revision: str) -> dict[str, Any]:
 
 
 def _generating() -> dict[str, Any]:
+    return {path: {"post": _generated(path, dialect)} for path, dialect in DIALECTS.items()}
+
+
+def _generated(path: str, dialect: Dialect) -> dict[str, Any]:
+    answer = _answer(dialect.answer)
+    if dialect.wire in WRITTEN:  # OpenAPI 3.1 has no schema for events: docs/streaming.md describes them
+        answer["content"][WRITTEN[dialect.wire].framing.content_type] = {}
     return {
-        path: {
-            "post": {
-                "summary": summary,
-                "operationId": path.removeprefix("/v1/").replace("/", "_"),
-                "requestBody": {"required": True, "content": _json(request)},
-                "responses": {"200": _answer(response, streams=path != "/v1/embeddings"), **_refusals(*_REFUSALS)},
-            }
-        }
-        for path, summary, request, response in _GENERATING
+        "summary": dialect.title,
+        "operationId": path.removeprefix("/v1/").replace("/", "_"),
+        "requestBody": {"required": True, "content": _json(dialect.request)},
+        "responses": {"200": answer, **_refusals(*_REFUSALS, shape=dialect.refusal)},
     }
 
 
@@ -119,20 +120,17 @@ def _health() -> dict[str, Any]:
 
 
 def _read(summary: str, response: type, *refusals: str) -> dict[str, Any]:
-    return {"summary": summary, "responses": {"200": _answer(response, streams=False), **_refusals(*refusals)}}
+    return {"summary": summary, "responses": {"200": _answer(response), **_refusals(*refusals)}}
 
 
-def _answer(response: type, *, streams: bool) -> dict[str, Any]:
-    content = _json(response)
-    if streams:
-        content["text/event-stream"] = {}  # OpenAPI 3.1 has no schema for events: docs/streaming.md describes them
+def _answer(response: type) -> dict[str, Any]:
     headers = {"x-request-id": {"schema": {"type": "string"}}, "x-revision": {"schema": {"type": "string"}}}
-    return {"description": "The answer", "headers": headers, "content": content}
+    return {"description": "The answer", "headers": headers, "content": _json(response)}
 
 
-def _refusals(*statuses: str) -> dict[str, Any]:
-    return {status: {"description": _REFUSALS[status], "content": _json(responses.ErrorBody)} for status in statuses}
+def _refusals(*statuses: str, shape: type = ErrorBody) -> dict[str, Any]:
+    return {status: {"description": _REFUSALS[status], "content": _json(shape)} for status in statuses}
 
 
 def _json(of: type) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": _REF.format(name=of.__name__)}}}
+    return {WHOLE: {"schema": {"$ref": _REF.format(name=of.__name__)}}}

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.logic.answer import Kind
 from app.logic.price import usd
-from app.logic.record import Attempt, Record
+from app.logic.record import AttemptRecord, Record
 
 log = logging.getLogger("app.request")
 
@@ -42,7 +42,7 @@ class RequestLog:
             fields["prompt"] = record.prompt
         log.info("%s %s", record.endpoint, record.outcome, extra={"fields": fields})
 
-    def _attempt(self, attempt: Attempt) -> dict[str, Any]:
+    def _attempt(self, attempt: AttemptRecord) -> dict[str, Any]:
         fields: dict[str, Any] = {
             "backend": attempt.backend,
             "model": attempt.vendor_model,

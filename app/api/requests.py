@@ -1,141 +1,160 @@
-"""What a request's body must look like. Checked by type and range here; all its other fields go on as the caller wrote them."""
+"""Requests under way, for every endpoint, HTTP or WebSocket: answered through the router, stopped from outside, recorded when over."""
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol
 
-import msgspec
-from msgspec import Meta
+from msgspec.structs import replace
 
-from app.api.errors import Fault
-from app.logic.answer import Call, Endpoint
-from app.wire.events import Wire
+from app.api.errors import Fault, fault_of
+from app.api.lifecycle import Lifecycle
+from app.logic.admission.admission import Admission
+from app.logic.answer import Call, Endpoint, Failure
+from app.logic.record import Observer, Record, Trace
+from app.logic.router import Reply, Router, UnknownModel
 
-Temperature = Annotated[float, Meta(ge=0, le=2)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Penalty = Annotated[float, Meta(ge=-2, le=2)]
-Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-
-
-class Part(msgspec.Struct):
-    type: str
-
-
-class Message(msgspec.Struct):
-    role: str
-    content: str | list[Part] | None = None
-    name: str | None = None
-    tool_calls: list[dict[str, Any]] | None = None
-    tool_call_id: str | None = None
+SESSION_HEADER = b"x-session-id"  # what the requests of one conversation may have in common
 
 
-class _Generation(msgspec.Struct, kw_only=True):
-    """The fields that every generating endpoint has. Ranges as in OpenAI's API reference (checked 2026-11-24)."""
-
-    model: str = ""
-    stream: bool | None = None
-    stream_options: dict[str, Any] | None = None
-    temperature: Temperature | None = None
-    top_p: Share | None = None
-    max_tokens: Count | None = None
-    n: Annotated[int, Meta(ge=1, le=128)] | None = None
-    stop: str | Annotated[list[str], Meta(max_length=16)] | None = None
-    seed: int | None = None
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
-    user: str | None = None
+class Tracing(Protocol):
+    def begin(self, headers: Mapping[bytes, bytes]) -> Trace:
+        """Where a request with these headers stands in its caller's trace, or at the start of a new one."""
+        ...
 
 
-class ChatRequest(_Generation, kw_only=True):
-    messages: Annotated[list[Message], Meta(min_length=1)]
-    max_completion_tokens: Count | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    response_format: dict[str, Any] | None = None
-    parallel_tool_calls: bool | None = None
-    reasoning_effort: str | None = None
-    logprobs: bool | None = None
-    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+class Requests:
+    """Begins requests. ``observers`` are told of each when it is over; prompts are kept for them only with ``log_prompts``."""
+
+    def __init__(
+        self,
+        router: Router,
+        lifecycle: Lifecycle,
+        observers: Sequence[Observer] = (),
+        *,
+        tracing: Tracing | None = None,
+        log_prompts: bool = False,
+    ) -> None:
+        self.router = router
+        self.lifecycle = lifecycle
+        self.observers = observers
+        self.log_prompts = log_prompts
+        self.admission = Admission()
+        self._tracing = tracing
+
+    def begin(self, endpoint: Endpoint, *, request_id: str, key: str, headers: Mapping[bytes, bytes]) -> Request:
+        """A request that is recorded from now on; enter it."""
+        record = Record(request_id=request_id, started_at=time.monotonic(), endpoint=endpoint, key=key)
+        record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
+        if self._tracing is not None:
+            record.trace = self._tracing.begin(headers)
+        return Request(self, record)
 
 
-class TextbookRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """`/v1/chat` has these fields and no others."""
+class Request:
+    """One caller's request, from its arrival to the end of its answer; it may be stopped at any moment, by whoever has a reason.
 
-    messages: Annotated[list[Message], Meta(min_length=1)]
-    model: str = ""
-    temperature: Temperature | None = None
-    stream: bool | None = None
-    max_tokens: Count | None = None
+    What goes wrong inside leaves it as a Fault that can be told to the caller, or as the reason given to ``stop``.
+    """
+
+    def __init__(self, requests: Requests, record: Record) -> None:
+        self.record = record
+        self._requests = requests
+        self._why: Exception | None = None
+        self._opening: asyncio.Task[object] | None = None  # the task that waits for the first content
+        self._reply: Reply | None = None
+        self._held = contextlib.ExitStack()
+
+    async def __aenter__(self) -> Request:
+        """Raises Fault when no new work is taken."""
+        self._requests.lifecycle.begin(self)
+        return self
+
+    async def open(self, call: Call, body_bytes: int) -> Reply:
+        """Asks the backends; the reply at its first content. Raises UnknownModel, Failure, or what ``stop`` was told."""
+        router, record = self._requests.router, self.record
+        record.body_bytes = body_bytes
+        self._requests.admission.admit(record, self._held)
+        record.stream = call.stream
+        if self._requests.log_prompts:
+            record.prompt = _prompt(call.body)
+        record.model, _ = router.target(call.model)
+        if self._why is not None:
+            raise self._why
+        call = replace(call, key=record.key, session=record.session)
+        opening = self._opening = asyncio.current_task()
+        try:
+            self._reply = await router.open(call, record)
+        finally:
+            self._opening = None
+            if self._why is not None and opening is not None:
+                opening.uncancel()  # it was ``stop`` that cancelled it, and what it has to say is said below
+        if self._why is not None:
+            raise self._why
+        return self._reply
+
+    def stop(self, why: Exception) -> None:
+        """Closes the backend's connection at once, so that it stops generating."""
+        if self._why is not None:
+            return
+        self._why = why
+        if self._reply is not None:
+            self._reply.abort()
+        elif self._opening is not None:
+            self._opening.cancel()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        told = self._told(error)
+        self.record.outcome = _outcome(told)
+        try:
+            if self._reply is not None:
+                await self._reply.aclose()
+        finally:
+            self._held.close()
+            self._requests.lifecycle.end(self)
+            self.record.ended_at = time.monotonic()
+            for observer in self._requests.observers:
+                observer.request_ended(self.record)
+        if told is not error:
+            assert told is not None
+            raise told from error
+
+    def _told(self, error: BaseException | None) -> BaseException | None:
+        """What the caller is to hear of ``error``. A backend is not blamed for an answer that was stopped."""
+        match error:
+            case Failure() | asyncio.CancelledError() if self._why is not None and not _cancelled():
+                return self._why
+            case UnknownModel():
+                return Fault(404, str(error), param="model", code="model_not_found")
+            case Failure():
+                return fault_of(error)
+        return error
 
 
-class CompletionRequest(_Generation, kw_only=True):
-    prompt: Annotated[str, Meta(min_length=1)] | Annotated[list[Any], Meta(min_length=1)]
-    logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    echo: bool | None = None
-    suffix: str | None = None
+def _cancelled() -> bool:
+    """Whether this very task was cancelled, not just something that it waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
-class EmbeddingRequest(msgspec.Struct, kw_only=True):
-    input: Annotated[str, Meta(min_length=1)] | Annotated[list[Any], Meta(min_length=1)]
-    model: str = ""
-    encoding_format: str | None = None
-    dimensions: Count | None = None
+def _outcome(error: BaseException | None) -> str:
+    match error:
+        case None:
+            return "ok"
+        case Fault():
+            return error.code or "bad_request"
+        case ConnectionAbortedError():
+            return "client_gone"
+        case asyncio.CancelledError():
+            return "cut"  # the app stopped while a caller who reads too slowly was still being served
+    return "internal_error"
 
 
-_TYPES: dict[Endpoint, type[msgspec.Struct]] = {
-    Endpoint.CHAT: ChatRequest,
-    Endpoint.COMPLETIONS: CompletionRequest,
-    Endpoint.EMBEDDINGS: EmbeddingRequest,
-}
-_CHAT_FIELDS = frozenset(TextbookRequest.__struct_fields__)
-_AT = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?")
-_decode = msgspec.json.Decoder().decode
-
-
-def read(raw: bytes, endpoint: Endpoint, wire: Wire, request_id: str) -> Call:
-    """The call that a request's body asks for. Raises Fault with the field that is wrong."""
-    body = parse(raw)
-    if wire is Wire.CHAT and isinstance(body, dict) and (unknown := sorted(set(body) - _CHAT_FIELDS)):
-        known = ", ".join(sorted(_CHAT_FIELDS))
-        raise Fault(
-            400,
-            f"'{unknown[0]}' is not a field of /v1/chat, which has: {known}. /v1/chat/completions takes more.",
-            param=unknown[0],
-        )
-    return check(body, endpoint, request_id)
-
-
-def parse(raw: bytes | str) -> Any:
-    """The JSON value in ``raw``. Raises Fault."""
-    try:
-        return _decode(raw)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Fault(400, f"the body is not valid JSON: {str(error).partition(' - at ')[0]}") from None
-
-
-def check(body: Any, endpoint: Endpoint, request_id: str) -> Call:
-    """The call that a parsed body asks for. Raises Fault with the field that is wrong."""
-    try:
-        request: Any = msgspec.convert(body, _TYPES[endpoint])
-    except (msgspec.ValidationError, RecursionError) as error:
-        raise wrong(str(error)) from None
-    options = getattr(request, "stream_options", None) or {}
-    return Call(
-        endpoint=endpoint,
-        model=request.model,
-        body=body,
-        stream=bool(getattr(request, "stream", False)),
-        include_usage=options.get("include_usage") is True,
-        request_id=request_id,
-    )
-
-
-def wrong(text: str) -> Fault:
-    """msgspec's sentence, with the field's path in front and as ``param``."""
-    found = _AT.fullmatch(text)
-    what, where = (found["what"], found["where"]) if found else (text, None)
-    what = what.replace("`", "'")
-    message = f"{where}: {what[0].lower()}{what[1:]}" if where else f"{what[0].lower()}{what[1:]}"
-    missing = re.search(r"missing required field '(\w+)'", message)
-    return Fault(400, message, param=where or (missing and missing[1]) or None)
+def _prompt(body: Mapping[str, Any]) -> Any:
+    return next((body[name] for name in ("messages", "prompt", "input") if name in body), None)

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from app.api.exchange import Exchange
+from app.logic.backend_state import BackendState
 from app.logic.router import Router, Target
-from app.logic.standing import Standing
 
 
 class RoutesView:
@@ -24,30 +24,30 @@ class RoutesView:
 
     async def _model(self, name: str, target: Target) -> dict[str, Any]:
         route = target.route
-        uses = zip(route.backends, target.standings, strict=True)
+        uses = zip(route.backends, target.states, strict=True)
         return {
             "strategy": route.strategy,
             "sticky": route.sticky,
             "rescue": route.rescue,
             "when_down": list(route.when_down),
             "queued": self._router.queue.depth(name),
-            "backends": [await self._backend(standing, use.weight) for use, standing in uses],
+            "backends": [await self._backend(state, use.weight) for use, state in uses],
         }
 
-    async def _backend(self, standing: Standing, weight: int) -> dict[str, Any]:
+    async def _backend(self, state: BackendState, weight: int) -> dict[str, Any]:
         now = time.monotonic()
-        circuit = standing.breaker.circuit
-        backend = standing.member.backend
+        circuit = state.breaker.circuit
+        backend = state.member.backend
         return {
             "name": backend.name,
             "adapter": self._router.routes.backends[backend.name].adapter,
             "model": backend.model,
             "weight": weight,
-            "running": standing.running,
-            "max_running": standing.member.max_running,
+            "running": state.running,
+            "max_running": state.member.max_running,
             "ready": await backend.ready(),
-            "circuit": standing.state(now).name.lower(),
+            "circuit": state.circuit_state(now).name.lower(),
             "asked_again_in_s": round(max(0.0, circuit.open_until - now, circuit.busy_until - now), 1),
-            "first_content_s": None if standing.latency_s is None else round(standing.latency_s, 3),
-            "continuation": standing.member.ability.continuation,
+            "first_content_s": None if state.latency_s is None else round(state.latency_s, 3),
+            "continuation": state.member.ability.continuation,
         }

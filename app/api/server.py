@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.answers import Answers
 from app.api.completions import Completions, Timing
+from app.api.dialects.paths import DIALECTS, spoken_at
 from app.api.errors import OUR_DEFECT, Fault
 from app.api.exchange import Exchange
 from app.api.gate import Gate, Stamp
@@ -25,10 +25,10 @@ from app.api.metrics import Metrics
 from app.api.models import Models
 from app.api.openapi import Document
 from app.api.page import PREFIX, Page, is_page
+from app.api.requests import Requests
 from app.api.routes_view import RoutesView
-from app.api.socket import ChatSocket, SocketLimits
-from app.logic.answer import Endpoint
-from app.wire.events import Wire
+from app.api.socket import ChatSocket
+from app.api.socket_session import SocketLimits
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 SOCKET_PATH = "/v1/chat/socket"
@@ -58,9 +58,10 @@ class HotPaths:
 
     def __init__(self, app: ASGIApp, routes: Sequence[Route]) -> None:
         self._app = app
-        self._endpoints: dict[tuple[str, str], ASGIApp] = {
-            (method, route.path): route.app for route in routes for method in route.methods or ()
-        }
+        self._endpoints: dict[tuple[str, str], ASGIApp] = {}
+        for route in routes:
+            for method in route.methods or ():
+                self._endpoints[method, route.path] = route.app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
@@ -78,7 +79,7 @@ class Asgi:
 
 
 def build(
-    answers: Answers,
+    requests: Requests,
     metrics: Metrics,
     access: Access,
     *,
@@ -95,11 +96,11 @@ def build(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},  # app.telemetry has it
     )
-    generating = _generating(answers, timing)
+    generating = _generating(requests, timing)
     app.router.routes += [
         *generating,
-        WebSocketRoute(SOCKET_PATH, ChatSocket(answers, access.keys, socket_limits, access.origins)),
-        *_informing(answers, metrics, revision),
+        WebSocketRoute(SOCKET_PATH, ChatSocket(requests, access.keys, socket_limits, access.origins)),
+        *_informing(requests, metrics, revision),
     ]
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _our_error)
@@ -113,30 +114,22 @@ def build(
             allow_headers=("*",),
             expose_headers=EXPOSED_HEADERS,
         )
-    return Stamp(guarded, revision=revision, lifecycle=answers.lifecycle)
+    return Stamp(guarded, revision=revision, lifecycle=requests.lifecycle)
 
 
-def _generating(answers: Answers, timing: Timing) -> list[Route]:
-    def post(path: str, endpoint: Endpoint, wire: Wire) -> Route:
-        return Route(path, Completions(answers, endpoint, wire, timing), methods=["POST"])
-
-    return [
-        post("/v1/chat", Endpoint.CHAT, Wire.CHAT),
-        post("/v1/chat/completions", Endpoint.CHAT, Wire.OPENAI_CHAT),
-        post("/v1/completions", Endpoint.COMPLETIONS, Wire.OPENAI_COMPLETIONS),
-        post("/v1/embeddings", Endpoint.EMBEDDINGS, Wire.OPENAI_EMBEDDINGS),
-    ]
+def _generating(requests: Requests, timing: Timing) -> list[Route]:
+    return [Route(path, Completions(requests, dialect, timing), methods=["POST"]) for path, dialect in DIALECTS.items()]
 
 
-def _informing(answers: Answers, metrics: Metrics, revision: str) -> list[BaseRoute]:
+def _informing(requests: Requests, metrics: Metrics, revision: str) -> list[BaseRoute]:
     def get(path: str, handler: Handler) -> Route:
         return Route(path, Asgi(handler), methods=["GET"])
 
-    models, health, page = Models(answers.router), Health(answers.router, answers.lifecycle), Page()
+    models, health, page = Models(requests.router), Health(requests.router, requests.lifecycle), Page()
     return [
         get("/v1/models", models.list),
         get("/v1/models/{model:path}", models.one),
-        get("/v1/routes", RoutesView(answers.router).show),
+        get("/v1/routes", RoutesView(requests.router).show),
         get(SOCKET_PATH, _upgrade_required),
         get("/health", health.ready),
         get("/health/ready", health.ready),
@@ -157,17 +150,19 @@ async def _upgrade_required(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals (no such path, wrong method) in OpenAI's shape."""
+    """Starlette's own refusals (no such path, wrong method) in the path's dialect."""
     assert isinstance(error, HTTPException)
     message = {
         404: f"there is no {request.url.path} here",
         405: f"{request.url.path} does not take {request.method}",
     }.get(error.status_code, error.detail)
     fault = Fault(error.status_code, message)
-    return Response(fault.body(), error.status_code, dict(error.headers or {}), "application/json")
+    body = spoken_at(request.url.path).error(fault)
+    return Response(body, error.status_code, dict(error.headers or {}), "application/json")
 
 
 async def _our_error(request: Request, error: Exception) -> Response:
     """A defect of this app: the log has the traceback (Starlette raises on), the caller an id to quote."""
-    del request, error
-    return Response(OUR_DEFECT.body(), OUR_DEFECT.status, media_type="application/json")
+    del error
+    body = spoken_at(request.url.path).error(OUR_DEFECT)
+    return Response(body, OUR_DEFECT.status, media_type="application/json")

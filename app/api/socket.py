@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.types import Receive, Scope, Send
 
-from app.api.answers import Answers
+from app.api.dialects.openai import error_body
 from app.api.errors import Fault
 from app.api.gate import no_key
 from app.api.keys import Keys, presented
-from app.api.socket_session import Session
+from app.api.requests import Requests
+from app.api.socket_session import Session, SocketLimits
 
 PROTOCOL = "trimaran.v1"
 KEY_PREFIX = "trimaran.key."
@@ -21,20 +21,11 @@ PING_EVERY_S = 20.0
 PONG_WITHIN_S = 40.0  # a pong waits behind what a slow reader has not read yet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketLimits:
-    """``running``: answers at a time on one socket. ``idle_s``: without a message or an answer. ``auth_s``: until the key has come."""
-
-    running: int = 8
-    idle_s: float = 600.0
-    auth_s: float = 10.0
-
-
 class ChatSocket:
     """The raw ASGI endpoint: decides on the handshake, then leaves the connection to a session."""
 
-    def __init__(self, answers: Answers, keys: Keys, limits: SocketLimits, origins: Sequence[str]) -> None:
-        self._answers = answers
+    def __init__(self, requests: Requests, keys: Keys, limits: SocketLimits, origins: Sequence[str]) -> None:
+        self._requests = requests
         self._keys = keys
         self._limits = limits
         self._origins = frozenset(origins)
@@ -48,13 +39,13 @@ class ChatSocket:
             return
         accepted = PROTOCOL if PROTOCOL in scope["subprotocols"] else None
         await send({"type": "websocket.accept", "subprotocol": accepted})
-        session = Session(scope, receive, send, answers=self._answers, limits=self._limits, key_name=key_name)
+        session = Session(scope, receive, send, requests=self._requests, limits=self._limits, key_name=key_name)
         await session.run(self._name_of)
 
     def _admit(self, scope: Scope) -> str | None:
         """The name of the key that the handshake carries, "" where none is needed, None where one must follow. Raises Fault."""
         headers = dict(scope["headers"])
-        if self._answers.lifecycle.draining:
+        if self._requests.lifecycle.draining:
             raise Fault(503, "this app is stopping: connect again", type="server_error", headers={"retry-after": "1"})
         if not self._is_welcome(headers):
             raise Fault(403, "pages of this origin may not connect. hint: TRIMARAN_CORS_ORIGINS lists those that may")
@@ -93,4 +84,4 @@ async def _refuse(fault: Fault, send: Send) -> None:
     headers = {"content-type": "application/json", **fault.headers}
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "websocket.http.response.start", "status": fault.status, "headers": pairs})
-    await send({"type": "websocket.http.response.body", "body": fault.body()})
+    await send({"type": "websocket.http.response.body", "body": error_body(fault)})

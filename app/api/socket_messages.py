@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from app.api.dialects.openai import error_object
 from app.api.errors import Fault
 from app.logic.price import usd
 from app.logic.record import Record
@@ -69,7 +70,7 @@ class Error(_Message, tag="error"):
 
 
 def error(fault: Fault, id: str = "") -> Error:
-    return Error(id=id, error=fault.error)
+    return Error(id=id, error=error_object(fault))
 
 
 def end(record: Record, id: str, finish_reason: str) -> End:

@@ -7,15 +7,17 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from app.api import requests, socket_messages
-from app.api.answers import Answering, Answers
+from app.api import bodies, socket_messages
+from app.api.dialects import openai
 from app.api.errors import OUR_DEFECT, Fault
 from app.api.gate import no_key
+from app.api.requests import Request, Requests
 from app.api.socket_messages import Pong, Ready, Start, deltas, end, error
 from app.logic.answer import Endpoint
 from app.logic.router import Reply
@@ -26,13 +28,13 @@ log = logging.getLogger(__name__)
 NORMAL, GOING_AWAY, POLICY = 1000, 1001, 1008  # close codes, RFC 6455 section 7.4.1
 
 
-class Limits(Protocol):
-    @property
-    def running(self) -> int: ...
-    @property
-    def idle_s(self) -> float: ...
-    @property
-    def auth_s(self) -> float: ...
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketLimits:
+    """``running``: answers at a time on one socket. ``idle_s``: without a message or an answer. ``auth_s``: until the key has come."""
+
+    running: int = 8
+    idle_s: float = 600.0
+    auth_s: float = 10.0
 
 
 class Cancelled(ConnectionAbortedError):
@@ -58,15 +60,22 @@ class Session:
     """``key_name`` is None until the caller has sent a key. What is sent waits while the caller reads slowly, so that nothing piles up."""
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, *, answers: Answers, limits: Limits, key_name: str | None
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        requests: Requests,
+        limits: SocketLimits,
+        key_name: str | None,
     ) -> None:
         self._receive = receive
         self._send = send
         self._headers = dict(scope["headers"])
-        self._answers = answers
+        self._requests = requests
         self._limits = limits
         self._key_name = key_name
-        self._running: dict[str, Answering] = {}
+        self._running: dict[str, Request] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._leaving = False
         self._waiting: asyncio.Timeout | None = None
@@ -74,7 +83,7 @@ class Session:
 
     async def run(self, name_of: Callable[[str], str | None]) -> None:
         """Serves the caller until the end; ``name_of`` gives the name of a valid key."""
-        self._answers.lifecycle.sockets.add(self)
+        self._requests.lifecycle.sockets.add(self)
         try:
             if self._key_name is None:
                 self._key_name = await self._authenticate(name_of)
@@ -87,7 +96,7 @@ class Session:
             pass  # the caller left
         finally:
             await self._stop()
-            self._answers.lifecycle.sockets.discard(self)
+            self._requests.lifecycle.sockets.discard(self)
 
     def leave(self) -> None:
         """Ends the session with 1001, when the answers that run are finished."""
@@ -97,14 +106,14 @@ class Session:
     async def _authenticate(self, name_of: Callable[[str], str | None]) -> str:
         try:
             message = await self._next(self._limits.auth_s)
-            envelope = msgspec.convert(requests.parse(message), _Envelope)
+            envelope = msgspec.convert(bodies.parse(message), _Envelope)
         except (Fault, msgspec.ValidationError):
             envelope = _Envelope(type="")
         name = name_of(envelope.key) if envelope.type == "auth" else None
         if name is None:
             fault = no_key(envelope.key.encode(errors="replace") or None)
             hint = 'here it is the subprotocol trimaran.key.<key>, or the first message: {"type": "auth", "key": …}'
-            fault.error["message"] += f"; {hint}"
+            fault.message += f"; {hint}"
             await self._say(error(fault))
             raise _Closed(POLICY, "no valid key")
         return name
@@ -134,14 +143,14 @@ class Session:
         """Does what a message asks for; one that cannot be read is answered with an error and changes nothing."""
         envelope = _Envelope(type="")
         try:
-            body = requests.parse(text)
+            body = bodies.parse(text)
             envelope = msgspec.convert(body, _Envelope)
             match envelope.type:
                 case "chat":
-                    self._begin(envelope.id, body)
+                    self._begin(envelope.id, body, len(text))
                 case "cancel":
-                    if (answering := self._running.get(envelope.id)) is not None:
-                        answering.stop(Cancelled())
+                    if (request := self._running.get(envelope.id)) is not None:
+                        request.stop(Cancelled())
                 case "ping":
                     await self._say(Pong())
                 case _:
@@ -149,12 +158,12 @@ class Session:
                         400, f"'{envelope.type}' is not a type of message here: chat, cancel, ping", param="type"
                     )
         except msgspec.ValidationError as wrong:
-            await self._say(error(requests.wrong(str(wrong))))
+            await self._say(error(bodies.wrong(str(wrong))))
         except Fault as fault:
             await self._say(error(fault, envelope.id))
 
-    def _begin(self, id: str, body: dict[str, Any]) -> None:
-        """Starts an answer. Raises Fault."""
+    def _begin(self, id: str, body: dict[str, Any], size: int) -> None:
+        """Starts an answer to a message of ``size`` characters. Raises Fault."""
         if not 0 < len(id) <= 128:
             raise Fault(400, "a chat needs an id of 1 to 128 characters, by which its answer can be told", param="id")
         if id in self._running:
@@ -163,39 +172,41 @@ class Session:
             message = f"{self._limits.running} answers run on this socket, which is the limit: wait for one to end"
             raise Fault(429, message, type="rate_limit_error", code="rate")
         request_id = secrets.token_hex(16)
-        answering = self._answers.begin(
+        request = self._requests.begin(
             Endpoint.CHAT, request_id=request_id, key=self._key_name or "", headers=self._headers
         )
-        self._running[id] = answering
+        self._running[id] = request
         fields = {name: value for name, value in body.items() if name not in ("type", "id", "stream_options")}
-        task = asyncio.create_task(self._answer(id, answering, fields | {"stream": True}))
+        task = asyncio.create_task(self._answer(id, request, fields | {"stream": True}, size))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, id: str, answering: Answering, body: dict[str, Any]) -> None:
+    async def _answer(self, id: str, request: Request, body: dict[str, Any], size: int) -> None:
         """One answer, from its request to its last message."""
         try:
             with contextlib.suppress(ConnectionAbortedError):
-                await self._say(await self._last_message(id, answering, body))
+                await self._say(await self._last_message(id, request, body, size))
         finally:
             del self._running[id]
             self._rested_at = asyncio.get_running_loop().time()
             self._wake_at_rest()
 
-    async def _last_message(self, id: str, answering: Answering, body: dict[str, Any]) -> socket_messages._Message:
+    async def _last_message(
+        self, id: str, request: Request, body: dict[str, Any], size: int
+    ) -> socket_messages._Message:
         """Streams the answer, and gives the message that ends it. Raises ConnectionAbortedError when the caller left."""
         try:
-            async with answering:
-                call = requests.check(body, Endpoint.CHAT, answering.record.request_id)
-                return await self._stream(id, await answering.open(call))
+            async with request:
+                call = openai.CHAT.check(body, request.record.request_id)
+                return await self._stream(id, await request.open(call, size))
         except Fault as fault:
             return error(fault, id)
         except Cancelled:
-            return end(answering.record, id, "cancelled")
+            return end(request.record, id, "cancelled")
         except ConnectionAbortedError:
             raise
         except Exception:  # one answer's defect must not end the others on this socket
-            log.exception("an answer failed", extra={"fields": {"request_id": answering.record.request_id}})
+            log.exception("an answer failed", extra={"fields": {"request_id": request.record.request_id}})
             return error(OUR_DEFECT, id)
 
     async def _stream(self, id: str, reply: Reply) -> socket_messages._Message:
@@ -235,7 +246,7 @@ class Session:
 
     async def _stop(self) -> None:
         """Ends what still runs, because nobody is there to read it."""
-        for answering in list(self._running.values()):
-            answering.stop(ConnectionAbortedError("the caller left"))
+        for request in list(self._running.values()):
+            request.stop(ConnectionAbortedError("the caller left"))
         if self._tasks:
             await asyncio.wait(self._tasks)

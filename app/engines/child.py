@@ -39,7 +39,7 @@ class Program:
     environment: Callable[[], Mapping[str, str]]
 
 
-class Engine:
+class ModelServer:
     """One model server. ``base_url`` is None while it does not answer; ``waits_for`` then says what is under way."""
 
     def __init__(self, model: str, program: Program) -> None:

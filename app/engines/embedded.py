@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 
-from app.engines.child import Engine, Program
+from app.engines.child import ModelServer, Program
 
 _PASSED = ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")
 
 
-class EmbeddedEngine(Engine):
+class EmbeddedEngine(ModelServer):
     """One embedded model server."""
 
     def __init__(self, model: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.engines.child import Engine
+from app.engines.child import ModelServer
 from app.engines.embedded import EmbeddedEngine
 from app.engines.vllm import VllmEngine, default_routes
 from app.logic.routes import BackendSpec
@@ -23,24 +23,24 @@ default_model: chat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class EngineKind:
     """``serves``: whether a backend is one of the app's own servers. ``make`` raises RoutesError. ``alone``: one fills the machine.
 
     ``routes``: those of an app that was given none.
     """
 
     serves: Callable[[BackendSpec], bool]
-    make: Callable[[BackendSpec, Settings], Engine]
+    make: Callable[[BackendSpec, Settings], ModelServer]
     routes: Callable[[Settings], str] = lambda settings: _EMBEDDED_ROUTES
     alone: bool = False
 
 
-KINDS: dict[str, Kind] = {
-    "embedded": Kind(
+KINDS: dict[str, EngineKind] = {
+    "embedded": EngineKind(
         serves=lambda spec: spec.adapter == "embedded" and spec.model in EMBEDDED,
         make=lambda spec, settings: EmbeddedEngine(spec.model),
     ),
-    "vllm": Kind(
+    "vllm": EngineKind(
         serves=lambda spec: spec.adapter == "vllm" and not spec.base_url,
         make=VllmEngine,
         routes=default_routes,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from app.engines.child import Engine, Program
+from app.engines.child import ModelServer, Program
 from app.logic.routes import BackendSpec, RoutesError
 from app.settings import Settings
 
@@ -37,7 +37,7 @@ _PASSED = (
 )
 
 
-class VllmEngine(Engine):
+class VllmEngine(ModelServer):
     """One vLLM. Raises RoutesError where it cannot be started as the settings say."""
 
     def __init__(self, spec: BackendSpec, settings: Settings) -> None:

@@ -10,14 +10,15 @@ import aiohttp
 import msgspec
 
 from app.inference import http
+from app.inference.adapter import Adapter, Surroundings, base_url, credential, model
 from app.inference.anthropic_request import map_request
-from app.logic.answer import Answer, Call, Endpoint, Failure, Kind
-from app.logic.routes import Continuation
+from app.logic.answer import Answer, Backend, Call, Endpoint, Failure, Kind
+from app.logic.routes import BackendSpec, Continuation
+from app.logic.selection import Ability
 from app.wire.codecs import SCANNED
 from app.wire.events import Wire
 
 BASE_URL = "https://api.anthropic.com"
-KEY_ENV = "ANTHROPIC_API_KEY"
 # Not the newest, 2026-10-21, on purpose: that one refuses temperature and top_p, which OpenAI's callers send, for every model; under this
 # one only the models since Claude 4.7 refuse them (platform.claude.com/docs/en/api/versioning, read 2026-11-24).
 VERSION = "2023-06-01"
@@ -69,6 +70,26 @@ class Anthropic:
 
     async def aclose(self) -> None:
         """Nothing of its own to close: the session is shared."""
+
+
+def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
+    headers = {"x-api-key": credential(name, spec, around.environment, default="ANTHROPIC_API_KEY")}
+    return Anthropic(
+        name=name,
+        base_url=base_url(name, spec, default=BASE_URL).removesuffix("/v1"),
+        model=model(name, spec),
+        http=around.http,
+        headers=lambda: headers,
+    )
+
+
+ADAPTER = Adapter(
+    build=_build,
+    provider="anthropic",
+    ability=lambda spec: Ability(continuation=continuation(spec.model)),
+    base_url=BASE_URL,
+    price_key=BASE_URL,
+)
 
 
 class _Error(msgspec.Struct):

@@ -5,6 +5,7 @@ Anthropic's fields as in the anthropic 2.12 client (types/message_create_params.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -141,7 +142,7 @@ def _map_messages(messages: list[dict[str, Any]], backend: str) -> tuple[list[Bl
 
 def _map_content(content: str | list[Block] | None, backend: str) -> list[Block]:
     if isinstance(content, list):
-        return [block for part in content for block in _map_part(part, backend)]
+        return list(itertools.chain.from_iterable(_map_part(part, backend) for part in content))
     return [{"type": "text", "text": content}] if content else []
 
 

@@ -1,4 +1,4 @@
-"""The outgoing HTTP connections that all adapters share, and the answers that come over them as server-sent events or as one JSON body.
+"""The outgoing HTTP connections that all adapters share, and the answers that come over them as a stream of events or as one body.
 
 aiohttp's defaults are changed where they hurt an LLM: no total time limit (the router has one), no limit of connections, no compression
 (a compressed stream is buffered), no cookies.
@@ -20,9 +20,9 @@ from contextvars import ContextVar
 import aiohttp
 
 from app.logic.answer import Batch, Call, Failure, Kind
-from app.wire import sse
 from app.wire.codecs import Scanned
 from app.wire.events import End, Garbled, Scan, Usage, Wire
+from app.wire.framing import WHOLE
 from app.wire.scanning import Scanner
 
 KEEP_ALIVE_S = 15.0  # below what servers and load balancers keep, so that a pooled connection is rarely a dead one
@@ -135,13 +135,13 @@ async def open_answer(
     """Sends ``call``, whose request is ``body``, and returns once the backend accepted it. Raises Failure."""
     sent = {**HEADERS, **call.trace_headers, **headers}
     response = await post(http, url, body, sent, name=name, connect_s=call.connect_s)
-    expected = "text/event-stream" if call.stream else "application/json"
+    expected = codec.framing.content_type if call.stream else WHOLE
     if response.status == 200 and response.content_type == expected:
         return HttpAnswer(response, codec, call, name=name, map_error=map_error)
     text = _without_secrets(await error_text(response), headers)
     if response.status != 200:
         raise map_error(response.status, response.headers, text)
-    if response.content_type == "application/json" and b'"error"' in text:
+    if response.content_type == WHOLE and b'"error"' in text:
         raise map_error(IN_STREAM, response.headers, text)
     got = f"{response.content_type or 'an untyped answer'} with status 200"
     raise Failure(Kind.GARBLED, f"backend '{name}' sent {got} instead of {expected}: {text[:80]!r}", billed="maybe")
@@ -238,7 +238,7 @@ class HttpAnswer:
             self._response.close()
 
     async def _streamed(self) -> AsyncGenerator[Batch]:
-        cutter = sse.Cutter()
+        cutter = self._codec.framing.cutter()
         over = False
         while not over:
             got = await (self._read_rest() if self._is_finished else self._read())
@@ -332,8 +332,8 @@ class HttpAnswer:
         yield Batch(seen.raw, self._codec.wire, progress=True, end=End(seen.finish or "stop", seen.usage))
 
     def _reported(self, error: bytes) -> Failure:
-        """An error object in an answer that began with 200. Once content has moved, the answer is cut, whatever the reason."""
-        failure = self._map_error(IN_STREAM, self._response.headers, b'{"error":' + error + b"}")
+        """An error in an answer that began with 200. Once content has moved, the answer is cut, whatever the reason."""
+        failure = self._map_error(IN_STREAM, self._response.headers, error)
         if self._progressed:
             return Failure(Kind.CUT, failure.message, billed="maybe")
         return failure

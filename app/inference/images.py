@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ipaddress
+import itertools
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -86,7 +87,8 @@ class ImageFetcher:
 
     async def inline(self, messages: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
         """The messages with every http(s) image in place. ``deadline`` is in the time of ``time.monotonic``. Raises Failure."""
-        wanted = sorted({url for message in messages for url in map(address, _images(message)) if not is_data(url)})
+        images = itertools.chain.from_iterable(map(_images, messages))
+        wanted = sorted({url for url in map(address, images) if not is_data(url)})
         if not wanted:
             return messages
         if len(wanted) > MAX_IMAGES:

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import aiohttp
 
-from app.inference.dialects import Dialect
+from app.inference.adapter import OwnServer
 from app.inference.images import ImageFetcher
 from app.inference.openai_compatible import OpenAICompatible
+from app.inference.variants import Variant
 from app.logic.answer import Answer, Call, Endpoint, Failure, Kind
 
 
-class Engine(Protocol):
-    """A model server that the app runs."""
-
-    @property
-    def base_url(self) -> str | None: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def waits_for(self) -> str: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
+class OwnBackend:
     name: str
     model: str
-    engine: Engine
+    engine: OwnServer
     http: aiohttp.ClientSession
-    dialect: Dialect
+    variant: Variant
     images: ImageFetcher = field(default_factory=ImageFetcher)
 
     @property
     def endpoints(self) -> frozenset[Endpoint]:
-        return self.dialect.endpoints
+        return self.variant.endpoints
 
     async def open(self, call: Call, deadline: float) -> Answer:
         base_url = self.engine.base_url
@@ -49,7 +37,7 @@ class Own:
             model=self.model,
             http=self.http,
             headers=lambda: self.engine.headers,
-            dialect=self.dialect,
+            variant=self.variant,
             images=self.images,
         )
         return await server.open(call, deadline)

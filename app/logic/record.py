@@ -41,7 +41,7 @@ class Trace:
 
 
 @dataclass(slots=True, kw_only=True)
-class Attempt:
+class AttemptRecord:
     """One backend's try. Times are those of ``time.monotonic``; ``picodollars`` is None where no price is known, which is not zero.
 
     ``defect``: what is wrong with an answer that came to its end.
@@ -77,12 +77,13 @@ class Record:
     key: str = ""
     session: str = ""
     stream: bool = False
+    body_bytes: int = 0
     outcome: str = "internal_error"  # until something better is known
     finish: str = ""
     first_content_at: float | None = None
     ended_at: float | None = None
     is_barred: bool = False
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[AttemptRecord] = field(default_factory=list)
     rescues: list[str] = field(default_factory=list)  # how each was taken up again
     joined: Usage | None = None  # of an answer that several backends gave together
     trace: Trace | None = None

@@ -8,16 +8,16 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
-from app.logic import retry, running
+from app.logic import retry
 from app.logic.answer import Batch, Call, Failure, Kind
+from app.logic.attempt import Attempt, start
+from app.logic.backend_state import BackendState
 from app.logic.cache import AnswerCache
 from app.logic.circuit import Circuit
 from app.logic.queue import Queue
 from app.logic.record import Record
 from app.logic.rescue import MAX_RESCUES, Splice, continued, is_spent, is_structured, may_go_on, spent
 from app.logic.routes import ModelRoute
-from app.logic.running import Running
-from app.logic.standing import Standing
 from app.logic.transcript import Said, Transcript
 from app.wire.events import End, Wire
 
@@ -50,7 +50,7 @@ class Reply:
     """
 
     def __init__(
-        self, shared: Shared, call: Call, record: Record, route: ModelRoute, standings: Sequence[Standing]
+        self, shared: Shared, call: Call, record: Record, route: ModelRoute, states: Sequence[BackendState]
     ) -> None:
         self.record = record
         self.end: End | None = None
@@ -58,10 +58,10 @@ class Reply:
         self._shared = shared
         self._call = call
         self._route = route
-        self._standings = standings
+        self._states = states
         self._deadline = time.monotonic() + route.limits.total_s
         self._holds = route.hold_structured and is_structured(call)
-        self._running: Running | None = None
+        self._attempt: Attempt | None = None
         self._wire: Wire | None = None
         self._transcript = Transcript()
         self._rescues = 0
@@ -76,47 +76,47 @@ class Reply:
     @property
     def backend(self) -> str:
         """The backend that answers now."""
-        assert self._running is not None
-        return self._running.standing.name
+        assert self._attempt is not None
+        return self._attempt.state.name
 
-    async def open(self, last_resorts: Sequence[Standing]) -> None:
+    async def open(self, last_resorts: Sequence[BackendState]) -> None:
         """Returns when a backend has shown content. Raises the Failure that says most when none does."""
         try:
-            self._running = await self._first(self._standings, lambda _: self._call)
+            self._attempt = await self._first(self._states, lambda _: self._call)
         except Failure as failure:
             if failure.is_final:
                 raise
-            self._running = await self._last_resort(last_resorts, failure)
-        self._wire = self._running.wire
+            self._attempt = await self._last_resort(last_resorts, failure)
+        self._wire = self._attempt.wire
 
-    async def _last_resort(self, last_resorts: Sequence[Standing], failure: Failure) -> Running:
-        for standing in last_resorts:
-            self.degraded = standing.name
+    async def _last_resort(self, last_resorts: Sequence[BackendState], failure: Failure) -> Attempt:
+        for state in last_resorts:
+            self.degraded = state.name
             with contextlib.suppress(Failure):
-                return await self._start(standing, self._call, is_last=True)
+                return await self._start(state, self._call, is_last=True)
         self.degraded = ""
         raise failure
 
-    async def _first(self, standings: Sequence[Standing], call_for: Callable[[Standing], Call]) -> Running:
-        """The first of ``standings``, in this order, that shows content. Waits for room, for a wake-up, and before a retry."""
-        tries = Tries(standings, self._shared.draw)
+    async def _first(self, states: Sequence[BackendState], call_for: Callable[[BackendState], Call]) -> Attempt:
+        """The first of ``states``, in this order, that shows content. Waits for room, for a wake-up, and before a retry."""
+        tries = Tries(states, self._shared.draw)
         while True:
-            standing = tries.next()
+            state = tries.next()
             self.record.is_barred |= tries.is_barred
-            if standing is None:
+            if state is None:
                 if not await self._wait(tries):
-                    raise tries.failure or all_open(self._call.model, standings)
+                    raise tries.failure or all_open(self._call.model, states)
                 continue
             try:
-                return await self._start(standing, call_for(standing), is_last=not tries.has_more)
+                return await self._start(state, call_for(state), is_last=not tries.has_more)
             except Failure as failure:
-                tries.failed(standing, failure)
-                if standing.is_waking(failure):
+                tries.failed(state, failure)
+                if state.is_waking(failure):
                     self._shared.queue.wanted(self._call.model)
                 if failure.is_final:
                     raise
 
-    async def _start(self, standing: Standing, call: Call, *, is_last: bool) -> Running:
+    async def _start(self, state: BackendState, call: Call, *, is_last: bool) -> Attempt:
         """A whole answer shows nothing before its end: while another backend is left, this one may take half of the time."""
         limits, now = self._route.limits, time.monotonic()
         if call.stream:
@@ -124,12 +124,12 @@ class Reply:
         else:
             by = self._deadline if is_last else (now + self._deadline) / 2
         whole = self._holds or not call.stream
-        return await running.start(standing, call, self.record, limits, self._deadline, whole=whole, by=by)
+        return await start(state, call, self.record, limits, self._deadline, whole=whole, by=by)
 
     async def _wait(self, tries: Tries) -> bool:
         """Waits for what may yet help; false when nothing may."""
         if tries.full:
-            await self._shared.queue.room(self._call.model, [standing.name for standing in tries.full], self._deadline)
+            await self._shared.queue.room(self._call.model, [state.name for state in tries.full], self._deadline)
             return True
         if tries.waking:
             return await self._wake(tries)
@@ -165,21 +165,21 @@ class Reply:
         splice: Splice | None = None
         kept: list[Batch] = []
         while self.end is None:
-            assert self._running is not None
+            assert self._attempt is not None
             try:
-                async with contextlib.aclosing(self._running.batches()) as batches:
+                async with contextlib.aclosing(self._attempt.batches()) as batches:
                     async for batch in batches:
                         joined = splice.join(batch) if splice else batch
                         self._note(joined, kept)
                         yield joined
                         if splice is not None and splice.is_over and self.end is None:
-                            await self._running.close()
+                            await self._attempt.close()
                             last = splice.stop()
                             self._note(last, kept)
                             yield last
                             break
             except Failure as failure:
-                await self._running.close(failure)
+                await self._attempt.close(failure)
                 said = self._transcript.read() if self._may_rescue(failure) else None
                 if said is None:
                     raise
@@ -214,69 +214,69 @@ class Reply:
     async def _rescue(self, said: Said, failure: Failure) -> Splice:
         """Another backend goes on where the answer broke off. Raises ``failure`` when none can."""
         self._rescues += 1
-        assert self._running is not None
-        self._broken.add(self._running.standing.name)
+        assert self._attempt is not None
+        self._broken.add(self._attempt.state.name)
         calls = {
-            standing.name: call
-            for standing in self._standings
-            if (call := continued(self._call, said, standing.member.ability.continuation)) is not None
+            state.name: call
+            for state in self._states
+            if (call := continued(self._call, said, state.member.ability.continuation)) is not None
         }
-        able = [standing for standing in self._standings if standing.name in calls]
+        able = [state for state in self._states if state.name in calls]
         if not able:
             raise failure
         able.sort(key=self._least_likely)
         try:
-            self._running = await self._first(able, lambda standing: calls[standing.name])
+            self._attempt = await self._first(able, lambda state: calls[state.name])
         except Failure:
             raise failure from None
         if self._aborted:
-            self._running.abort()
-        self.record.rescues.append(self._running.standing.member.ability.continuation)
-        continuation = self._running.standing.member.ability.continuation
-        return Splice(self._call, said, self.wire, self._running.wire, continuation)
+            self._attempt.abort()
+        continuation = self._attempt.state.member.ability.continuation
+        self.record.rescues.append(continuation)
+        return Splice(self._call, said, self.wire, self._attempt.wire, continuation)
 
-    def _least_likely(self, standing: Standing) -> tuple[bool, bool]:
+    def _least_likely(self, state: BackendState) -> tuple[bool, bool]:
         """Sorts those that broke off in this answer, and those that can only be asked to go on, behind the others."""
-        return standing.name in self._broken, standing.member.ability.continuation == "instruct"
+        return state.name in self._broken, state.member.ability.continuation == "instruct"
 
     def abort(self) -> None:
         """The caller is gone: the backend's connection is closed at once."""
         self._aborted = True
-        if self._running is not None:
-            self._running.abort()
+        if self._attempt is not None:
+            self._attempt.abort()
 
     async def aclose(self) -> None:
-        if self._running is not None:
-            await self._running.close()
+        if self._attempt is not None:
+            await self._attempt.close()
 
 
 class Tries:
     """Which backends a request has asked, and which it may still ask."""
 
-    def __init__(self, standings: Sequence[Standing], draw: Callable[[], float]) -> None:
-        self._left = list(standings)
+    def __init__(self, states: Sequence[BackendState], draw: Callable[[], float]) -> None:
+        self._left = list(states)
         self._draw = draw
-        self.full: list[Standing] = []
+        self.full: list[BackendState] = []
         self.is_barred = False
-        self.waking: list[Standing] = []
+        self.waking: list[BackendState] = []
         self.wakes = 0
         self.waited_s = 0.0
         self.retries = 0
         self.failure: Failure | None = None
-        self.last: Standing | None = None
+        self.last: BackendState | None = None
 
-    def next(self) -> Standing | None:
+    def next(self) -> BackendState | None:
         """The next backend whose circuit lets the request through and that has room; None when there is none now."""
         now = time.monotonic()
         self.full = []
-        for standing in self._left:
-            if not standing.breaker.circuit.admits(now, self._draw()):
+        for state in self._left:
+            if not state.breaker.circuit.admits(now, self._draw()):
                 self.is_barred = True
                 continue
-            if standing.has_room:
-                self._left.remove(standing)
-                return standing
-            self.full.append(standing)
+            if state.has_room:
+                self._left.remove(state)
+                return state
+            self.full.append(state)
         return None
 
     @property
@@ -284,12 +284,12 @@ class Tries:
         """Whether there is another backend to ask if the one that was given last fails."""
         return bool(self._left)
 
-    def failed(self, standing: Standing, failure: Failure) -> None:
-        self.failure, self.last = failure, standing
-        if standing.is_waking(failure):
-            self.waking.append(standing)
+    def failed(self, state: BackendState, failure: Failure) -> None:
+        self.failure, self.last = failure, state
+        if state.is_waking(failure):
+            self.waking.append(state)
         if failure.kind is Kind.CONTEXT_TOO_LONG:
-            self._left = [other for other in self._left if _has_more_room(other, standing)]
+            self._left = [other for other in self._left if _has_more_room(other, state)]
 
     def wake_again(self, waited_s: float) -> None:
         self._left = [*self.waking, *self._left]
@@ -303,15 +303,15 @@ class Tries:
         self._left.append(self.last)
 
 
-def _has_more_room(other: Standing, than: Standing) -> bool:
+def _has_more_room(other: BackendState, than: BackendState) -> bool:
     ours, theirs = than.member.ability.context, other.member.ability.context
     return ours is None or theirs is None or theirs > ours
 
 
-def all_open(model: str, standings: Sequence[Standing]) -> Failure:
+def all_open(model: str, states: Sequence[BackendState]) -> Failure:
     """The failure of a request for which no backend may be asked: why, and when one may be again."""
     now = time.monotonic()
-    soonest = min(standings, key=lambda standing: _asked_again_at(standing.breaker.circuit))
+    soonest = min(states, key=lambda state: _asked_again_at(state.breaker.circuit))
     why = soonest.breaker.why
     wait_s = max(1.0, _asked_again_at(soonest.breaker.circuit) - now)
     text = f"no backend of model '{model}' may be asked for {wait_s:.0f} s"

@@ -15,7 +15,6 @@ from app.logic.answer import Batch, Call, Endpoint
 from app.logic.routes import Continuation
 from app.logic.seam import Seam
 from app.logic.transcript import Said, Transcript
-from app.wire import sse
 from app.wire.codecs import READ, WRITTEN
 from app.wire.events import End, Event, Finish, Text, Usage, Wire
 
@@ -36,6 +35,8 @@ def is_structured(call: Call) -> bool:
 def may_go_on(call: Call, transcript: Transcript) -> bool:
     """Whether the text seen so far can be taken up by another backend."""
     if not call.stream or call.endpoint is Endpoint.EMBEDDINGS or not transcript.is_whole:
+        return False
+    if transcript.wire not in WRITTEN:
         return False
     body = call.body
     form = (body.get("response_format") or {}).get("type", "text")
@@ -118,9 +119,8 @@ class Splice:
         events: list[Event] = [Finish(reason)]
         if usage is not None:
             events.append(usage)
-        raw = (
-            self._render(self._seam.finish()) + self._writer.render(events) + self._writer.end().removesuffix(sse.DONE)
-        )
+        held_back = self._writer.end().removesuffix(WRITTEN[self._wire].end_mark)
+        raw = self._render(self._seam.finish()) + self._writer.render(events) + held_back
         return Batch(raw, self._wire, progress=True, end=End(reason, usage))
 
     def stop(self) -> Batch:
@@ -132,7 +132,8 @@ def spent(call: Call, said: Said, wire: Wire) -> Batch:
     """The end of an answer whose token limit was reached before the cut."""
     writer = WRITTEN[wire].writer(include_usage=call.include_usage)
     writer.render(said.events)
-    return Batch(writer.render([Finish("length")]), wire, end=End("length", said.usage))
+    raw = writer.render([Finish("length")]) + writer.end().removesuffix(WRITTEN[wire].end_mark)
+    return Batch(raw, wire, end=End("length", said.usage))
 
 
 def joined_usage(said: Said, rest: Usage | None) -> Usage | None:

@@ -1,4 +1,4 @@
-"""Which backends answer for a public model, and what all requests share: their standing, the queue, the retry budget."""
+"""Which backends answer for a public model, and what all requests share: their state, the queue, the retry budget."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from app.logic import estimate
 from app.logic.answer import Call, Failure, Kind
+from app.logic.backend_state import BackendState, Breaker, Member
 from app.logic.cache import CACHE, AnswerCache, CacheBackend
 from app.logic.price import FREE
 from app.logic.queue import Queue
@@ -21,7 +22,6 @@ from app.logic.reply import Reply
 from app.logic.retry import RetryBudget
 from app.logic.routes import ModelRoute, Routes, nearest
 from app.logic.selection import Needs, order
-from app.logic.standing import Breaker, Member, Standing
 
 __all__ = ["Reply", "Router", "Target", "UnknownModel"]
 
@@ -35,8 +35,8 @@ class Target:
     """A public model and the backends that answer for it, as the routes file lists them; ``last_resorts`` when all are down."""
 
     route: ModelRoute
-    standings: tuple[Standing, ...]
-    last_resorts: tuple[Standing, ...] = ()
+    states: tuple[BackendState, ...]
+    last_resorts: tuple[BackendState, ...] = ()
 
 
 class Router:
@@ -48,34 +48,27 @@ class Router:
         self.cache = AnswerCache()
         self.breakers: dict[str, Breaker] = {}
         self._chance = chance or random.Random()
-        self._standings: dict[str, Standing] = {}
+        self._states: dict[str, BackendState] = {}
         self.replace(routes, members)
 
     def replace(self, routes: Routes, members: Mapping[str, Member]) -> None:
         """From now on requests go by these routes; those that run finish by theirs. Circuits and latencies are kept."""
-        before = self._standings
-        self._standings = {name: self._standing(member, before.get(name)) for name, member in members.items()}
-        cache = Standing(
-            Member(backend=CacheBackend(cache=self.cache), rates=FREE, circuit_key=CACHE, max_running=2**31),
-            Breaker(),
-            self.queue.freed,
-        )
-        resorts = {**self._standings, CACHE: cache}
-        self.targets = {
-            name: Target(
-                route,
-                tuple(self._standings[use.use] for use in route.backends),
-                tuple(resorts[resort] for resort in route.when_down if resort != "503"),
-            )
-            for name, route in routes.models.items()
-        }
+        before = self._states
+        self._states = {name: self._state(member, before.get(name)) for name, member in members.items()}
+        cache = Member(backend=CacheBackend(cache=self.cache), rates=FREE, circuit_key=CACHE, max_running=2**31)
+        resorts = {**self._states, CACHE: BackendState(cache, Breaker(), self.queue.freed)}
+        self.targets = {name: self._target(route, resorts) for name, route in routes.models.items()}
         self.routes = routes
 
-    def _standing(self, member: Member, before: Standing | None) -> Standing:
-        standing = Standing(member, self.breakers.setdefault(member.circuit_key, Breaker()), self.queue.freed)
+    def _target(self, route: ModelRoute, resorts: Mapping[str, BackendState]) -> Target:
+        states = tuple(self._states[use.use] for use in route.backends)
+        return Target(route, states, tuple(resorts[name] for name in route.when_down if name != "503"))
+
+    def _state(self, member: Member, before: BackendState | None) -> BackendState:
+        state = BackendState(member, self.breakers.setdefault(member.circuit_key, Breaker()), self.queue.freed)
         if before is not None and before.member.circuit_key == member.circuit_key:
-            standing.latency_s = before.latency_s
-        return standing
+            state.latency_s = before.latency_s
+        return state
 
     def target(self, model: str) -> tuple[str, Target]:
         """The public name and its target; an empty name means the default model. Raises UnknownModel."""
@@ -97,46 +90,46 @@ class Router:
         """
         name, target = self.target(call.model)
         call = _prepared(call, name, target.route)
-        able = [s for s in target.standings if call.endpoint in s.member.backend.endpoints]
+        able = [state for state in target.states if call.endpoint in state.member.backend.endpoints]
         if not able:
             raise Failure(Kind.BAD_REQUEST, f"model '{name}' has no backend that offers {call.endpoint}", param="model")
         reply = Reply(self, call, record, target.route, self._ordered(call, target.route, able))
         await reply.open(target.last_resorts)
         return reply
 
-    def _ordered(self, call: Call, route: ModelRoute, standings: Sequence[Standing]) -> Sequence[Standing]:
-        matter = _needs_matter(route, standings)
-        if len(standings) == 1 or (route.strategy == "failover" and route.sticky == "none" and not matter):
-            return standings  # nothing to choose by
+    def _ordered(self, call: Call, route: ModelRoute, states: Sequence[BackendState]) -> Sequence[BackendState]:
+        matter = _needs_matter(route, states)
+        if len(states) == 1 or (route.strategy == "failover" and route.sticky == "none" and not matter):
+            return states  # nothing to choose by
         weights = {use.use: use.weight for use in route.backends}
         needs = estimate.needs(call) if matter else Needs()
-        candidates = [standing.candidate(weights[standing.name], needs) for standing in standings]
+        candidates = [state.candidate(weights[state.name], needs) for state in states]
         session = session_of(call) if route.sticky == "session" else ""
-        by_name = {standing.name: standing for standing in standings}
+        by_name = {state.name: state for state in states}
         return [by_name[found.name] for found in order(route, candidates, needs, session, self._chance)]
 
     def draw(self) -> float:
         return self._chance.random()
 
     def running(self) -> int:
-        return sum(standing.running for standing in self._standings.values())
+        return sum(state.running for state in self._states.values())
 
     @property
-    def standings(self) -> Mapping[str, Standing]:
-        return self._standings
+    def states(self) -> Mapping[str, BackendState]:
+        return self._states
 
     async def ready(self) -> bool:
         """Whether every backend that loads a model of its own has loaded it."""
-        return all([await standing.member.backend.ready() for standing in self._standings.values()])
+        return all([await state.member.backend.ready() for state in self._states.values()])
 
     async def aclose(self) -> None:
-        for standing in self._standings.values():
-            await standing.member.backend.aclose()
+        for state in self._states.values():
+            await state.member.backend.aclose()
 
 
-def _needs_matter(route: ModelRoute, standings: Sequence[Standing]) -> bool:
+def _needs_matter(route: ModelRoute, states: Sequence[BackendState]) -> bool:
     """Whether what a request needs can change the order: guessing at its tokens costs time."""
-    return route.strategy == "cheapest" or any(standing.member.ability.is_limited for standing in standings)
+    return route.strategy == "cheapest" or any(state.member.ability.is_limited for state in states)
 
 
 def session_of(call: Call) -> str:

@@ -83,7 +83,7 @@ class ModelRoute(_Frozen):
     rescue: bool = True
     hold_structured: bool = False
     hedge_share: float = Field(0, ge=0, le=1)
-    on_store_loss: Literal["deny", "allow"] = "deny"
+    on_store_loss: Literal["deny", "allow"] = "deny"  # for budgets, which are not built yet
     limits: Limits = Limits()
     when_down: tuple[str, ...] = ()
 
@@ -155,9 +155,10 @@ def _refuse_what_is_not_built(routes: Routes, source: str, node: yaml.Node | Non
             f"{source}:{_line(node, ('keys',))}: 'keys' (limits and budgets per key) is not built yet: leave it out"
         )
     for name, model in routes.models.items():
-        if model.hedge_share:
-            line = _line(node, ("models", name, "hedge_share"))
-            raise RoutesError(f"{source}:{line}: 'hedge_share' is not built yet: leave it out")
+        for key in ("hedge_share", "on_store_loss"):
+            if getattr(model, key) != ModelRoute.model_fields[key].default:
+                line = _line(node, ("models", name, key))
+                raise RoutesError(f"{source}:{line}: '{key}' is not built yet: leave it out")
 
 
 def nearest(word: str, known: Any) -> str:

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.logic.backend_state import Breaker
 from app.logic.circuit import FAILURES_TO_OPEN, Circuit, State
-from app.logic.standing import Breaker
 
 EVERY_S = 1.0
 TIMEOUT_S = 2.0

@@ -13,7 +13,7 @@ from prometheus_client.metrics_core import Metric
 
 from app.logic.answer import Kind
 from app.logic.defects import Defect
-from app.logic.record import Attempt, Record
+from app.logic.record import AttemptRecord, Record
 
 ATTEMPT_FAILED, CUT = "attempt_failed", "cut"
 BAD = (ATTEMPT_FAILED, CUT, *Defect)
@@ -131,7 +131,7 @@ class Canary:
         return family
 
 
-def _kind(attempt: Attempt) -> str:
+def _kind(attempt: AttemptRecord) -> str:
     if attempt.failure is None:
         assert attempt.defect is not None
         return attempt.defect.value

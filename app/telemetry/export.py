@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from app.logic.record import Record
-from app.logic.routes import Routes
-from app.telemetry.names import providers
 
 if TYPE_CHECKING:
     from app.telemetry.measures import Measures
@@ -45,7 +43,7 @@ class Telemetry:
         await asyncio.to_thread(closing.join, SHUTDOWN_S)
 
 
-def start(environment: Mapping[str, str], routes: Routes, revision: str) -> Telemetry | None:
+def start(environment: Mapping[str, str], providers: Mapping[str, str], revision: str) -> Telemetry | None:
     """The telemetry that the environment asks for by OpenTelemetry's own variables; None when it asks for none. Raises TelemetryError."""
     traces, metrics = _asked(environment, "TRACES"), _asked(environment, "METRICS")
     if not (traces or metrics):
@@ -53,16 +51,15 @@ def start(environment: Mapping[str, str], routes: Routes, revision: str) -> Tele
     from opentelemetry.sdk.resources import Resource
 
     resource = Resource.create(_identity(environment, revision))
-    named = providers(routes)
     spans = measures = None
     if traces:
         from app.telemetry.spans import Spans
 
-        spans = Spans(resource, named)
+        spans = Spans(resource, providers)
     if metrics:
         from app.telemetry.measures import Measures
 
-        measures = Measures(resource, named)
+        measures = Measures(resource, providers)
     return Telemetry(spans, measures)
 
 

@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 
-from app.logic.record import Attempt, Record
+from app.logic.record import AttemptRecord, Record
 from app.telemetry import names
 
 # Bucket bounds as the conventions advise them.
@@ -56,7 +56,7 @@ class Measures:
             if arrivals := sum(record.gaps):
                 self._server_per_token.record(record.gaps_s / arrivals, attributes)
 
-    def _add(self, attempt: Attempt, of_request: Attributes) -> None:
+    def _add(self, attempt: AttemptRecord, of_request: Attributes) -> None:
         attributes = of_request | {
             names.PROVIDER: self._providers.get(attempt.backend, attempt.backend),
             names.REQUEST_MODEL: attempt.vendor_model,

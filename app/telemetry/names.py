@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from app.logic.answer import Endpoint
-from app.logic.routes import Routes
 
 OPERATION = "gen_ai.operation.name"
 PROVIDER = "gen_ai.provider.name"
@@ -34,17 +31,3 @@ BACKEND = "trimaran.backend"
 OUTCOME = "trimaran.outcome"
 
 OPERATIONS = {Endpoint.CHAT: "chat", Endpoint.COMPLETIONS: "text_completion", Endpoint.EMBEDDINGS: "embeddings"}
-
-# The values of `gen_ai.provider.name`, by adapter; an adapter that is not here goes by its own name.
-_PROVIDERS = {
-    "openai_compatible": "openai",
-    "azure_openai": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "vertex": "gcp.vertex_ai",
-    "gemini": "gcp.gemini",
-}
-
-
-def providers(routes: Routes) -> Mapping[str, str]:
-    """The provider's name of each backend."""
-    return {name: _PROVIDERS.get(spec.adapter, spec.adapter) for name, spec in routes.backends.items()}

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
-from app.logic.record import Attempt, Record, Trace
+from app.logic.record import AttemptRecord, Record, Trace
 from app.telemetry import names
 
 # W3C Trace Context, section 3.2: a version after 00 may have more behind the flags.
@@ -75,7 +75,7 @@ class Spans:
             span.set_status(Status(StatusCode.ERROR))
         span.end(_nanoseconds((record.ended_at or time.monotonic()) + to_epoch_s))
 
-    def _add(self, attempt: Attempt, record: Record, operation: str, inside: Context, to_epoch_s: float) -> None:
+    def _add(self, attempt: AttemptRecord, record: Record, operation: str, inside: Context, to_epoch_s: float) -> None:
         attributes = {
             names.OPERATION: operation,
             names.PROVIDER: self._providers.get(attempt.backend, attempt.backend),
@@ -149,7 +149,7 @@ def _request_attributes(record: Record) -> dict[str, Any]:
     return attributes
 
 
-def _usage_attributes(attempt: Attempt) -> dict[str, Any]:
+def _usage_attributes(attempt: AttemptRecord) -> dict[str, Any]:
     usage = attempt.usage
     if usage is None:
         return {}

@@ -11,8 +11,21 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from app.wire import sse
-from app.wire.anthropic_writing import AnthropicWriter, message_object
-from app.wire.events import Event, Finish, Garbled, Reasoning, Refusal, Scan, Start, Text, ToolCall, Usage, Wire
+from app.wire.anthropic_writing import MESSAGE_STOP, AnthropicWriter, message_object
+from app.wire.events import (
+    Event,
+    Finish,
+    Garbled,
+    Reasoning,
+    Refusal,
+    Scan,
+    Start,
+    Text,
+    ToolCall,
+    Usage,
+    Wire,
+    error_body,
+)
 
 
 class _CacheCreation(msgspec.Struct):
@@ -142,6 +155,8 @@ class Anthropic:
     """The codec of ``/v1/messages``. ``clock``: Anthropic does not say when an answer was made, OpenAI's wire must."""
 
     wire = Wire.ANTHROPIC
+    framing = sse.FRAMING
+    end_mark = MESSAGE_STOP
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -177,7 +192,7 @@ class Anthropic:
                 if event.usage is not None:
                     seen.usage = self.total(seen.usage, _usage_of(event.usage))
             case "error":
-                seen.error = bytes(event.error)
+                seen.error = error_body(bytes(event.error))
             case "message_stop":
                 seen.done = True
         return event.type == "message_stop"
@@ -186,7 +201,7 @@ class Anthropic:
         """Looks through a whole message that was not streamed."""
         message = _read_message(raw)
         if message.error:
-            return Scan(raw, error=bytes(message.error))
+            return Scan(raw, error=error_body(bytes(message.error)))
         if message.type != "message":
             raise Garbled(f"the answer is not a message: {raw[:80]!r}")
         return Scan(

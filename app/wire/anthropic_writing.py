@@ -50,7 +50,10 @@ class AnthropicWriter:
         self._usage = Usage()
 
     def render(self, events: Iterable[Event]) -> bytes:
-        return b"".join(part for event in events for part in self._write(event))
+        parts: list[bytes] = []
+        for event in events:
+            parts += self._write(event)
+        return b"".join(parts)
 
     def end(self) -> bytes:
         delta = {
@@ -58,7 +61,7 @@ class AnthropicWriter:
             "delta": _stop(self._finish, self._refusal),
             "usage": _usage_object(self._usage),
         }
-        return b"".join((*self._close(), _event(delta), _event({"type": "message_stop"})))
+        return b"".join((*self._close(), _event(delta), MESSAGE_STOP))
 
     def _write(self, event: Event) -> Iterable[bytes]:
         if getattr(event, "index", 0):
@@ -110,6 +113,9 @@ class AnthropicWriter:
 
 def _event(body: dict[str, Any]) -> bytes:
     return sse.event(_encode(body), body["type"].encode())
+
+
+MESSAGE_STOP = _event({"type": "message_stop"})
 
 
 def message_object(events: Iterable[Event]) -> bytes:

@@ -16,6 +16,8 @@ class Chat:
     """Written only: no backend speaks it."""
 
     wire = Wire.CHAT
+    framing = sse.FRAMING
+    end_mark = sse.DONE
 
     def writer(self, *, include_usage: bool) -> Chat:
         del include_usage  # the format has no place for it

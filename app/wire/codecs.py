@@ -1,4 +1,4 @@
-"""The codecs by wire: which bytes are read and written how."""
+"""The codecs by wire: which bytes are read and written how. A new wire is one file and its line in ``READ``, or ``WRITTEN`` where only callers speak it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Protocol
 from app.wire.anthropic import Anthropic
 from app.wire.chat import Chat
 from app.wire.events import Event, Scan, Usage, Wire
+from app.wire.framing import Framing
 from app.wire.openai_chat import OpenAIChat
 from app.wire.openai_completions import OpenAICompletions
 from app.wire.openai_embeddings import OpenAIEmbeddings
@@ -29,10 +30,14 @@ class Reader(Protocol):
 
 
 class Written(Protocol):
-    """A wire that callers read."""
+    """A wire that callers read, or in which an answer that was cut can go on. ``end_mark``: what the wire writes behind a complete stream."""
 
     @property
     def wire(self) -> Wire: ...
+    @property
+    def framing(self) -> Framing: ...
+    @property
+    def end_mark(self) -> bytes: ...
     def writer(self, *, include_usage: bool) -> Writer: ...
     def render_whole(self, events: Iterable[Event]) -> bytes: ...
 
@@ -42,6 +47,8 @@ class Scanned(Protocol):
 
     @property
     def wire(self) -> Wire: ...
+    @property
+    def framing(self) -> Framing: ...
     def scan(self, raw: bytes, *, hide_usage: bool) -> Scan: ...
     def scan_whole(self, raw: bytes) -> Scan: ...
     def total(self, before: Usage | None, now: Usage) -> Usage:
@@ -49,17 +56,22 @@ class Scanned(Protocol):
         ...
 
 
-class Codec(Scanned, Written, Protocol):
-    """A wire that can be translated from and to."""
+class Read(Scanned, Protocol):
+    """A wire that can be translated from: all that a backend's own wire needs."""
 
     def reader(self) -> Reader: ...
     def parse_whole(self, raw: bytes) -> Iterator[Event]: ...
 
 
-READ: dict[Wire, Codec] = {
+class Codec(Read, Written, Protocol):
+    """A wire that can be translated from and to."""
+
+
+_BOTH: dict[Wire, Codec] = {
     Wire.OPENAI_CHAT: OpenAIChat(),
     Wire.OPENAI_COMPLETIONS: OpenAICompletions(),
     Wire.ANTHROPIC: Anthropic(),
 }
+READ: dict[Wire, Read] = {**_BOTH}
 SCANNED: dict[Wire, Scanned] = {Wire.OPENAI_EMBEDDINGS: OpenAIEmbeddings(), **READ}
-WRITTEN: dict[Wire, Written] = {Wire.CHAT: Chat(), **READ}
+WRITTEN: dict[Wire, Written] = {Wire.CHAT: Chat(), **_BOTH}

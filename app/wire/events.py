@@ -101,7 +101,8 @@ class Scan:
     """What a codec saw in some whole events, and the bytes that may go on.
 
     ``progress``: content moved (a ping or a role alone is no progress). ``done``: the wire's own end mark was there; it is taken out of
-    ``raw``, because the end is sent only once the answer is known to be complete. ``error``: the backend's error object, as JSON text.
+    ``raw``, because the end is sent only once the answer is known to be complete. ``error``: what the backend reported in place of content, as
+    the body of an error answer.
     ``finish``: the last finish reason, in OpenAI's words; ``finished``: the choices that have one.
     """
 
@@ -112,6 +113,11 @@ class Scan:
     done: bool = False
     error: bytes | None = None
     finished: frozenset[int] = frozenset()
+
+
+def error_body(error: bytes) -> bytes:
+    """The body of an error answer around an error object, as OpenAI's and Anthropic's servers send it."""
+    return b'{"error":' + error + b"}"
 
 
 class Garbled(ValueError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from app.wire.events import Garbled, Scan, Usage, Wire
+from app.wire import sse
+from app.wire.events import Garbled, Scan, Usage, Wire, error_body
 from app.wire.openai_reading import OpenAIUsage, usage_of
 
 
@@ -19,6 +20,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 
 class OpenAIEmbeddings:
     wire = Wire.OPENAI_EMBEDDINGS
+    framing = sse.FRAMING  # never used: embeddings do not come as a stream
 
     def scan(self, raw: bytes, *, hide_usage: bool) -> Scan:
         raise Garbled("embeddings do not come as a stream")
@@ -29,7 +31,7 @@ class OpenAIEmbeddings:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Garbled(f"the answer is not the JSON that was promised: {raw[:80]!r}") from error
         if body.error and bytes(body.error) != b"null":
-            return Scan(raw, error=bytes(body.error))
+            return Scan(raw, error=error_body(bytes(body.error)))
         if not bytes(body.data).startswith(b"["):
             raise Garbled(f"the answer has no 'data': {raw[:80]!r}")
         return Scan(raw, progress=True, finish="stop", usage=usage_of(body.usage) if body.usage else None, done=True)

@@ -12,7 +12,19 @@ from typing import Any
 import msgspec
 
 from app.wire import sse
-from app.wire.events import Event, Finish, Garbled, Reasoning, Refusal, Scan, Start, Text, ToolCall, Usage
+from app.wire.events import (
+    Event,
+    Finish,
+    Garbled,
+    Reasoning,
+    Refusal,
+    Scan,
+    Start,
+    Text,
+    ToolCall,
+    Usage,
+    error_body,
+)
 
 
 class _Details(msgspec.Struct):
@@ -137,6 +149,9 @@ def _loose_choice(raw: msgspec.Raw) -> _Choice:
 class OpenAIReading:
     """The reading half of both codecs: a choice has a message or, in the older format, ``text``."""
 
+    framing = sse.FRAMING
+    end_mark = sse.DONE
+
     def scan(self, raw: bytes, *, hide_usage: bool) -> Scan:
         """Looks through whole events; with ``hide_usage`` the event that carries only usage is taken out (its caller did not ask).
 
@@ -170,7 +185,7 @@ class OpenAIReading:
             kept.append(block)
             return False
         if block.startswith(b"error:"):  # llama.cpp before 2025
-            seen.error = block[6:].strip()
+            seen.error = error_body(block[6:].strip())
             return True
         if not block.startswith((b"data:", b"event:", b"id:", b"retry:")):
             raise Garbled(f"not a server-sent event: {block[:80]!r}")
@@ -189,7 +204,7 @@ class OpenAIReading:
     def _note(self, chunk: _Chunk, seen: Scan) -> bool:
         """Adds what ``chunk`` says to ``seen``; true when it carries usage and nothing else."""
         if chunk.error and bytes(chunk.error) != b"null":
-            seen.error = bytes(chunk.error)
+            seen.error = error_body(bytes(chunk.error))
         for choice in chunk.choices or ():
             seen.progress = seen.progress or _moves(choice)
             if choice.finish_reason:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from app.wire.events import Garbled, Scan, Usage
+from app.wire.codecs import Scanned
+from app.wire.events import Garbled, Scan
 
 _LESSONS = 3  # a vendor whose every event has something else in it (OpenAI's `obfuscation`) is not studied for ever
 _KEY_BYTES = 16  # splitting 100 events takes 5 µs by so short a text, and 22 by all that stands between theirs
@@ -21,10 +22,14 @@ ScanEvents = Callable[[bytes], Scan]
 
 
 class Shape(NamedTuple):
-    """An event's bytes before and behind its text. With any text between them it says that content moves, and nothing else."""
+    """An event's bytes before and behind its text. With any text between them it says that content moves, and nothing else.
+
+    ``end``: how an event ends, which ``tail`` does.
+    """
 
     head: bytes
     tail: bytes
+    end: bytes
 
 
 class Run(NamedTuple):
@@ -34,19 +39,19 @@ class Run(NamedTuple):
     raw: bytes
 
 
-def learn(raw: bytes, text_at: int, scan: ScanEvents) -> Shape | None:
+def learn(raw: bytes, text_at: int, end: bytes, scan: ScanEvents) -> Shape | None:
     """The shape of the event whose text begins at ``text_at``; None where it says more than its text, or is written oddly."""
     inside = _INSIDE.match(raw, text_at)
     assert inside is not None  # it matches nothing, too
-    before = raw.rfind(b"\n\n", 0, text_at)
-    end = raw.find(b"\n\n", inside.end()) + 2
-    shape = Shape(raw[before + 2 if before >= 0 else 0 : text_at], raw[inside.end() : end])
+    before = raw.rfind(end, 0, text_at)
+    start = before + len(end) if before >= 0 else 0
+    shape = Shape(raw[start:text_at], raw[inside.end() : raw.find(end, inside.end()) + len(end)], end)
     return shape if _is_only_text(shape, scan) else None
 
 
 def _is_only_text(shape: Shape, scan: ScanEvents) -> bool:
-    """The proof, by the parser itself."""
-    if b"\r" in shape.head or not (shape.tail.startswith(b'"') and shape.tail.endswith(b"\n\n")):
+    """The proof, by the parser itself. Without an end to go by, there is no shape."""
+    if b"\r" in shape.head or not (shape.tail.startswith(b'"') and shape.tail.endswith(shape.end)):
         return False
     event = shape.head + b"x" + shape.tail
     try:
@@ -57,7 +62,7 @@ def _is_only_text(shape: Shape, scan: ScanEvents) -> bool:
 
 def find(shape: Shape, raw: bytes) -> Run | None:
     """The first run of ``shape``'s events in ``raw``; None where there is none, or something in it that only a parser can judge."""
-    head, tail = shape
+    head, tail, end = shape
     key, joint = head[-_KEY_BYTES:], tail + head
     first, *parts = raw.split(key)
     if not parts:
@@ -69,7 +74,7 @@ def find(shape: Shape, raw: bytes) -> Run | None:
         texts.append(text)  # else the last event with this head says more than its text
     start = len(first) + len(key) - len(head)
     run = b"".join((head, joint.join(texts), tail))
-    is_whole = raw.startswith(run, start) and (start == 0 or raw.endswith(b"\n\n", 0, start))
+    is_whole = raw.startswith(run, start) and (start == 0 or raw.endswith(end, 0, start))
     return Run(start, run) if is_whole and _are_texts(texts) else None
 
 
@@ -81,16 +86,12 @@ def _are_texts(texts: Sequence[bytes]) -> bool:
     return len(joined) >= len(texts) > 0 and _INSIDE.fullmatch(joined) is not None
 
 
-class Codec(Protocol):
-    def scan(self, raw: bytes, *, hide_usage: bool) -> Scan: ...
-    def total(self, before: Usage | None, now: Usage) -> Usage: ...
-
-
 class Scanner:
     """Scans one answer's whole events, read by read, as ``codec`` does (1.2 to 2.5 µs an event; a run of 100 takes 15 µs)."""
 
-    def __init__(self, codec: Codec, *, hide_usage: bool) -> None:
+    def __init__(self, codec: Scanned, *, hide_usage: bool) -> None:
         self._codec = codec
+        self._end = codec.framing.end
         self._hide_usage = hide_usage
         self._shape: Shape | None = None
         self._lessons = _LESSONS
@@ -110,7 +111,7 @@ class Scanner:
         run = find(self._shape, raw) if self._shape else None
         if run is None and self._lessons and (text := _TEXT.search(raw)):
             self._lessons -= 1
-            self._shape = learn(raw, text.end(), self._parsed)
+            self._shape = learn(raw, text.end(), self._end, self._parsed)
             run = find(self._shape, raw) if self._shape else None
         return run
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-HEARTBEAT = b": ping\n\n"
-DONE = b"data: [DONE]\n\n"
+from app.wire.framing import Framing
+
+DONE = b"data: [DONE]\n\n"  # OpenAI's end mark
 _SEAM = 2  # bytes of an event's end mark, at most, that an earlier read may hold: LF CR
 
 
@@ -78,6 +79,11 @@ def data(block: bytes) -> bytes:
     return b"\n".join(lines)
 
 
+def comment(text: bytes) -> bytes:
+    """What clients leave out; ``text`` holds no line break."""
+    return b": " + text + b"\n\n"
+
+
 def is_comment(block: bytes) -> bool:
     return all(line.startswith(b":") for line in block.split(b"\n"))
 
@@ -87,3 +93,6 @@ def event(payload: bytes, name: bytes = b"") -> bytes:
     if name:
         return b"event: " + name + b"\ndata: " + payload + b"\n\n"
     return b"data: " + payload + b"\n\n"
+
+
+FRAMING = Framing(content_type="text/event-stream", end=b"\n\n", cutter=Cutter)

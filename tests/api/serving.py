@@ -15,7 +15,7 @@ from app.api.completions import Timing
 from app.api.keys import Keys
 from app.api.lifecycle import Lifecycle
 from app.api.listen import Server, sockets
-from app.api.socket import SocketLimits
+from app.api.socket_session import SocketLimits
 from app.logic import routes
 from app.main import Parts, application
 from app.settings import from_environment
@@ -93,14 +93,15 @@ async def serving(
     timing: Timing | None = None,
     socket_limits: SocketLimits | None = None,
     metrics_port: bool = False,
+    routes_text: str = "",
 ) -> AsyncIterator[App]:
-    """The app with one model, `chat`, for which ``upstreams`` answer in order."""
+    """The app with one model, `chat`, for which ``upstreams`` answer in order, or with the routes in ``routes_text``."""
     given = {"TRIMARAN_DRAIN_S": "5", "TRIMARAN_REVISION": "r1", **(environment or {})}
     settings = from_environment(given)
     parts = Parts(
         settings=settings,
         environment=given,
-        routes=routes.parse(routes_to(*upstreams, limits=limits, last_resort=last_resort), "test"),
+        routes=routes.parse(routes_text or routes_to(*upstreams, limits=limits, last_resort=last_resort), "test"),
         keys=Keys(settings.api_keys.get_secret_value(), settings.api_keys_file),
         lifecycle=Lifecycle(quiet_s=0),
         timing=timing or Timing(),

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from app.logic.answer import Kind
-from app.logic.record import Attempt, Measured, Record
+from app.logic.record import AttemptRecord, Measured, Record
 from app.telemetry.canary import MAX_SESSIONS, Canary
 from app.wire.events import Usage
 from tests.api.serving import CHAT, STREAM, App, serving, until
@@ -181,7 +181,7 @@ async def test_a_conversations_errors_count_once_a_minute(headers: list[dict[str
 
 
 def failed(session: str, at: float, kind: Kind = Kind.UNREACHABLE) -> Record:
-    attempt = Attempt(backend="b", started_at=at, failure=kind)
+    attempt = AttemptRecord(backend="b", started_at=at, failure=kind)
     return Record(request_id="r", started_at=at, ended_at=at, session=session, attempts=[attempt])
 
 
@@ -245,7 +245,7 @@ async def test_a_streams_logarithms_are_those_of_its_content() -> None:
 def test_an_answer_without_a_price_has_no_dollars() -> None:
     """Unknown is not zero; its tokens count."""
     canary = Canary("r1")
-    attempt = Attempt(backend="b", started_at=1, usage=Usage(input=1), measured=Measured.REPORTED)
+    attempt = AttemptRecord(backend="b", started_at=1, usage=Usage(input=1), measured=Measured.REPORTED)
 
     canary.request_ended(Record(request_id="r", started_at=1, ended_at=2, attempts=[attempt], outcome="ok"))
 

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from app.api.socket import SocketLimits
+from app.api.socket_session import SocketLimits
 from tests.api.serving import App, serving
 from tests.api.upstream import upstream
 

@@ -23,6 +23,17 @@ from tests.api.upstream import upstream
         ({"TRIMARAN_LOG_PROMPTS": "yes?"}, "TRIMARAN_LOG_PROMPTS='yes?' cannot be used"),
         ({"TRIMARAN_CORS_ORIGINS": "app.example"}, "'app.example' is not an origin such as https://app.example"),
         ({"TRIMARAN_CORS_ORIGINS": "https://a.example/page"}, "is not an origin"),
+        (
+            {"TRIMARAN_ENTRYPOINT": "lambda"},
+            "TRIMARAN_ENTRYPOINT='lambda' cannot be used: this entry point is not built",
+        ),
+        ({"TRIMARAN_ENTRYPOINT": "lamda"}, "TRIMARAN_ENTRYPOINT='lamda' cannot be used: input should be 'server'"),
+        ({"TRIMARAN_ENGINE_MODEL": "m"}, "TRIMARAN_ENGINE_MODEL is set, and only TRIMARAN_ENGINE=vllm reads it"),
+        (
+            {"TRIMARAN_ROUTES": "r.yaml", "TRIMARAN_ROUTES_YAML": "x"},
+            "TRIMARAN_ROUTES and TRIMARAN_ROUTES_YAML are both set",
+        ),
+        ({"TRIMARAN_METRICS_HOST": "0.0.0.0"}, "TRIMARAN_METRICS_HOST is set without TRIMARAN_METRICS_PORT"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(environment: dict[str, str], said: str) -> None:

@@ -1,23 +1,31 @@
-"""The subjects of the contract suite: every adapter with a fake of its vendor. A new adapter is one line in SUBJECTS."""
+"""The subjects of the contract suite: every adapter with a fake of its vendor. A new adapter is one line in SUBJECTS.
+
+The example of docs/adding-an-adapter.md is one of them, and so is a wire that frames its events by lines: neither is in the app.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.inference import http
-from app.inference.adapters import ADAPTERS, Surroundings
+from app.inference import adapters, http
+from app.inference.adapter import Adapter, Surroundings
 from app.logic.answer import Answer, Backend, Call, Endpoint
 from app.logic.routes import BackendSpec
-from app.wire.codecs import READ
-from app.wire.events import End, Event, Finish, Reasoning, Text, ToolCall, Usage
+from app.wire.codecs import READ, Read
+from app.wire.events import End, Event, Finish, Reasoning, Text, ToolCall, Usage, Wire
+from tests.inference import page
 from tests.inference.fakes.anthropic import Anthropic
 from tests.inference.fakes.openai import OpenAI
-from tests.inference.fakes.server import Fake, Received, Reply, serving
+from tests.inference.fakes.server import Fake, Received, Reply, Step, as_stream, serving
 from tests.inference.fakes.vendor import Vendor
+from tests.inference.lines.adapter import ADAPTER as LINES
+from tests.inference.lines.fake import Lines
+from tests.inference.lines.wire import CODEC, WIRE
 
 KEY = "sk-test-0123456789"
 MODEL = "vendor-model-1"
@@ -27,7 +35,12 @@ SUBJECTS: list[Vendor] = [
     OpenAI("vllm"),
     OpenAI("tgi"),
     Anthropic(),
+    Lines(),
+    page.fake(),
 ]
+ADAPTERS: Mapping[str, Adapter] = {**adapters.ADAPTERS, "lines": LINES, **page.adapters()}
+CODECS: Mapping[Wire, Read] = {**READ, WIRE: CODEC}
+WITHIN_S = 20.0  # no promise takes so long: what waits for ever fails
 
 
 def call(*, stream: bool = True, include_usage: bool = False, text: str = "hi", **fields: Any) -> Call:
@@ -41,11 +54,16 @@ async def backend(vendor: Vendor, *replies: Reply | Callable[[Received], Reply])
     async with serving(*replies) as fake, http.session() as session:
         spec = BackendSpec(adapter=vendor.adapter, model=MODEL, base_url=fake.url + vendor.base_path, key_env="KEY")
         around = Surroundings(http=session, engines={}, environment={"KEY": KEY})
-        yield ADAPTERS[vendor.adapter]("subject", spec, around), fake
+        yield ADAPTERS[vendor.adapter].build("subject", spec, around), fake
+
+
+def streamed(vendor: Vendor, *steps: Step) -> Reply:
+    return as_stream(*steps, content_type=vendor.stream_type)
 
 
 async def opened(subject: Backend, asked: Call) -> Answer:
-    return await subject.open(asked, time.monotonic() + 30)
+    async with asyncio.timeout(WITHIN_S):
+        return await subject.open(asked, time.monotonic() + 30)
 
 
 @dataclass
@@ -63,15 +81,16 @@ class Heard:
 
 async def heard(answer: Answer, *, stream: bool = True) -> Heard:
     """Reads ``answer`` to its end. Raises Failure."""
-    batches = [batch async for batch in answer]
-    await answer.aclose()
+    async with asyncio.timeout(WITHIN_S):
+        batches = [batch async for batch in answer]
+        await answer.aclose()
     raw = [batch.raw for batch in batches if batch.raw]
-    codec = READ[answer.wire]
+    codec = CODECS[answer.wire]
     reader = codec.reader()
-    events = [event for part in raw for event in reader.read(part)] if stream else codec.parse_whole(b"".join(raw))
     result = Heard(end=batches[-1].end, raw=b"".join(raw))
-    for event in events:
-        _add(result, event)
+    for part in raw:
+        for event in reader.read(part) if stream else codec.parse_whole(part):
+            _add(result, event)
     return result
 
 

@@ -1,56 +1,82 @@
-"""The page that shows how to add an adapter is run: its example is short, and keeps the contract."""
+"""Whoever adds an adapter is led to every place: the page's example is run whole, and what a list lacks is told with the file to create."""
 
 from __future__ import annotations
 
-import re
-import sys
+import ast
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 
 from app.inference import adapters
-from app.logic.answer import Failure, Kind
-from tests.inference.contract import KEY, backend, call, heard, opened
-from tests.inference.fakes.openai import OpenAI
-from tests.inference.fakes.server import as_stream
-from tests.inference.fakes.vendor import Fault, Said
+from app.inference.adapter import Adapter
+from app.inference.listed_prices import listed
+from app.inference.variants import VARIANTS
+from app.logic.routes import BackendSpec
+from tests.inference import page
+from tests.inference.contract import SUBJECTS
+from tests.inference.lines import adapter as lines
 
-PAGE = Path(__file__).parents[2] / "docs" / "adding-an-adapter.md"
-EXAMPLE = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+SAME_CODE = {"embedded", *VARIANTS}  # rows of one adapter, which the contract suite tries by some of them
+# What these sell is not on genai-prices' list: a price stands in the routes file, or is unknown.
+UNPRICED = {"openai_compatible", "vllm", "tgi", "llama_cpp", "litserve", "huggingface"}
+A_MODEL = {
+    "anthropic": "claude-sonnet-4-5",
+    "openai": "gpt-4o",
+    "groq": "llama-3.1-8b-instant",
+    "together": "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+    "deepseek": "deepseek-chat",
+    "mistral": "mistral-large-latest",
+    "openrouter": "openai/gpt-4o",
+}
+each = pytest.mark.parametrize("name", adapters.ADAPTERS)
 
 
-@pytest.fixture
-def acme(monkeypatch: pytest.MonkeyPatch) -> OpenAI:
-    """The page's adapter, in the list under the name that the page gives it."""
-    module = ModuleType("acme")
-    monkeypatch.setitem(sys.modules, "acme", module)  # where dataclasses look names up
-    names: dict[str, Any] = vars(module)
-    exec(compile("".join(EXAMPLE), str(PAGE), "exec", dont_inherit=True), names)
-    names |= {name: getattr(adapters, name) for name in ("credential", "base_url", "model")}
-    monkeypatch.setitem(adapters.ADAPTERS, "acme", names["_acme"])
-    return OpenAI("acme")
+def code_lines(text: str) -> int:
+    """Lines that are neither blank nor of the module's docstring."""
+    docstring = ast.get_docstring(ast.parse(text), clean=False) or ""
+    return len([line for line in text.splitlines() if line.strip()]) - docstring.count("\n") - 1
 
 
 def test_the_example_is_short() -> None:
-    """A new adapter in under 60 lines of code, its builder included."""
-    assert len([line for line in "".join(EXAMPLE).splitlines() if line.strip()]) < 60
+    """A new adapter is under 60 lines, its row included; one on a wire with another framing, too."""
+    assert code_lines(page.files()["app.inference.acme"]) < 60
+    assert code_lines(Path(lines.__file__).read_text()) < 60
 
 
-async def test_the_example_answers(acme: OpenAI) -> None:
-    """Streaming, with an end."""
-    async with backend(acme, as_stream(*acme.stream(Said(text=("Hel", "lo"))))) as (subject, fake):
-        answer = await heard(await opened(subject, call()))
-    assert (answer.text, answer.end and answer.end.reason) == ("Hello", "stop")
-    assert (fake.received[0].path, fake.received[0].headers["x-api-key"]) == ("/v1/models/vendor-model-1/chat", KEY)
-    assert KEY not in repr(subject)
+def test_the_example_is_tried_by_the_whole_contract_suite() -> None:
+    """The page's own files: its adapter, its row, its fake."""
+    assert {"app.inference.acme", "tests.inference.fakes.acme"} == page.files().keys()
+    assert page.adapters().keys() == {"acme"}
+    assert "acme" in [vendor.adapter for vendor in SUBJECTS]
 
 
-async def test_the_example_fails_in_the_routers_words(acme: OpenAI) -> None:
-    """And shows no key."""
-    async with backend(acme, lambda received: acme.fault(Fault.WRONG_KEY, {"authorization": KEY})) as (subject, _):
-        with pytest.raises(Failure) as raised:
-            await opened(subject, call())
-    assert raised.value.kind is Kind.MISCONFIGURED
-    assert KEY not in raised.value.message
+@each
+def test_every_adapter_has_a_fake_in_the_contract_suite(name: str) -> None:
+    """What nobody tried is no adapter."""
+    tried = {vendor.adapter for vendor in SUBJECTS}
+    assert name in tried | SAME_CODE, (
+        f"adapter '{name}': create tests/inference/fakes/{name}.py and add it to SUBJECTS in tests/inference/contract.py"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, row in adapters.ADAPTERS.items() if not row.is_free and name not in UNPRICED]
+)
+def test_every_adapter_is_priced_or_said_to_be_unknown(name: str) -> None:
+    """A price key that genai-prices does not know would leave every answer without a price, silently."""
+    adapter = adapters.ADAPTERS[name]
+    assert name in A_MODEL, (
+        f"adapter '{name}': name a model that it sells in A_MODEL of {__name__}, or add it to UNPRICED"
+    )
+    assert listed(A_MODEL[name], adapter.price_key) is not None, (
+        f"adapter '{name}': genai-prices knows no seller of {A_MODEL[name]} at '{adapter.price_key}': set price_key in its row"
+    )
+
+
+@each
+def test_every_adapter_says_how_its_models_go_on(name: str) -> None:
+    """An answer that breaks off is taken up by every adapter that there is; one that cannot would say so here."""
+    adapter: Adapter = adapters.ADAPTERS[name]
+    spec = BackendSpec(adapter=name, model="smollm2-135m-instruct")
+    assert adapter.ability(spec).continuation != "none", f"adapter '{name}': set continuation in the ability of its row"
+    assert adapter.provider, f"adapter '{name}': set provider in its row, the value of gen_ai.provider.name"

@@ -11,8 +11,8 @@ import pytest
 
 from app.engines.embedded import EmbeddedEngine
 from app.inference import http
-from app.inference.dialects import EMBEDDED
-from app.inference.own import Own
+from app.inference.own import OwnBackend
+from app.inference.variants import EMBEDDED
 from app.logic.answer import Call, Endpoint, Failure, Kind
 from tests.inference.contract import call, heard, opened
 
@@ -20,13 +20,13 @@ both = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 
 
 @pytest.fixture
-async def subject(engine: EmbeddedEngine) -> AsyncIterator[Own]:
+async def subject(engine: EmbeddedEngine) -> AsyncIterator[OwnBackend]:
     async with http.session() as session:
-        yield Own(name="local", model=engine.model, engine=engine, http=session, dialect=EMBEDDED)
+        yield OwnBackend(name="local", model=engine.model, engine=engine, http=session, variant=EMBEDDED)
 
 
 @both
-async def test_it_answers(subject: Own, stream: bool) -> None:
+async def test_it_answers(subject: OwnBackend, stream: bool) -> None:
     """Text, an end and an exact count, under the newer name of the limit and the newer role."""
     messages = [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Say hello."}]
     answer = await heard(
@@ -39,7 +39,7 @@ async def test_it_answers(subject: Own, stream: bool) -> None:
     assert (answer.end.reason, answer.end.usage.completion) == ("length", 6)
 
 
-async def test_both_ways_say_the_same(subject: Own) -> None:
+async def test_both_ways_say_the_same(subject: OwnBackend) -> None:
     """Streamed and whole, at temperature 0 and the same seed."""
     fields: dict[str, Any] = {"text": "Count to ten.", "max_tokens": 12, "temperature": 0, "seed": 1}
     whole = await heard(await opened(subject, call(stream=False, **fields)), stream=False)
@@ -47,7 +47,7 @@ async def test_both_ways_say_the_same(subject: Own) -> None:
     assert streamed.text == whole.text
 
 
-async def test_a_schema_holds(subject: Own) -> None:
+async def test_a_schema_holds(subject: OwnBackend) -> None:
     """The model's 135 million parameters do not matter: the server's grammar does."""
     schema = {"type": "object", "properties": {"n": {"type": "integer", "enum": [1, 2]}}, "required": ["n"]}
     form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema, "strict": True}}
@@ -55,7 +55,7 @@ async def test_a_schema_holds(subject: Own) -> None:
     assert json.loads(answer.text)["n"] in (1, 2)
 
 
-async def test_it_stops_at_a_stop_word(subject: Own) -> None:
+async def test_it_stops_at_a_stop_word(subject: OwnBackend) -> None:
     """The word itself is not part of the answer."""
     fields: dict[str, Any] = {"text": "Count: 1, 2, 3,", "max_tokens": 30, "temperature": 0}
     free = await heard(await opened(subject, call(**fields)))
@@ -65,7 +65,7 @@ async def test_it_stops_at_a_stop_word(subject: Own) -> None:
     assert free.text.startswith(answer.text)
 
 
-async def test_tools_are_refused_by_name(subject: Own) -> None:
+async def test_tools_are_refused_by_name(subject: OwnBackend) -> None:
     """The model's template has none: the server would leave them out without a word."""
     tool = {"type": "function", "function": {"name": "thermometer", "parameters": {"type": "object"}}}
     with pytest.raises(Failure) as raised:
@@ -73,7 +73,7 @@ async def test_tools_are_refused_by_name(subject: Own) -> None:
     assert (raised.value.kind, raised.value.param) == (Kind.BAD_REQUEST, "tools")
 
 
-async def test_a_prompt_that_does_not_fit(subject: Own) -> None:
+async def test_a_prompt_that_does_not_fit(subject: OwnBackend) -> None:
     """Another backend may have more room."""
     with pytest.raises(Failure) as raised:
         await opened(subject, call(text="word " * 9000))
@@ -81,7 +81,7 @@ async def test_a_prompt_that_does_not_fit(subject: Own) -> None:
 
 
 @pytest.mark.parametrize("field", ["grammar", "id_slot", "chat_template", "lora", "n_predict"])
-async def test_what_would_reach_into_the_server_is_refused(subject: Own, field: str) -> None:
+async def test_what_would_reach_into_the_server_is_refused(subject: OwnBackend, field: str) -> None:
     """llama.cpp would obey all of them."""
     fields: dict[str, Any] = {field: "x"}
     with pytest.raises(Failure) as raised:
@@ -89,7 +89,7 @@ async def test_what_would_reach_into_the_server_is_refused(subject: Own, field: 
     assert (raised.value.kind, raised.value.param) == (Kind.BAD_REQUEST, field)
 
 
-async def test_completions_and_embeddings(subject: Own) -> None:
+async def test_completions_and_embeddings(subject: OwnBackend) -> None:
     """The other two endpoints of the same server."""
     body: dict[str, Any] = {"prompt": "Once upon a", "max_tokens": 4, "temperature": 0}
     text = await heard(await opened(subject, Call(endpoint=Endpoint.COMPLETIONS, model="", body=body, stream=True)))
@@ -101,7 +101,7 @@ async def test_completions_and_embeddings(subject: Own) -> None:
     assert whole.end.usage is not None
 
 
-async def test_it_stops_generating_when_the_caller_leaves(subject: Own) -> None:
+async def test_it_stops_generating_when_the_caller_leaves(subject: OwnBackend) -> None:
     """An answer without a limit is abandoned; a next one is served at once, by the same slots."""
     for _ in range(6):  # more than the server has slots
         answer = await opened(subject, call(text="Tell a very long story.", max_tokens=4000))
@@ -117,7 +117,7 @@ async def test_an_engine_that_is_loading_is_busy() -> None:
 
     engine = EmbeddedEngine("m")
     async with http.session() as session:
-        loading = Own(name="local", model="m", engine=engine, http=session, dialect=EMBEDDED)
+        loading = OwnBackend(name="local", model="m", engine=engine, http=session, variant=EMBEDDED)
         assert not await loading.ready()
         with pytest.raises(Failure) as raised:
             await opened(loading, call())

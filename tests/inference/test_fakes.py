@@ -9,7 +9,7 @@ import anthropic
 import openai
 import pytest
 
-from app.wire.codecs import READ
+from app.wire.codecs import READ, WRITTEN
 from app.wire.events import Wire
 from tests.inference.contract import KEY
 from tests.inference.fakes.anthropic import Anthropic
@@ -135,11 +135,11 @@ async def test_both_clients_send_what_the_fakes_read() -> None:
 async def test_the_anthropic_client_reads_what_the_codec_writes() -> None:
     """An answer of OpenAI's, written in Anthropic's wire, streamed and whole."""
     events = READ[Wire.OPENAI_CHAT].reader().read(b"".join(OpenAI().stream(SAID)))
-    writer = READ[Wire.ANTHROPIC].writer(include_usage=True)
+    writer = WRITTEN[Wire.ANTHROPIC].writer(include_usage=True)
     streamed = as_stream(writer.render(events), writer.end())
     [body] = OpenAI().whole(SAID).steps
     assert isinstance(body, bytes)
-    whole = READ[Wire.ANTHROPIC].render_whole(READ[Wire.OPENAI_CHAT].parse_whole(body))
+    whole = WRITTEN[Wire.ANTHROPIC].render_whole(READ[Wire.OPENAI_CHAT].parse_whole(body))
     async with (
         serving(streamed, Reply(steps=[whole])) as fake,
         anthropic.AsyncAnthropic(api_key=KEY, base_url=fake.url, max_retries=0) as client,

@@ -7,23 +7,23 @@ from typing import Any
 import aiohttp
 import pytest
 
-from app.inference.adapters import ADAPTERS, Surroundings, build, price
+from app.inference.adapter import Surroundings
+from app.inference.adapters import ADAPTERS, build, price
 from app.inference.anthropic_request import MAX_TOKENS, map_request
-from app.inference.dialects import DIALECTS, allowed
 from app.inference.openai_compatible import OpenAICompatible
+from app.inference.variants import VARIANTS, allowed
 from app.logic.answer import Endpoint, Failure, Kind
 from app.logic.routes import BackendSpec, RoutesError, parse
-from tests.inference.contract import SUBJECTS, call, heard, opened
+from tests.inference.contract import SUBJECTS, call, heard, opened, streamed
 from tests.inference.contract import backend as backend_of
 from tests.inference.fakes.openai import OpenAI
-from tests.inference.fakes.server import as_stream
 from tests.inference.fakes.vendor import Said
 
 
 async def sent(adapter: str, **fields: Any) -> dict[str, Any]:
     """The body that a backend of ``adapter`` gets."""
     vendor = OpenAI(adapter)
-    async with backend_of(vendor, as_stream(*vendor.stream(Said(text=("x",))))) as (subject, fake):
+    async with backend_of(vendor, streamed(vendor, *vendor.stream(Said(text=("x",))))) as (subject, fake):
         await heard(await opened(subject, call(**fields)))
     body: dict[str, Any] = fake.received[0].body
     return body
@@ -48,13 +48,13 @@ async def test_the_limit_has_the_name_that_the_server_knows(adapter: str, given:
     assert {name: body[name] for name in body if name.startswith("max_")} == {named: 7}
 
 
-@pytest.mark.parametrize("adapter", sorted(DIALECTS))
-async def test_every_dialect_answers(adapter: str) -> None:
+@pytest.mark.parametrize("adapter", sorted(VARIANTS))
+async def test_every_variant_answers(adapter: str) -> None:
     """Role, usage option and model as its row says."""
     body = await sent(adapter, messages=[{"role": "developer", "content": "x"}], seed=None)
-    dialect = DIALECTS[adapter]
-    assert body["messages"][0]["role"] == ("developer" if dialect.knows_developer else "system")
-    assert ("stream_options" in body) is dialect.usage_option
+    variant = VARIANTS[adapter]
+    assert body["messages"][0]["role"] == ("developer" if variant.knows_developer else "system")
+    assert ("stream_options" in body) is variant.usage_option
 
 
 async def test_mistral_has_its_own_name_for_the_seed() -> None:
@@ -69,7 +69,7 @@ async def test_a_callers_body_is_left_alone() -> None:
     asked = call(max_tokens=5, store=False, messages=messages)
     before = {**asked.body, "messages": [dict(message) for message in asked.body["messages"]]}
     for vendor in SUBJECTS:
-        async with backend_of(vendor, as_stream(*vendor.stream(Said(text=("x",))))) as (subject, _):
+        async with backend_of(vendor, streamed(vendor, *vendor.stream(Said(text=("x",))))) as (subject, _):
             await heard(await opened(subject, asked))
     assert asked.body == before
 
@@ -237,6 +237,9 @@ async def built(text: str, **environment: str) -> Any:
         ("adapter: vllm, model: m, base_url: 'http://u:p@h/v1'", "holds a credential"),
         ("adapter: vllm, model: m, key_env: BAD", "no header can carry"),
         ("adapter: embedded, model: nope", "no embedded model is called 'nope'"),
+        ("adapter: embedded, base_url: 'http://127.0.0.1:1/v1'", "has no use for 'base_url' here: leave it out"),
+        ("adapter: openai, model: m, key_env: KEY, region: us-east-1", "has no use for 'region' here"),
+        ("adapter: vllm, model: m, base_url: 'http://127.0.0.1:1/v1', revision: abc", "has no use for 'revision' here"),
     ],
 )
 async def test_a_backend_that_cannot_be_built_says_what_to_do(text: str, why: str) -> None:
@@ -259,12 +262,12 @@ async def test_what_a_routes_file_may_leave_out() -> None:
 
 
 def test_every_adapter_is_in_the_one_list() -> None:
-    """A dialect is a row, and a row is an adapter."""
-    assert ADAPTERS.keys() == DIALECTS.keys() | {"embedded", "anthropic"}
+    """A variant is a row, and a row is an adapter."""
+    assert ADAPTERS.keys() == VARIANTS.keys() | {"embedded", "anthropic"}
 
 
 def test_dangerous_fields_are_on_no_list() -> None:
-    """Whatever the dialect."""
+    """Whatever the variant."""
     dangerous = {
         "chat_template",
         "chat_template_kwargs",
@@ -283,9 +286,9 @@ def test_dangerous_fields_are_on_no_list() -> None:
         "ignore_eos",
         "lora",
     }
-    for dialect in DIALECTS.values():
+    for variant in VARIANTS.values():
         for endpoint in Endpoint:
-            assert not allowed(dialect, endpoint) & dangerous
+            assert not allowed(variant, endpoint) & dangerous
 
 
 def test_a_price_is_the_one_of_a_short_prompt() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 from app.logic import price, routes
 from app.logic.answer import Call, Endpoint
+from app.logic.backend_state import Member
 from app.logic.record import Record
 from app.logic.reply import Reply
 from app.logic.router import Router
 from app.logic.selection import Ability
-from app.logic.standing import Member
 from app.logic.transcript import Transcript
 from tests.logic.backends import ScriptedBackend
 

@@ -219,9 +219,9 @@ async def test_a_reload_keeps_what_runs_and_what_is_known() -> None:
     live.breakers["b"] = other.breakers["b"]
     for _ in range(3):
         live.breakers["b"].circuit = live.breakers["b"].circuit.failed(0.0, REFUSED)
-    live.replace(other.routes, {name: standing.member for name, standing in other.standings.items()})
+    live.replace(other.routes, {name: state.member for name, state in other.states.items()})
     assert await joined(reply) == "xy"
-    assert live.standings["b"].state(1.0) is State.OPEN
+    assert live.states["b"].circuit_state(1.0) is State.OPEN
 
 
 async def test_callers_who_leave_open_no_circuit() -> None:
@@ -236,6 +236,6 @@ async def test_callers_who_leave_open_no_circuit() -> None:
         with pytest.raises(Failure):
             await anext(stream)
         await reply.aclose()
-    assert healthy.standings["a"].state(time.monotonic()) is State.CLOSED
-    assert healthy.standings["a"].breaker.circuit.failures == 0
+    assert healthy.states["a"].circuit_state(time.monotonic()) is State.CLOSED
+    assert healthy.states["a"].breaker.circuit.failures == 0
     assert len(backend.calls) == 5

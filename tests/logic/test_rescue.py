@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from app.logic.answer import Batch, Call, Failure, Kind
 from app.logic.record import Measured
+from app.logic.rescue import spent
 from app.logic.selection import Ability
-from app.wire.events import End, Usage, Wire
+from app.logic.transcript import Said
+from app.wire.codecs import READ
+from app.wire.events import End, Finish, Start, Text, Usage, Wire
 from tests.logic.backends import ScriptedBackend, Step, chunk, end, finish, role, text
 from tests.logic.routing import call, joined, record, router
 
@@ -202,3 +205,13 @@ async def test_a_caller_who_left_is_not_rescued() -> None:
         await anext(stream)
     await reply.aclose()
     assert healthy.calls == []
+
+
+@pytest.mark.parametrize("wire", [Wire.OPENAI_CHAT, Wire.ANTHROPIC])
+def test_an_answer_that_had_all_its_tokens_says_so_in_every_wire(wire: Wire) -> None:
+    """It broke off behind its last token: what is still due is the finish reason, and no end mark yet."""
+    events = (Start("a", "m", 1), Text("so far"))
+    said = Said(events=events, text="so far", pieces=2, usage=None, is_text_only=True)
+    batch = spent(call(max_tokens=2), said, wire)
+    assert Finish("length") in list(READ[wire].reader().read(batch.raw))
+    assert (b"[DONE]" in batch.raw, b"message_stop" in batch.raw) == (False, False)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from app.logic.answer import Failure, Kind
+from app.logic.backend_state import Breaker
 from app.logic.circuit import FAILURES_TO_OPEN, OPEN_S, Circuit, State
-from app.logic.standing import Breaker
 from app.stores.circuits import SharedCircuits
 from providers.machine.ports import free_port
 

@@ -12,10 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.wire.anthropic import Anthropic
-from app.wire.codecs import Codec
+from app.wire.codecs import Codec, Scanned
 from app.wire.events import Event, Garbled, Scan, Usage
 from app.wire.openai_chat import OpenAIChat
 from app.wire.scanning import Scanner
+from tests.inference.lines.wire import CODEC, Lines
 from tests.wire.test_codecs import answers, each
 
 EVENT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"%b"},"finish_reason":null}]}\n\n'
@@ -23,6 +24,12 @@ FINISH = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"%b"},"finis
 USAGE = b'data: {"id":"c","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
 ERROR = b'data: {"error":{"message":"%b"}}\n\n'
 DONE = b"data: [DONE]\n\n"
+LINES = [
+    b'{"message": {"content": "a"}, "done": false}\n',
+    b'{"message": {"content": ""}, "done": true, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 2}\n',
+    b'{"error": {"message": "a"}}\n',
+    b"\n",
+]
 
 # Texts that try to end the string early, to hide an event in themselves, or to become something else beside their neighbours.
 ODD = [
@@ -78,7 +85,7 @@ def seen_by(scan: Any, reads: list[bytes]) -> list[Scan | str]:
     return seen
 
 
-def compare(codec: Codec, reads: list[bytes], *, hide_usage: bool = True) -> None:
+def compare(codec: Scanned, reads: list[bytes], *, hide_usage: bool = True) -> None:
     expected = seen_by(lambda raw: codec.scan(raw, hide_usage=hide_usage), reads)
     assert seen_by(Scanner(codec, hide_usage=hide_usage).scan, reads) == expected
 
@@ -171,3 +178,25 @@ def test_anthropics_text_is_not_parsed_either() -> None:
     scanner.scan(raw)
     assert scanner.scan(raw * 3) == Scan(raw * 3, progress=True)
     assert scanner._shape is not None
+
+
+def test_a_run_of_text_is_found_by_the_framing_of_its_wire() -> None:
+    """Lines of JSON have a shape as well; where a framing names no end, every event is parsed."""
+    raw = b'{"message": {"content": "a"}, "done": false}\n'
+    scanner = Scanner(CODEC, hide_usage=True)
+    scanner.scan(raw)
+    assert scanner.scan(raw * 3) == Scan(raw * 3, progress=True)
+    assert scanner._shape is not None
+    told = Lines()
+    told.framing = replace(told.framing, end=b"")
+    unshaped = Scanner(told, hide_usage=True)
+    assert unshaped.scan(raw * 3) == Scan(raw * 3, progress=True)
+    assert unshaped._shape is None
+
+
+@given(
+    parts=st.lists(st.one_of(st.sampled_from(LINES), texts.map(lambda text: LINES[0].replace(b"a", text))), max_size=8)
+)
+def test_nothing_is_seen_differently_in_lines(parts: list[bytes]) -> None:
+    """Under another framing too."""
+    compare(CODEC, [b"".join(parts[:4]), b"".join(parts[4:])])

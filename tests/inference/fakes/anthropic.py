@@ -8,7 +8,7 @@ from typing import Any
 
 from app.wire.events import Usage
 from tests.inference.fakes.server import Received, Reply, as_json
-from tests.inference.fakes.vendor import Asked, Fault, Said
+from tests.inference.fakes.vendor import USAGE, Asked, Fault, Lack, Said, ServerSent
 
 _STOP = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 _FAULTS = {
@@ -49,9 +49,11 @@ def _event(value: dict[str, Any]) -> bytes:
     return f"event: {value['type']}\ndata: {json.dumps(value, ensure_ascii=False)}\n\n".encode()
 
 
-class Anthropic:
+class Anthropic(ServerSent):
     adapter = "anthropic"
     base_path = ""
+    lacks: frozenset[Lack] = frozenset()
+    usage = USAGE
 
     def whole(self, said: Said) -> Reply:
         content: list[dict[str, Any]] = []

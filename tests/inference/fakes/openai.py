@@ -8,7 +8,7 @@ from typing import Any
 
 from app.wire.events import Usage
 from tests.inference.fakes.server import Received, Reply, as_json
-from tests.inference.fakes.vendor import Asked, Fault, Said
+from tests.inference.fakes.vendor import USAGE, Asked, Fault, Lack, Said, ServerSent
 
 _FAULTS: dict[Fault, tuple[int, dict[str, Any]]] = {
     Fault.WRONG_KEY: (401, {"message": "Incorrect API key provided: {key}", "code": "invalid_api_key"}),
@@ -38,8 +38,10 @@ def _event(value: Any) -> bytes:
     return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
 
 
-class OpenAI:
+class OpenAI(ServerSent):
     base_path = "/v1"
+    lacks: frozenset[Lack] = frozenset()
+    usage = USAGE
 
     def __init__(self, adapter: str = "openai") -> None:
         self.adapter = adapter

@@ -39,8 +39,8 @@ def as_json(value: Any, *, status: int = 200, **headers: str) -> Reply:
     return Reply(status=status, steps=[json.dumps(value, separators=(",", ":")).encode()], headers=headers)
 
 
-def as_stream(*steps: Step) -> Reply:
-    return Reply(content_type="text/event-stream; charset=utf-8", steps=steps)
+def as_stream(*steps: Step, content_type: str = "text/event-stream; charset=utf-8") -> Reply:
+    return Reply(content_type=content_type, steps=steps)
 
 
 @dataclass

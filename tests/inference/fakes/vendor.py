@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -57,15 +57,63 @@ class Fault(StrEnum):
     REFUSED = "refused"
 
 
-class Vendor(Protocol):
-    """``adapter`` is its name in a routes file; ``base_path`` follows the server's address in `base_url`."""
+class Lack(StrEnum):
+    """What a vendor's wire may not have. The promises about it are then not asked for, but what a caller can ask for must be refused."""
+
+    TOOLS = "tools"
+    SCHEMA = "schema"
+    IMAGES = "images"
+    REASONING = "reasoning"
+    END_MARK = "end_mark"  # beside the event with the finish reason
+
+
+class Framed(Protocol):
+    """How the events of a vendor's streams are framed.
+
+    ``ends``: what a whole event ends with. ``unfinished``: how an event begins. ``garbage``: what is no event of the wire. ``rewritten``:
+    other ways to write the same, as bytes to replace and their replacements.
+    """
+
+    stream_type: str
+    ends: tuple[bytes, ...]
+    unfinished: bytes
+    garbage: Sequence[bytes]
+    rewritten: Mapping[str, tuple[bytes, bytes]]
+
+
+class ServerSent:
+    """Server-sent events with JSON in them."""
+
+    stream_type = "text/event-stream; charset=utf-8"
+    ends: tuple[bytes, ...] = (b"\n\n", b"\r\n\r\n")
+    unfinished = b"data: "
+    garbage: Sequence[bytes] = (
+        b"data: {nonsense\n\n",
+        b"<html>hello</html>\n\n",
+        b'data: {"a": "\xff"}\n\n',
+        b"data: 7\n\n",
+    )
+    rewritten: Mapping[str, tuple[bytes, bytes]] = {
+        "space": (b"data: ", b"data:"),
+        "crlf": (b"\n", b"\r\n"),
+        "json": (b'": ', b'":  '),
+    }
+
+
+class Vendor(Framed, Protocol):
+    """``adapter`` is its name in a routes file; ``base_path`` follows the server's address in `base_url`.
+
+    ``lacks``: what its wire does not have; ``usage``: as much of USAGE as its wire can tell.
+    """
 
     adapter: str
     base_path: str
+    lacks: frozenset[Lack]
+    usage: Usage
 
     def whole(self, said: Said) -> Reply: ...
     def stream(self, said: Said) -> list[bytes]:
-        """The events, one element each; the last one is the end mark."""
+        """The events, one element each: one that moves nothing, then the content, and at last the end mark, unless the wire lacks one."""
         ...
 
     def fault(self, fault: Fault, headers: Mapping[str, str]) -> Reply: ...

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from app.logic.answer import Failure, Kind
+from app.logic.record import Record
 
 MAX_BYTES = 256 * 2**20
 
@@ -18,8 +19,9 @@ class BodyBytes:
         self.held = 0
 
     @contextmanager
-    def holding(self, size: int) -> Iterator[None]:
-        """While open, ``size`` bytes count. Raises Failure, with status 429, when they are too many with the others."""
+    def holding(self, record: Record) -> Iterator[None]:
+        """While open, the request's body counts. Raises Failure, with status 429, when it is too many bytes with the others."""
+        size = record.body_bytes
         if self.held and self.held + size > self._limit:  # the only one is let through, whatever its size
             text = f"the requests under way hold {self.held >> 20} MiB already, of {self._limit >> 20} that are taken at once"
             raise Failure(Kind.BUSY, text, status=429, retry_after_s=1)

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from app.logic import defects, estimate
 from app.logic.answer import Answer, Batch, Call, Endpoint, Failure, Kind
-from app.logic.record import Attempt, Measured, Record
+from app.logic.backend_state import BackendState
+from app.logic.record import AttemptRecord, Measured, Record
 from app.logic.routes import Limits
-from app.logic.standing import Standing
 from app.logic.transcript import Transcript, read_whole
 from app.logic.watchdog import Watchdog
 from app.wire.events import End, Wire
@@ -24,14 +24,14 @@ from app.wire.events import End, Wire
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
-class Running:
-    """Made by ``start``. Iterate ``batches`` once; close it whatever happened."""
+class Attempt:
+    """Made by ``start``. Iterate ``batches`` once; close it whatever happened. What is learnt on the way stands in ``noted``."""
 
     def __init__(
-        self, standing: Standing, answer: Answer, call: Call, record: Record, limits: Limits, deadline: float
+        self, state: BackendState, answer: Answer, call: Call, record: Record, limits: Limits, deadline: float
     ) -> None:
-        self.standing = standing
-        self.attempt = record.attempts[-1]
+        self.state = state
+        self.noted = record.attempts[-1]
         self.record = record
         self.end: End | None = None
         self.transcript = Transcript()
@@ -51,15 +51,15 @@ class Running:
 
     async def content(self, by: float, *, whole: bool) -> None:
         """Waits until content has come, by ``by``; with ``whole``, until the end has. Raises Failure."""
-        self._first_s = by - self.attempt.started_at
+        self._first_s = by - self.noted.started_at
         self._watchdog.until(by, Kind.FIRST_TOKEN_LATE if by < self._deadline else Kind.DEADLINE)
         while True:
             batch = await self._next()
             if batch is None:
                 return
             self._before.append(batch)
-            if batch.progress and self.attempt.first_content_at is None:
-                self.attempt.first_content_at = time.monotonic()
+            if batch.progress and self.noted.first_content_at is None:
+                self.noted.first_content_at = time.monotonic()
                 self._expect_content(self._limits.between_tokens_s)
             if batch.end or (batch.progress and not whole):
                 return
@@ -97,11 +97,11 @@ class Running:
             batch = await anext(self._stream)
         except StopAsyncIteration:
             if self.end is None:
-                raise Failure(Kind.CUT, f"backend '{self.standing.name}' ended half-way", billed="maybe") from None
+                raise Failure(Kind.CUT, f"backend '{self.state.name}' ended half-way", billed="maybe") from None
             return None
         except Failure:
             if self._watchdog.expired:
-                raise late(self._watchdog.expired, self.standing.name, self._limits, self._first_s) from None
+                raise late(self._watchdog.expired, self.state.name, self._limits, self._first_s) from None
             raise
         if batch.end:
             self.end = batch.end
@@ -132,42 +132,42 @@ class Running:
         self._closed = True
         self._watchdog.stop()
         if self._is_aborted:
-            self.standing.abandoned()
+            self.state.abandoned()
         elif failure is not None:
-            note(self.attempt, failure)
-            self.standing.failed(failure)
+            note(self.noted, failure)
+            self.state.failed(failure)
         elif self.end is not None:
-            self.standing.completed()
+            self.state.completed()
             self._judge(self.end)
-        self.attempt.ended_at = time.monotonic()
+        self.noted.ended_at = time.monotonic()
         self._account()
-        self.standing.released()
+        self.state.released()
         await self._answer.aclose()
 
     def _account(self) -> None:
-        attempt = self.attempt
+        noted = self.noted
         usage = self.end.usage if self.end else self._answer.usage
         measured = Measured.REPORTED if self.end else Measured.PARTIAL
-        if usage is None and attempt.first_content_at is not None:
+        if usage is None and noted.first_content_at is not None:
             usage, measured = estimate.usage(self._call.body, self._said()), Measured.ESTIMATED
         if usage is None:
             return
-        attempt.usage, attempt.measured = usage, measured
-        rates = self.standing.member.rates
-        attempt.picodollars = rates.cost(usage) if rates else None
+        noted.usage, noted.measured = usage, measured
+        rates = self.state.member.rates
+        noted.picodollars = rates.cost(usage) if rates else None
 
     def _judge(self, end: End) -> None:
         """Notes what is wrong with a complete answer. One that goes on where another broke off may have nothing to add."""
         call, record = self._call, self.record
-        if call.stream and self.attempt.first_content_at is None:
+        if call.stream and self.noted.first_content_at is None:
             if record.first_content_at is None and call.endpoint is not Endpoint.EMBEDDINGS:
-                self.attempt.defect = defects.Defect.EMPTY
+                self.noted.defect = defects.Defect.EMPTY
             return
         content = self._before[-1]
         if defects.is_suspect(call, end, content.raw):
             with contextlib.suppress(*UNREADABLE):
                 events = self.transcript.read().events if call.stream else read_whole(content)
-                self.attempt.defect = defects.defect(call, end, events) if events else None
+                self.noted.defect = defects.defect(call, end, events) if events else None
 
     def _said(self) -> str:
         """The text that came, for a guess at its tokens. Garbled bytes were never taken in."""
@@ -177,59 +177,59 @@ class Running:
 
 
 async def start(
-    standing: Standing, call: Call, record: Record, limits: Limits, deadline: float, *, whole: bool, by: float
-) -> Running:
+    state: BackendState, call: Call, record: Record, limits: Limits, deadline: float, *, whole: bool, by: float
+) -> Attempt:
     """Asks one backend and waits until ``by`` for its first content, with ``whole`` for its end.
 
     Raises Failure; what failed is noted then.
     """
     now = time.monotonic()
-    attempt = Attempt(backend=standing.name, vendor_model=standing.member.backend.model, started_at=now)
-    record.attempts.append(attempt)
+    noted = AttemptRecord(backend=state.name, vendor_model=state.member.backend.model, started_at=now)
+    record.attempts.append(noted)
     if record.trace is not None:
-        attempt.span_id = secrets.token_hex(8)
-        call = replace(call, trace_headers=record.trace.headers(attempt.span_id))
-    running: Running | None = None
-    standing.sent()
+        noted.span_id = secrets.token_hex(8)
+        call = replace(call, trace_headers=record.trace.headers(noted.span_id))
+    attempt: Attempt | None = None
+    state.sent()
     try:
-        running = await _open(standing, call, record, limits, deadline, by)
-        await running.content(by, whole=whole)
+        attempt = await _open(state, call, record, limits, deadline, by)
+        await attempt.content(by, whole=whole)
     except Failure as failure:
-        if running is None:
-            note(attempt, failure)
-            standing.failed(failure)
-            standing.released()
+        if attempt is None:
+            note(noted, failure)
+            state.failed(failure)
+            state.released()
         else:
-            await running.close(failure)
+            await attempt.close(failure)
         raise
     except BaseException:
-        standing.abandoned()
-        if running is None:
-            attempt.ended_at = time.monotonic()
-            standing.released()
+        state.abandoned()
+        if attempt is None:
+            noted.ended_at = time.monotonic()
+            state.released()
         else:
-            await running.close()
+            await attempt.close()
         raise
-    standing.succeeded((attempt.first_content_at or time.monotonic()) - now)
-    return running
+    state.succeeded((noted.first_content_at or time.monotonic()) - now)
+    return attempt
 
 
-async def _open(standing: Standing, call: Call, record: Record, limits: Limits, deadline: float, by: float) -> Running:
+async def _open(state: BackendState, call: Call, record: Record, limits: Limits, deadline: float, by: float) -> Attempt:
     try:
         async with asyncio.timeout_at(by):
-            answer = await standing.member.backend.open(call, deadline)
+            answer = await state.member.backend.open(call, deadline)
     except TimeoutError:
         kind = Kind.FIRST_TOKEN_LATE if by < deadline else Kind.DEADLINE
-        raise late(kind, standing.name, limits, by - record.attempts[-1].started_at) from None
-    return Running(standing, answer, call, record, limits, deadline)
+        raise late(kind, state.name, limits, by - record.attempts[-1].started_at) from None
+    return Attempt(state, answer, call, record, limits, deadline)
 
 
-def note(attempt: Attempt, failure: Failure) -> None:
-    attempt.failure, attempt.reason = failure.kind, failure.message
-    attempt.is_callers_fault = failure.kind is Kind.CONTEXT_TOO_LONG or (
+def note(noted: AttemptRecord, failure: Failure) -> None:
+    noted.failure, noted.reason = failure.kind, failure.message
+    noted.is_callers_fault = failure.kind is Kind.CONTEXT_TOO_LONG or (
         failure.kind is Kind.BAD_REQUEST and not failure.elsewhere
     )
-    attempt.ended_at = attempt.ended_at or time.monotonic()
+    noted.ended_at = noted.ended_at or time.monotonic()
 
 
 def late(kind: Kind, backend: str, limits: Limits, first_s: float) -> Failure:

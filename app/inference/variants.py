@@ -23,8 +23,8 @@ class Images(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Dialect:
-    """``extra``: fields beyond OpenAI's common ones; ``without``: common ones that the server answers with an error.
+class Variant:
+    """``provider``: its name in telemetry, where that is not the row's. ``extra``: fields beyond OpenAI's common ones; ``without``: common ones that the server answers with an error.
 
     ``max_tokens``: the chat field's name, None where both are known. ``roles``: whether the role `developer` is known.
     ``usage_option``: whether ``stream_options.include_usage`` is taken; servers without it report usage unasked.
@@ -33,6 +33,7 @@ class Dialect:
 
     base_url: str = ""  # empty: the routes file must give it
     key_env: str = ""
+    provider: str = ""
     endpoints: frozenset[Endpoint] = frozenset(Endpoint)
     extra: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
@@ -47,13 +48,13 @@ class Dialect:
 
 
 @functools.cache
-def allowed(dialect: Dialect, endpoint: Endpoint) -> frozenset[str]:
-    """The fields of a request that a server of this dialect gets."""
+def allowed(variant: Variant, endpoint: Endpoint) -> frozenset[str]:
+    """The fields of a request that a server of this variant gets."""
     match endpoint:
         case Endpoint.CHAT:
-            return (fields.CHAT | dialect.extra) - dialect.without
+            return (fields.CHAT | variant.extra) - variant.without
         case Endpoint.COMPLETIONS:
-            return (fields.COMPLETIONS | dialect.extra) - dialect.without
+            return (fields.COMPLETIONS | variant.extra) - variant.without
         case Endpoint.EMBEDDINGS:
             return fields.EMBEDDINGS
 
@@ -62,7 +63,7 @@ _SAMPLING = frozenset({"top_k", "min_p", "repetition_penalty"})
 
 # vLLM: vllm/entrypoints/openai/chat_completion/protocol.py on its main branch, read 2026-11-24. Left out on purpose: `ignore_eos` (runs to
 # the limit), `chat_template…`, `structured_outputs`, `cache_salt`, `priority`, `request_id`, `kv_transfer_params`, `media_io_kwargs`.
-VLLM = Dialect(
+VLLM = Variant(
     base_url="http://127.0.0.1:8000/v1",
     extra=_SAMPLING
     | {"min_tokens", "length_penalty", "stop_token_ids", "bad_words", "skip_special_tokens", "truncate_prompt_tokens"}
@@ -72,7 +73,7 @@ VLLM = Dialect(
 )
 # llama.cpp's server: field names in the xllamacpp 2026.10 binary, and run against it, 2026-11-24. Left out on purpose: `grammar`, `id_slot`,
 # `json_schema`, `n_predict`, `samplers`, `lora`, `chat_template_kwargs`.
-LLAMA_CPP = Dialect(
+LLAMA_CPP = Variant(
     base_url="http://127.0.0.1:8080/v1",
     extra=frozenset({"top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n"})
     | {"continue_final_message", "add_generation_prompt"},
@@ -83,12 +84,14 @@ LLAMA_CPP = Dialect(
 # word, even where a call is required (run 2026-11-24).
 EMBEDDED = replace(LLAMA_CPP, images=Images.REFUSE, tools=False)
 
-DIALECTS: dict[str, Dialect] = {
+VARIANTS: dict[str, Variant] = {
     # Any server, when nothing more is known of it: the caller's own name of the token limit goes on, and the flags by which a routes file
     # may say that it takes up a cut answer.
-    "openai_compatible": Dialect(extra=frozenset({"continue_final_message", "add_generation_prompt"})),
+    "openai_compatible": Variant(
+        provider="openai", extra=frozenset({"continue_final_message", "add_generation_prompt"})
+    ),
     # openai 3.54 client, 2026-11-24: `max_tokens` is deprecated, and refused by the o series and gpt-5; `max_completion_tokens` works for all.
-    "openai": Dialect(
+    "openai": Variant(
         base_url="https://api.openai.com/v1",
         key_env="OPENAI_API_KEY",
         extra=frozenset(
@@ -100,7 +103,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "vllm": VLLM,
     # text-generation-inference: ChatRequest in router/src/lib.rs as published, read 2026-11-24; `n`, `user`, `logit_bias` are unused there.
-    "tgi": Dialect(
+    "tgi": Variant(
         base_url="http://127.0.0.1:3000/v1",
         endpoints=frozenset({Endpoint.CHAT, Endpoint.COMPLETIONS}),
         max_tokens="max_tokens",
@@ -108,7 +111,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "llama_cpp": LLAMA_CPP,
     # LitServe: src/litserve/specs/openai.py, read 2026-11-24: no stream_options, usage always comes with the last chunk; other fields are ignored.
-    "litserve": Dialect(
+    "litserve": Variant(
         base_url="http://127.0.0.1:8000/v1",
         endpoints=_CHAT_ONLY,
         without=frozenset(
@@ -117,7 +120,7 @@ DIALECTS: dict[str, Dialect] = {
         usage_option=False,
     ),
     # console.groq.com/docs/openai, read 2026-11-24: logprobs, logit_bias, top_logprobs give 400; n must be 1; no text completions.
-    "groq": Dialect(
+    "groq": Variant(
         base_url="https://api.groq.com/openai/v1",
         key_env="GROQ_API_KEY",
         endpoints=_CHAT_ONLY,
@@ -128,7 +131,7 @@ DIALECTS: dict[str, Dialect] = {
         images=Images.VENDOR,
     ),
     # The rows below come from the vendors' public pages and adapters of others, not from a run (2026-11-24).
-    "together": Dialect(
+    "together": Variant(
         base_url="https://api.together.xyz/v1",
         key_env="TOGETHER_API_KEY",
         extra=_SAMPLING,
@@ -136,14 +139,14 @@ DIALECTS: dict[str, Dialect] = {
         usage_option=False,
         images=Images.VENDOR,
     ),
-    "huggingface": Dialect(
+    "huggingface": Variant(
         base_url="https://router.huggingface.co/v1",
         key_env="HF_TOKEN",
         endpoints=_CHAT_ONLY,
         max_tokens="max_tokens",
         images=Images.VENDOR,
     ),
-    "deepseek": Dialect(
+    "deepseek": Variant(
         base_url="https://api.deepseek.com/v1",
         key_env="DEEPSEEK_API_KEY",
         endpoints=_CHAT_ONLY,
@@ -152,7 +155,7 @@ DIALECTS: dict[str, Dialect] = {
         max_choices=1,
         images=Images.REFUSE,
     ),
-    "mistral": Dialect(
+    "mistral": Variant(
         base_url="https://api.mistral.ai/v1",
         key_env="MISTRAL_API_KEY",
         endpoints=frozenset({Endpoint.CHAT, Endpoint.EMBEDDINGS}),
@@ -164,7 +167,7 @@ DIALECTS: dict[str, Dialect] = {
         images=Images.VENDOR,
         continuation="prefix",
     ),
-    "openrouter": Dialect(
+    "openrouter": Variant(
         base_url="https://openrouter.ai/api/v1",
         key_env="OPENROUTER_API_KEY",
         endpoints=_CHAT_ONLY,

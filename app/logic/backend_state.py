@@ -37,8 +37,8 @@ class Breaker:
     why: Failure | None = None  # what it failed of last
 
 
-class Standing:
-    """``freed`` is called with the backend's name when a place there is given back."""
+class BackendState:
+    """One backend. ``freed`` is called with the backend's name when a place there is given back."""
 
     def __init__(self, member: Member, breaker: Breaker, freed: Callable[[str], None]) -> None:
         self._freed = freed
@@ -56,7 +56,7 @@ class Standing:
     def has_room(self) -> bool:
         return self.running < self.member.max_running
 
-    def state(self, now: float) -> State:
+    def circuit_state(self, now: float) -> State:
         return self.breaker.circuit.state(now)
 
     def candidate(self, weight: int, needs: Needs) -> Candidate:

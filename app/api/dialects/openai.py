@@ -1,0 +1,214 @@
+"""OpenAI's API: `/v1/chat/completions`, `/v1/completions` and `/v1/embeddings`. Fields are checked by type and range; all others go on as they are.
+
+Ranges as in OpenAI's API reference (checked 2026-11-24). Backends may add fields to their answers, and what they add is passed on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from app.api import bodies
+from app.api.errors import Fault
+from app.logic.answer import Call, Endpoint
+from app.wire import sse
+from app.wire.events import Wire
+
+Temperature = Annotated[float, Meta(ge=0, le=2)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAI:
+    """One path of OpenAI's API."""
+
+    endpoint: Endpoint
+    wire: Wire
+    title: str
+    request: type[msgspec.Struct]
+    answer: type[msgspec.Struct]
+    refusal: type[msgspec.Struct]
+    stream_type: ClassVar[bytes] = b"text/event-stream; charset=utf-8"
+    heartbeat: ClassVar[bytes] = sse.comment(b"ping")
+
+    def read(self, body: bytes, request_id: str) -> Call:
+        return self.check(bodies.parse(body), request_id)
+
+    def check(self, body: Any, request_id: str) -> Call:
+        """The call that a parsed body asks for. Raises Fault with the field that is wrong."""
+        request: Any = bodies.converted(body, self.request)
+        options = getattr(request, "stream_options", None) or {}
+        return Call(
+            endpoint=self.endpoint,
+            model=request.model,
+            body=body,
+            stream=bool(getattr(request, "stream", False)),
+            include_usage=options.get("include_usage") is True,
+            request_id=request_id,
+        )
+
+    def error(self, fault: Fault) -> bytes:
+        return error_body(fault)
+
+    def error_event(self, fault: Fault) -> bytes:
+        return sse.event(error_body(fault))
+
+    def end(self, summary: bytes) -> bytes:
+        return sse.comment(b"trimaran " + summary)
+
+
+def error_object(fault: Fault) -> dict[str, Any]:
+    return {"message": fault.message, "type": fault.type, "param": fault.param, "code": fault.code}
+
+
+def error_body(fault: Fault) -> bytes:
+    return _encode({"error": error_object(fault)})
+
+
+class Part(msgspec.Struct):
+    type: str
+
+
+class Message(msgspec.Struct):
+    role: str
+    content: str | list[Part] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+
+
+class _Generation(msgspec.Struct, kw_only=True):
+    """The fields that every generating endpoint has."""
+
+    model: str = ""
+    stream: bool | None = None
+    stream_options: dict[str, Any] | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    max_tokens: Count | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    stop: str | Annotated[list[str], Meta(max_length=16)] | None = None
+    seed: int | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    user: str | None = None
+
+
+class ChatRequest(_Generation, kw_only=True):
+    messages: Annotated[list[Message], Meta(min_length=1)]
+    max_completion_tokens: Count | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    response_format: dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning_effort: str | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+
+
+class CompletionRequest(_Generation, kw_only=True):
+    prompt: Annotated[str, Meta(min_length=1)] | Annotated[list[Any], Meta(min_length=1)]
+    logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    echo: bool | None = None
+    suffix: str | None = None
+
+
+class EmbeddingRequest(msgspec.Struct, kw_only=True):
+    input: Annotated[str, Meta(min_length=1)] | Annotated[list[Any], Meta(min_length=1)]
+    model: str = ""
+    encoding_format: str | None = None
+    dimensions: Count | None = None
+
+
+class Error(msgspec.Struct, kw_only=True):
+    """`code`, where a backend is to blame, is one of the kinds of failure in docs/streaming.md."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(msgspec.Struct):
+    error: Error
+
+
+class Usage(msgspec.Struct):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class Choice(msgspec.Struct, kw_only=True):
+    index: int
+    message: dict[str, Any]
+    finish_reason: str | None
+
+
+class ChatCompletion(msgspec.Struct, kw_only=True):
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[Choice]
+    usage: Usage | None = None
+
+
+class TextChoice(msgspec.Struct, kw_only=True):
+    index: int
+    text: str
+    finish_reason: str | None
+
+
+class Completion(msgspec.Struct, kw_only=True):
+    id: str
+    object: str
+    created: int
+    model: str
+    choices: list[TextChoice]
+    usage: Usage | None = None
+
+
+class Embedding(msgspec.Struct, kw_only=True):
+    index: int
+    object: str
+    embedding: list[float] | str
+
+
+class Embeddings(msgspec.Struct, kw_only=True):
+    object: str
+    model: str
+    data: list[Embedding]
+
+
+CHAT = OpenAI(
+    endpoint=Endpoint.CHAT,
+    wire=Wire.OPENAI_CHAT,
+    title="OpenAI's chat completions",
+    request=ChatRequest,
+    answer=ChatCompletion,
+    refusal=ErrorBody,
+)
+COMPLETIONS = OpenAI(
+    endpoint=Endpoint.COMPLETIONS,
+    wire=Wire.OPENAI_COMPLETIONS,
+    title="OpenAI's older completions",
+    request=CompletionRequest,
+    answer=Completion,
+    refusal=ErrorBody,
+)
+EMBEDDINGS = OpenAI(
+    endpoint=Endpoint.EMBEDDINGS,
+    wire=Wire.OPENAI_EMBEDDINGS,
+    title="OpenAI's embeddings",
+    request=EmbeddingRequest,
+    answer=Embeddings,
+    refusal=ErrorBody,
+)

@@ -1,0 +1,93 @@
+"""What an adapter is: a row that says all that is known of a provider beside its wire, and what its builder may use.
+
+A row stands in the adapter's own file; ``adapters`` lists it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from app.inference.images import ImageFetcher
+from app.logic.answer import Backend
+from app.logic.routes import BackendSpec, RoutesError
+from app.logic.selection import Ability
+
+
+class OwnServer(Protocol):
+    """A model server that the app runs. ``base_url`` is None while it does not answer; ``waits_for`` then says what is under way."""
+
+    @property
+    def base_url(self) -> str | None: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def waits_for(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What an adapter may use. ``engines``: the app's own, by backend; ``environment``: where credentials stand, by the names that `key_env` gives."""
+
+    http: aiohttp.ClientSession
+    engines: Mapping[str, OwnServer]
+    environment: Mapping[str, str]
+    images: ImageFetcher = field(default_factory=ImageFetcher)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """``build`` makes the backend of a routes file's entry, by its name; it raises RoutesError.
+
+    ``provider``: the value of `gen_ai.provider.name` in telemetry. ``ability``: what the entry's model can do, as far as the routes file
+    does not say. ``base_url``: where the provider answers, empty where the routes file must say it. ``price_key``: the address by which
+    genai-prices knows who sells the models, empty where nobody is known to; ``is_free``: they run on this machine. ``reads``: the keys
+    of an entry, beside those that every backend has, that are not refused.
+    """
+
+    build: Callable[[str, BackendSpec, Surroundings], Backend]
+    provider: str
+    ability: Callable[[BackendSpec], Ability]
+    base_url: str = ""
+    price_key: str = ""
+    is_free: bool = False
+    reads: frozenset[str] = frozenset({"base_url", "key_env"})
+
+
+def credential(name: str, spec: BackendSpec, environment: Mapping[str, str], *, default: str = "") -> str:
+    """The key in the variable that `key_env` or else ``default`` names; empty when neither names one. Raises RoutesError when it is not there."""
+    variable = spec.key_env or default
+    if not variable:
+        return ""
+    key = environment.get(variable, "").strip()
+    if not key:
+        raise RoutesError(f"backend '{name}': its key is missing: set the environment variable {variable}")
+    if not (key.isascii() and key.isprintable()):
+        raise RoutesError(f"backend '{name}': the key in {variable} has characters that no header can carry")
+    return key
+
+
+def base_url(name: str, spec: BackendSpec, *, default: str = "") -> str:
+    """The address that the routes file or else ``default`` gives, without a slash at its end. Raises RoutesError."""
+    given = spec.base_url or default
+    if not given:
+        raise RoutesError(f"backend '{name}': adapter {spec.adapter} needs base_url, such as http://127.0.0.1:8001/v1")
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise RoutesError(f"backend '{name}': base_url must be like https://host/v1")
+    if parts.username or parts.password:
+        raise RoutesError(
+            f"backend '{name}': base_url holds a credential: put it in a variable and name that in key_env"
+        )
+    return given.rstrip("/")
+
+
+def model(name: str, spec: BackendSpec) -> str:
+    """The provider's name for the model. Raises RoutesError when the routes file gives none."""
+    if not spec.model:
+        raise RoutesError(f"backend '{name}': model is missing: the name that the provider has for it")
+    return spec.model

@@ -1,0 +1,35 @@
+"""Framings: how the events of a stream follow each other in its bytes, and by what content type such a stream is known. Each codec names its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+WHOLE = "application/json"  # an answer that is not streamed is one JSON body in every wire
+
+
+class Cutter(Protocol):
+    """Turns one stream's reads into whole events."""
+
+    @property
+    def held(self) -> int:
+        """The bytes of the event that is not whole yet."""
+        ...
+
+    def feed(self, got: bytes) -> bytes:
+        """The whole events that ``got`` completes; empty when there are none."""
+        ...
+
+    def rest(self) -> bytes:
+        """What is left when the stream is over, with the end that a careless server did not write; empty when nothing is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framing:
+    """``end``: the bytes that end each event as servers commonly write it; empty where an event says its own length."""
+
+    content_type: str
+    end: bytes
+    cutter: Callable[[], Cutter]

@@ -1,0 +1,57 @@
+"""Whoever adds a wire is led to every place: what a list lacks is told with the file to create."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.wire.codecs import READ, SCANNED, WRITTEN
+from app.wire.events import Wire
+from tests.wire.conftest import FOLDER
+from tests.wire.test_codecs import CHAT
+from tests.wire.test_golden import CASES, SPOKEN
+
+# Written by a codec, but with less than an answer has: no tool calls, no reasoning. The golden transcripts show it.
+LOSSY = {Wire.OPENAI_COMPLETIONS}
+# Backends' answers in it are read as those of chat completions are.
+READ_ALIKE = {Wire.OPENAI_COMPLETIONS}
+
+
+@pytest.mark.parametrize("wire", Wire)
+def test_every_wire_has_a_codec(wire: Wire) -> None:
+    """A name alone can be neither read nor written."""
+    assert wire in READ or wire in SCANNED or wire in WRITTEN, (
+        f"wire '{wire}': create app/wire/{wire}.py and add its codec to app/wire/codecs.py"
+    )
+
+
+@pytest.mark.parametrize("wire", sorted((READ.keys() & WRITTEN.keys()) - LOSSY))
+def test_a_wire_that_is_read_and_written_is_proven_by_property(wire: Wire) -> None:
+    """Nothing is lost, doubled or reordered."""
+    assert wire in [codec.wire for codec in CHAT], f"wire '{wire}': add its codec to CHAT in tests/wire/test_codecs.py"
+
+
+@pytest.mark.parametrize("wire", sorted(READ.keys() - READ_ALIKE))
+def test_a_wire_that_backends_speak_has_transcripts(wire: Wire) -> None:
+    """What callers read when a backend speaks it."""
+    assert wire in [codec.wire for codec, _ in SPOKEN.values()], (
+        f"wire '{wire}': add its codec and its fake to SPOKEN and WANTED in tests/wire/test_golden.py"
+    )
+
+
+@pytest.mark.parametrize("wire", sorted(WRITTEN))
+def test_a_wire_that_callers_read_has_transcripts(wire: Wire) -> None:
+    """Out of another wire, whole and streamed."""
+    wanted = {to for _, to, _ in CASES}
+    assert wire in wanted, f"wire '{wire}': add it to WANTED in tests/wire/test_golden.py"
+
+
+@pytest.mark.parametrize("case", CASES, ids=["-".join(case) for case in CASES])
+@pytest.mark.parametrize("ending", ["sse", "json"])
+def test_every_case_has_its_transcript(case: tuple[str, Wire, str], ending: str) -> None:
+    """A case without a file compares with nothing."""
+    spoken, wanted, said = case
+    path = FOLDER / f"{spoken}-to-{wanted}-{said}.{ending}"
+    shown = path.relative_to(Path(__file__).parents[2])
+    assert path.exists(), f"create {shown}: ./trimaran test tests/wire --update-goldens"
