@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from delivery.aws_clients import client, error_code, told
+from delivery.clouds.aws import client, error_code, told
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data, say, table
 

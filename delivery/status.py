@@ -12,8 +12,8 @@ from typing import Any
 from delivery import state
 from delivery.engine import engine_for
 from delivery.failure import Failure
-from delivery.promotion.local_traffic import LocalTraffic
-from delivery.promotion.traffic import TrafficError
+from delivery.platforms.nginx import LocalTraffic
+from delivery.platforms.traffic import TrafficError
 from delivery.terminal import data_json, say, table
 
 _TIMEOUT_S = 3

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from catalog.models import SERVED, ServedModel
-from delivery.aws_clients import client, error_code, told
+from delivery.clouds.aws import client, error_code, told
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data, say
 from stacks.targets import nearest

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from random import Random
 
-from delivery.promotion import observation, steps
-from delivery.promotion.evidence import BAD_KINDS, LOG_MEASURES, Counts, Moments
-from delivery.promotion.judging import judge
-from delivery.promotion.rules import RULES, Rules
-from delivery.promotion.steps import Do
+from delivery.evidence import BAD_KINDS, LOG_MEASURES, Counts, Moments
+from delivery.promotion.judging import observation, steps
+from delivery.promotion.judging.judge import judge
+from delivery.promotion.judging.rules import RULES, Rules
+from delivery.promotion.judging.steps import Do
 
 STEPS = (5, 25, 50, 100)
 # The mean of the logarithms does not matter; the part of the requests that have each measure does a little.

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from delivery.aws_clients import client
 from delivery.bootstrap import ALIAS, bootstrap
+from delivery.clouds.aws import client
 from delivery.failure import ExitCode, Failure
 from tests.delivery.aws import aws  # noqa: F401  a fixture
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from catalog.models import SERVED
-from delivery.aws_clients import client
+from delivery.clouds.aws import client
 from delivery.failure import ExitCode, Failure
 from delivery.weights import MANIFEST, Folder, Hub, copy, prefix, sync
 from tests.delivery.aws import aws  # noqa: F401  a fixture

@@ -18,7 +18,7 @@ from app.engines import weights
 from app.engines.weights import WeightsError, fetch
 from catalog.models import SERVED
 from delivery import weights as delivered
-from delivery.aws_clients import client
+from delivery.clouds.aws import client
 from tests.delivery.aws import aws  # noqa: F401  a fixture
 from tests.engines.vllm_app import MODEL, REVISION, Installed, asked, ready, running
 

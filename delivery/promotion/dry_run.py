@@ -1,0 +1,68 @@
+"""`promote --dry-run`: how many requests and hours a promotion needs at the traffic of now. Nothing is deployed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from delivery.engine import engine_for
+from delivery.evidence import CounterReset
+from delivery.failure import ExitCode, Failure
+from delivery.platforms.local import Platform, platform_of
+from delivery.platforms.metrics import MetricsError
+from delivery.promotion.judging.plan import Plan, plan, traffic_of
+from delivery.promotion.record import Promotion
+from delivery.terminal import data_json, say, table
+
+LOOK_S = 10.0
+GLANCE_S = 2.0
+
+
+def show(root: Path, promotion: Promotion, *, as_json: bool) -> None:
+    """Print the plan. Raises Failure where the traffic cannot be measured."""
+    engine = engine_for(root, promotion.stack)
+    say(f"looking at the traffic of {promotion.stack} for {LOOK_S:g} s")
+    try:
+        found = plan_of(platform_of(engine, engine.outputs()), promotion, LOOK_S)
+    except (MetricsError, CounterReset) as error:
+        raise Failure(str(error).partition("\n")[0] + ".", "", ExitCode.COULD_NOT_MEASURE) from None
+    if as_json:
+        data_json(
+            "promote", promotion.stack, {"blue": promotion.blue, "green": promotion.green, "plan": found.as_json()}
+        )
+        return
+    rows = [
+        (
+            f"{step.share} %",
+            f"{step.green_requests:,}",
+            f"{step.requests:,}",
+            _time(step.hours),
+            step.slowest,
+            _fits(step.fits),
+        )
+        for step in found.steps
+    ]
+    table(("green takes", "green requests", "all requests", "time", "decided last", "within maxBakeS"), rows)
+    say(f"in all {found.requests:,} requests, {_time(found.hours)}, if green is as good as blue")
+    if not all(step.fits for step in found.steps):
+        say("callers alone would not decide in time: the suite's prompts would go to both sides as well")
+
+
+def plan_of(platform: Platform, promotion: Promotion, seconds: float) -> Plan:
+    """From what blue did in the next seconds. Raises MetricsError, CounterReset."""
+    before = platform.metrics.read()["blue"]
+    began = time.monotonic()
+    time.sleep(seconds)
+    window = platform.metrics.read()["blue"] - before
+    traffic = traffic_of(window, time.monotonic() - began)
+    return plan(promotion.rollout["steps"], traffic, max_bake_s=promotion.rollout["max_bake_s"])
+
+
+def _time(hours: float) -> str:
+    if hours == float("inf"):
+        return "never"
+    return f"{hours * 3600:.0f} s" if hours < 1 / 30 else f"{hours * 60:.0f} min" if hours < 2 else f"{hours:.1f} h"
+
+
+def _fits(fits: bool) -> str:
+    return "yes" if fits else "no"
