@@ -1,44 +1,58 @@
-"""Clients of AWS for the commands, and the errors of AWS in sentences."""
+"""AWS as the commands know it: the home of the stacks' state, and buckets on S3."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
-from delivery.failure import Failure
+from delivery.clouds.account import Account, Bucket
+from delivery.clouds.aws_clients import client, error_code, told
+from delivery.clouds.aws_state import state_home
 
-
-def client(service: str, region: str) -> Any:
-    """A boto3 client with the user's own credentials. Raises Failure where boto3 is not installed."""
-    try:
-        from boto3.session import Session
-        from botocore.config import Config
-    except ImportError:
-        raise Failure(
-            "boto3 is not installed: it comes with the requirements of AWS.",
-            ".venv/bin/python -m pip install --require-hashes -r requirements/aws.txt",
-        ) from None
-    # A session of its own: the default one keeps credentials that have changed since.
-    return Session().client(service, region_name=region, config=Config(retries={"mode": "standard", "max_attempts": 5}))
+_ABSENT = ("404", "NoSuchKey")
 
 
-@contextmanager
-def told(what: str) -> Iterator[None]:
-    """Turn what AWS refuses, or that nobody is logged in, into a Failure that says what was tried."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Bucket:
+    """A bucket on S3, with the user's own credentials."""
 
-    try:
-        yield
-    except NoCredentialsError:
-        raise Failure(f"{what}: there are no credentials for AWS.", "aws sso login, or set AWS_PROFILE") from None
-    except ClientError as error:
-        code, message = error_code(error), error.response["Error"].get("Message", "")
-        raise Failure(f"{what}: AWS answers {code}: {message}") from None
-    except BotoCoreError as error:
-        raise Failure(f"{what}: {error}") from None
+    s3: Any
+    name: str
+
+    def address(self, key: str) -> str:
+        return f"s3://{self.name}/{key}"
+
+    def read(self, key: str) -> bytes | None:
+        answer = self._found(self.s3.get_object, key)
+        return None if answer is None else bytes(answer["Body"].read())
+
+    def size(self, key: str) -> int | None:
+        answer = self._found(self.s3.head_object, key)
+        return None if answer is None else int(answer["ContentLength"])
+
+    def write(self, key: str, content: bytes) -> None:
+        with told(f"s3://{self.name}"):
+            self.s3.put_object(Bucket=self.name, Key=key, Body=content)
+
+    def upload(self, key: str, stream: BinaryIO) -> None:
+        with told(f"s3://{self.name}"):
+            self.s3.upload_fileobj(stream, self.name, key)
+
+    def _found(self, ask: Any, key: str) -> Any:
+        from botocore.exceptions import ClientError
+
+        with told(f"s3://{self.name}"):
+            try:
+                return ask(Bucket=self.name, Key=key)
+            except ClientError as error:
+                if error_code(error) in _ABSENT:
+                    return None
+                raise
 
 
-def error_code(error: Any) -> str:
-    """The code that AWS gives an error, such as NoSuchBucket."""
-    return str(error.response["Error"].get("Code", ""))
+def bucket(region: str, name: str) -> Bucket:
+    """A bucket that is there. Raises Failure where AWS's SDK is not installed."""
+    return S3Bucket(s3=client("s3", region), name=name)
+
+
+ACCOUNT = Account(name="aws", package="pulumi-aws", state_home=state_home, bucket=bucket)

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from delivery.bootstrap import ALIAS, bootstrap
-from delivery.clouds.aws import client
+from delivery.bootstrap import bootstrap
+from delivery.clouds.aws_clients import client
+from delivery.clouds.aws_state import ALIAS
 from delivery.failure import ExitCode, Failure
 from tests.delivery.aws import aws  # noqa: F401  a fixture
 
@@ -84,10 +85,11 @@ def test_what_somebody_changed_is_corrected(capsys: pytest.CaptureFixture[str]) 
     assert states(capsys) == ["there", "there", "there", "there", "made", "there", "made"]
 
 
-def test_another_cloud_is_refused() -> None:
+@pytest.mark.parametrize("cloud", ["gcp", "nowhere"])
+def test_another_cloud_is_refused(cloud: str) -> None:
     """One sentence and the command that works."""
-    with pytest.raises(Failure, match="no bootstrap for 'gcp'") as raised:
-        bootstrap("gcp", "us-east-1", "", yes=False)
+    with pytest.raises(Failure, match=f"no bootstrap for '{cloud}'") as raised:
+        bootstrap(cloud, "us-east-1", "", yes=False)
 
     assert (raised.value.hint, raised.value.exit_code) == ("./trimaran bootstrap aws", ExitCode.USAGE)
 
