@@ -14,7 +14,7 @@ import typer
 
 from delivery.cost.cli import cost
 from delivery.failure import ExitCode, Failure
-from delivery.stack_file import stack_name
+from delivery.platforms.targets import stack_name
 from delivery.terminal import data, say
 
 ROOT = Path(__file__).resolve().parents[1]

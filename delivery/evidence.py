@@ -1,6 +1,6 @@
-"""What was seen of one version: counters since they began, and what two readings of them say about the time between.
+"""What was seen of the versions of an app: counts of a stretch of time, as platforms tell them and promotions are judged by them.
 
-Everything here is plain data, so that a promotion that was killed goes on from a file.
+Everything here is plain data, so that a promotion that was killed goes on from its record.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ class Moments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """One side's counters: `bad` by kind, `logs` by measure; what the platform does not know is absent, never 0.
+    """What one version counted: `bad` by kind, `logs` by measure; what the platform does not know is absent, never 0.
 
-    `running` is requests being answered by all `replicas` together: at the reading, or on average over a window.
-    `at_s` is when the platform says this was so, in Unix seconds.
+    `running` is requests being answered by all `replicas` together: at a moment, or on average over a window.
+    `at_s` is up to when the platform knows it, in Unix seconds.
     """
 
     requests: int
@@ -77,6 +77,16 @@ class Counts:
     running: float = 0.0
     replicas: int = 1
     at_s: float = 0.0
+
+    def __add__(self, later: Counts) -> Counts:
+        """Both stretches of time together, with the gauges and the time of the later one. Only what both have is kept."""
+        return replace(
+            later,
+            requests=self.requests + later.requests,
+            attempts=self.attempts + later.attempts,
+            bad={kind: self.bad[kind] + later.bad[kind] for kind in self.bad.keys() & later.bad.keys()},
+            logs={name: self.logs[name] + later.logs[name] for name in self.logs.keys() & later.logs.keys()},
+        )
 
     def __sub__(self, earlier: Counts) -> Counts:
         """What happened since an earlier reading; raises CounterReset. Only what both readings have is kept."""
@@ -98,6 +108,32 @@ class Counts:
         """Read what `dataclasses.asdict` wrote."""
         logs = {name: Moments(**moments) for name, moments in given["logs"].items()}
         return cls(**{**given, "logs": logs})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What each revision did since a time, up to when its platform knows it.
+
+    `since_s` is the time that was asked for, or the first after it that the platform can tell. `restarts` says of the
+    revisions that began to count anew in between how that shows: some of what they did may be lost.
+    """
+
+    since_s: float
+    counts: Mapping[str, Counts]
+    restarts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def until_s(self) -> float:
+        """Up to when it is known of every revision."""
+        return min((each.at_s for each in self.counts.values()), default=self.since_s)
+
+    def by_side(self, revisions: Mapping[str, str]) -> Window:
+        """The same by sides, each of which is given its revision; what is not there stays absent."""
+        return replace(
+            self,
+            counts={side: self.counts[name] for side, name in revisions.items() if name in self.counts},
+            restarts={side: self.restarts[name] for side, name in revisions.items() if name in self.restarts},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

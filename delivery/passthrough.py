@@ -10,6 +10,7 @@ from pathlib import Path
 
 from delivery import state
 from delivery.engine import environment_for, executable
+from delivery.platforms.targets import platform_of
 from delivery.stack_file import StackFile
 
 # Verbs about the user's own log-in, not about a stack of this machine.
@@ -29,7 +30,7 @@ def _environment(root: Path, arguments: Sequence[str]) -> dict[str, str]:
     if verbs and verbs[0] in _ACCOUNT:
         return dict(os.environ)
     stack = stack_in(arguments) or selected_stack(root) or "local"
-    return environment_for(root, StackFile(root=root, stack=stack).target())
+    return environment_for(root, platform_of(StackFile(root=root, stack=stack).target()))
 
 
 def stack_in(arguments: Sequence[str]) -> str | None:

@@ -14,18 +14,13 @@ import yaml
 
 from delivery.failure import ExitCode, Failure
 from delivery.yaml_text import edited
-from stacks.targets import TARGETS, named_in
+from stacks.targets import named_in
 
 if TYPE_CHECKING:
     from stacks.config import StackConfig
 
 DIRECTORY = Path("stacks/environments")
 NAMESPACE = "trimaran"
-
-
-def stack_name(text: str) -> str:
-    """The stack a person means: a bare target is its dev stack, `local` is itself."""
-    return f"{text}-dev" if text in TARGETS and text != "local" else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

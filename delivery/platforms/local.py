@@ -1,54 +1,114 @@
-"""What a promotion needs of a deployed stack: its switch, its counters, and each side's own address."""
+"""The target `local` as the commands reach it: processes of this machine behind an nginx, and their state beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from delivery.engine import Engine
-from delivery.failure import ExitCode, Failure
-from delivery.platforms.metrics import Metrics
-from delivery.platforms.nginx import LocalTraffic
-from delivery.platforms.prometheus import PrometheusMetrics
-from delivery.platforms.traffic import Address, Traffic
-from delivery.quality.side import Side
+from delivery import state
+from delivery.failure import Failure
+from delivery.platforms.files import FileRecords
+from delivery.platforms.nginx import NginxTraffic
+from delivery.platforms.platform import Address, BlueGreen, BothSides, Deployed, Platform
+from providers.machine import ports
+from stacks.local.files import log_directory, log_file
+
+if TYPE_CHECKING:
+    from stacks.config import Candidate, StackConfig
+
+_PROMOTIONS = Path(".trimaran/promotions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
-    """A stack with both its sides running."""
+class LocalBlueGreen:
+    """Two processes side by side."""
 
-    traffic: Traffic
-    metrics: Metrics
-    sides: Mapping[str, Side]
+    runs_images: bool = False
 
+    def revisions(self, config: StackConfig, root: Path, candidate: Candidate | None) -> Mapping[str, str]:
+        from stacks.local.versions import versions_with
 
-def platform_of(engine: Engine, outputs: Mapping[str, Any]) -> Platform:
-    """By the kinds that the stack's outputs name. Raises Failure for kinds that nobody can move or read yet."""
-    traffic, metrics = outputs["traffic"], outputs["metrics"]
-    if (traffic["kind"], metrics["kind"]) != ("nginx", "prometheus"):
-        raise Failure(
-            f"target '{outputs['target']}' cannot be promoted yet: nothing here moves traffic of kind '{traffic['kind']}'.",
-            "./trimaran up deploys the new version at once",
-            ExitCode.USAGE,
+        return {side: version.revision for side, version in versions_with(config, root, candidate).items()}
+
+    def answers_one_at_a_time(self, config: StackConfig, root: Path) -> bool:
+        """The embedded model has one engine, in the process of the app."""
+        from stacks.local.versions import versions_with
+
+        return bool(versions_with(config, root, None)["blue"].routes.embedded)
+
+    def traffic(self, outputs: Mapping[str, Any]) -> NginxTraffic:
+        return NginxTraffic(Path(outputs["traffic"]["ref"]["config_file"]).parent)
+
+    def both(self, deployed: Deployed) -> BothSides:
+        # Parsing Prometheus' text takes a while to import, and most commands never do.
+        from delivery.platforms.prometheus import Exposition, PrometheusMetrics
+
+        outputs, expositions = deployed.outputs, deployed.outputs["metrics"]["ref"]
+        revisions = {"blue": str(outputs["stable_revision"]), "green": str(outputs["revision"])}
+        return BothSides(
+            addresses={
+                side: Address(url=str(url).removesuffix("/metrics"), key=deployed.key, auth=str(outputs["auth"]))
+                for side, url in expositions.items()
+            },
+            traffic=self.traffic(outputs),
+            metrics=PrometheusMetrics(
+                {side: Exposition(url=str(url), revision=revisions[side]) for side, url in expositions.items()},
+                key=deployed.key,
+                memory=deployed.root / _PROMOTIONS / f"{deployed.stack}.counters.json",
+            ),
         )
-    key = _key(engine) if outputs["api_key_ref"] else ""
-    urls = {side: str(url).removesuffix("/metrics") for side, url in metrics["ref"].items()}
-    revisions = {"blue": str(outputs["stable_revision"]), "green": str(outputs["revision"])}
-    return Platform(
-        traffic=LocalTraffic(
-            Path(traffic["ref"]["config_file"]).parent, {side: Address(url=url) for side, url in urls.items()}
-        ),
-        metrics=PrometheusMetrics(metrics["ref"], key=key, revisions={side: revisions[side] for side in urls}),
-        sides={side: Side(name=side, url=url, key=key) for side, url in urls.items()},
-    )
+
+    def records(self, root: Path, stack: str) -> FileRecords:
+        return FileRecords(directory=root / _PROMOTIONS, stack=stack)
 
 
-def _key(engine: Engine) -> str:
-    """The first of the stack's keys, which only the engine can decrypt."""
-    done = engine.call("config", "get", "trimaran:apiKeys")
-    if done.returncode != 0:
-        raise Failure(f"the keys of stack '{engine.stack}' cannot be read: {done.stderr.strip()}")
-    return done.stdout.strip().splitlines()[0].partition("=")[2].strip()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPlatform:
+    """This machine."""
+
+    target: str = "local"
+    is_one_stack: bool = True
+    # What runs on this machine alone keeps no rule of a cloud, and the machine provider leaves nothing half made.
+    keeps_policies: bool = False
+    leaves_half_made: bool = False
+    blue_green: BlueGreen | None = LocalBlueGreen()
+
+    def backend(self, root: Path, environment: Mapping[str, str]) -> dict[str, str]:
+        """The state of this directory with its own passphrase, whatever the user has for other things."""
+        ours = {name: value for name, value in environment.items() if name != "PULUMI_CONFIG_PASSPHRASE"}
+        return {**ours, **state.prepare(root), "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
+
+    def preflight(self, config: StackConfig, outputs: Mapping[str, Any]) -> None:
+        """A port that neither is free nor our own."""
+        url = f"http://{ports.LOOPBACK}:{config.port}"
+        if outputs.get("url") == url or ports.is_free(ports.LOOPBACK, config.port):
+            return
+        other = ports.next_free(ports.LOOPBACK, config.port)
+        raise Failure(
+            f"port {config.port} on {ports.LOOPBACK} is taken by {ports.describe_listener(config.port)}.",
+            f"stop it, or: ./trimaran pulumi config set trimaran:port {other} --stack {config.stack}",
+        )
+
+    def log_command(self, root: Path, stack: str, outputs: Mapping[str, Any], *, lines: int, follow: bool) -> list[str]:
+        """`tail`, which knows rotation and Ctrl-C, on the running revision's log, or on the newest that was left."""
+        return ["tail", "-n", str(lines), *(["-F"] if follow else []), str(_log(root, stack, outputs))]
+
+    def log_place(self, root: Path, stack: str, outputs: Mapping[str, Any]) -> str:
+        return str(log_file(root, stack, str(outputs["revision"])))
+
+
+def _log(root: Path, stack: str, outputs: Mapping[str, Any]) -> Path:
+    if outputs:
+        path = log_file(root, stack, str(outputs["revision"]))
+        if not path.exists():
+            raise Failure(f"{path} is gone.", f"./trimaran up {stack}")
+        return path
+    kept = sorted(log_directory(root, stack).glob("app-*.log"), key=lambda each: each.stat().st_mtime)
+    if not kept:
+        raise Failure(f"stack '{stack}' is not deployed and has left no log.", f"./trimaran up {stack}")
+    return kept[-1]
+
+
+PLATFORM: Platform = LocalPlatform()

@@ -1,21 +1,24 @@
-"""The split of the target `local`: the nginx of this machine."""
+"""The split by an nginx of this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
-from delivery.platforms.traffic import Address, Split, TrafficError, confirm
+from delivery.platforms.traffic import Split, TrafficError, confirm
 from providers.machine.proxy import read_weights, set_weights
 from providers.machine.values import MachineError
 
 
-class LocalTraffic:
+class NginxTraffic:
     """Moves the proxy in `directory`, the folder of the stack's output traffic.ref.config_file."""
 
-    def __init__(self, directory: Path, addresses: Mapping[str, Address]) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._addresses = dict(addresses)
+
+    def ladder(self, wanted: Sequence[int]) -> tuple[int, ...]:
+        """Any whole percentage."""
+        return tuple(wanted)
 
     def read(self) -> Split:
         """The split in use; raises TrafficError where no proxy of ours is, or one with other sides."""
@@ -39,9 +42,3 @@ class LocalTraffic:
         except (MachineError, OSError) as error:
             raise TrafficError(str(error)) from error
         confirm(self, split)
-
-    def address(self, side: str) -> Address:
-        """The process itself, on this machine's loopback."""
-        if side not in self._addresses:
-            raise TrafficError(f"there is no {side} on this machine\nhint: ./trimaran status")
-        return self._addresses[side]

@@ -1,4 +1,4 @@
-"""Counters in Prometheus text, read from each side's own address."""
+"""Counters in Prometheus text, read from each side's own address and remembered, so that they tell of any time since."""
 
 from __future__ import annotations
 
@@ -7,44 +7,61 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from delivery.evidence import BAD_KINDS, LOG_MEASURES, Counts, Moments
+from delivery.evidence import BAD_KINDS, LOG_MEASURES, Counts, Moments, Window
+from delivery.platforms import readings
 from delivery.platforms.metrics import MetricsError
 
 _TIMEOUT_S = 10.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposition:
+    """Where one side's app tells its counters, and which revision it must be: a port may be another app's after a restart."""
+
+    url: str
+    revision: str
+
+
 class PrometheusMetrics:
     """One app behind each address; the key, if any, goes as a bearer token and is never told.
 
-    `revisions` says which revision each side must be: after a restart of a machine a port may be another app's.
+    Readings are kept in a file, so that whoever takes over from a killed reader knows what was counted meanwhile.
     """
 
-    def __init__(self, urls: Mapping[str, str], *, key: str = "", revisions: Mapping[str, str] | None = None) -> None:
-        self._urls = dict(urls)
+    def __init__(self, sides: Mapping[str, Exposition], *, key: str, memory: Path) -> None:
+        self._sides = dict(sides)
         self._key = key
-        self._revisions = dict(revisions or {})
+        self._memory = memory
 
-    def read(self) -> Mapping[str, Counts]:
+    def read(self, since_s: float) -> Window:
         """Read each side in turn; a side that does not answer, or has none of our counters, is an error."""
-        return {side: self._side(side, url) for side, url in self._urls.items()}
-
-    def _side(self, side: str, url: str) -> Counts:
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         at_s = time.time()
+        told = {each.revision: self._side(side, each, at_s) for side, each in self._sides.items()}
+        known = readings.thinned(readings.added(readings.loaded(self._memory), told, at_s), since_s)
         try:
-            request = urllib.request.Request(url, headers={**headers, "Accept": "text/plain"})
+            readings.keep(self._memory, known)
+        except OSError as error:
+            raise MetricsError(f"{self._memory} cannot be written: {error.strerror}") from error
+        return readings.window(known, since_s)
+
+    def _side(self, side: str, exposition: Exposition, at_s: float) -> Counts:
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        try:
+            request = urllib.request.Request(exposition.url, headers={**headers, "Accept": "text/plain"})
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
                 text = answer.read().decode()
-            return counts_in(text, at_s=at_s, revision=self._revisions.get(side, ""))
+            return counts_in(text, at_s=at_s, revision=exposition.revision)
         except urllib.error.HTTPError as error:
             hint = "\nhint: the app wants a key: see trimaran:apiKeys" if error.code in (401, 403) else ""
             raise MetricsError(f"the metrics of {side} answer with status {error.code}{hint}") from error
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise MetricsError(f"the metrics of {side} cannot be read from {url}: {error}") from error
+            raise MetricsError(f"the metrics of {side} cannot be read from {exposition.url}: {error}") from error
 
 
 def counts_in(text: str, *, at_s: float, revision: str = "") -> Counts:

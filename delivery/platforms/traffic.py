@@ -1,9 +1,9 @@
-"""The split of a target's traffic, as promotion sees it: read it, set it, address one side directly."""
+"""The split of a target's traffic between two versions: read it, set it, and which steps the platform can make at all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -23,25 +23,20 @@ class Split:
             raise ValueError(f"a split must add up to 100, not blue {self.blue}, green {self.green}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """How one side is called past the split; headers may be secret."""
-
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
 class Traffic(Protocol):
-    """A target's switch; every method raises TrafficError."""
+    """A target's switch; `read` and `set` raise TrafficError."""
+
+    def ladder(self, wanted: Sequence[int]) -> tuple[int, ...]:
+        """The steps, rising to 100, that come nearest to the wanted ones: a cloud may know one percentage and all.
+
+        Each of them can be set, and so can 0.
+        """
 
     def read(self) -> Split:
         """The split in use."""
 
     def set(self, split: Split) -> None:
         """Put a split into use; returns once it is read back as it was set."""
-
-    def address(self, side: str) -> Address:
-        """Where `blue` or `green` answers by itself."""
 
 
 def confirm(traffic: Traffic, wanted: Split) -> None:

@@ -13,10 +13,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from delivery.engine import engine_for, target_of
 from delivery.failure import ExitCode, Failure
-from delivery.platforms.local import platform_of
 from delivery.platforms.metrics import MetricsError
+from delivery.platforms.platform import BlueGreen
+from delivery.platforms.records import Hold, RecordStore
+from delivery.platforms.targets import listed, platform_of, promotable
 from delivery.promotion import dry_run, record, stages
-from delivery.promotion.record import Promotion
+from delivery.promotion.judging.steps import OnUndecided
+from delivery.promotion.record import Change, Course, Outcome, Promotion
 from delivery.promotion.reports import files, watch
 from delivery.quality.run import CONCURRENCY
 from delivery.quality.suite import load
@@ -24,7 +27,6 @@ from delivery.stack_file import StackFile
 from delivery.terminal import data, data_json, say
 from delivery.verdict import Verdict
 from stacks.config import Candidate, ConfigError, Settings, StackConfig
-from stacks.local.versions import Version, versions_with
 
 KEYS: Mapping[str, str] = {"model": "model", "modelRevision": "model_revision", "systemPrompt": "system_prompt"}
 EXIT_CODES = {
@@ -47,15 +49,17 @@ def promote(
 ) -> None:
     """Run a promotion to its end, or go on with one that was broken off. Raises Failure with the verdict's exit code."""
     stamina.instrumentation.set_on_retry_hooks([])
-    candidate = {"settings": changes_of(settings)} if settings else None
-    _refuse_other_targets(root, stack, image)
-    if watching and candidate is None and record.is_running(root, stack):
-        watch.follow(record.path_of(root, stack))
+    candidate = Change(settings=changes_of(settings)) if settings else None
+    blue_green = _blue_green(root, stack)
+    _refuse_image(blue_green, stack, target_of(root, stack), image)
+    store = blue_green.records(root, stack)
+    if watching and candidate is None and store.is_held():
+        watch.follow(store.load)
         return
-    with record.held(root, stack):
-        promotion = _unfinished(root, stack, candidate)
+    with store.hold() as hold:
+        promotion = _unfinished(store, stack, candidate)
         if promotion is None:
-            promotion = _new(root, stack, candidate, suite)
+            promotion = _new(root, stack, blue_green, candidate, suite)
             if only_plan:
                 dry_run.show(root, promotion, as_json=as_json)
                 return
@@ -64,17 +68,26 @@ def promote(
             raise Failure(
                 f"a promotion of stack '{stack}' is unfinished.", f"./trimaran rollback {stack}", ExitCode.USAGE
             )
-        _drive(root, promotion, watching=watching)
+        _drive(root, promotion, blue_green, hold, watching=watching)
     _finish(root, promotion, as_json=as_json)
 
 
 def rollback(root: Path, stack: str) -> None:
     """All traffic back to the version before, from any state, without asking anything of anybody."""
     stamina.instrumentation.set_on_retry_hooks([])
-    _refuse_other_targets(root, stack, "")
-    with record.held(root, stack):
-        promotion = record.load(root, stack)
-        stages.taken_back(root, stack, promotion, say)
+    store = _blue_green(root, stack).records(root, stack)
+    with store.hold() as hold:
+        stages.taken_back(root, stack, _readable(store, stack, hold), hold, say)
+
+
+def _readable(store: RecordStore, stack: str, hold: Hold) -> Promotion | None:
+    """The last promotion. A record that says nothing is no reason to leave the traffic where it is: it goes."""
+    try:
+        return record.load(store, stack)
+    except Failure as failure:
+        say(f"{failure.sentence} It is given up; config says what blue is.")
+        hold.forget()
+        return None
 
 
 def changes_of(settings: Sequence[str]) -> dict[str, str]:
@@ -92,29 +105,36 @@ def changes_of(settings: Sequence[str]) -> dict[str, str]:
     return changes
 
 
-def _refuse_other_targets(root: Path, stack: str, image: str) -> None:
+def _blue_green(root: Path, stack: str) -> BlueGreen:
     target = target_of(root, stack)
-    if target != "local":
+    blue_green = platform_of(target).blue_green
+    if blue_green is None:
         raise Failure(
-            f"target '{target}' cannot be promoted yet: only 'local' can.", f"./trimaran up {stack}", ExitCode.USAGE
+            f"target '{target}' cannot be promoted yet: only {listed(promotable())} can.",
+            f"./trimaran up {stack}",
+            ExitCode.USAGE,
         )
+    return blue_green
+
+
+def _refuse_image(blue_green: BlueGreen, stack: str, target: str, image: str) -> None:
     if image and "@sha256:" not in image:
         raise Failure(
             f"--image {image} is a tag, which can mean another image tomorrow.",
             "--image registry/name@sha256:…",
             ExitCode.USAGE,
         )
-    if image:
+    if image and not blue_green.runs_images:
         raise Failure(
-            "--image is set, but the target 'local' runs the source tree, not an image.",
+            f"--image is set, but the target '{target}' runs the source tree, not an image.",
             f"./trimaran promote {stack} --set KEY=VALUE",
             ExitCode.USAGE,
         )
 
 
-def _unfinished(root: Path, stack: str, candidate: dict[str, Any] | None) -> Promotion | None:
+def _unfinished(store: RecordStore, stack: str, candidate: Change | None) -> Promotion | None:
     """A promotion that was broken off, to go on with. Raises Failure where another one is asked for."""
-    promotion = record.load(root, stack)
+    promotion = record.load(store, stack)
     if promotion is None or promotion.is_over:
         if candidate is None:
             raise Failure(
@@ -134,7 +154,7 @@ def _unfinished(root: Path, stack: str, candidate: dict[str, Any] | None) -> Pro
     return promotion
 
 
-def _new(root: Path, stack: str, candidate: dict[str, Any] | None, suite: str) -> Promotion:
+def _new(root: Path, stack: str, blue_green: BlueGreen, candidate: Change | None, suite: str) -> Promotion:
     """Everything that can be wrong is found here, before anything is changed. Raises Failure."""
     assert candidate is not None
     load(suite)
@@ -146,41 +166,44 @@ def _new(root: Path, stack: str, candidate: dict[str, Any] | None, suite: str) -
             f"./trimaran rollback {stack}",
             ExitCode.USAGE,
         )
-    versions = _versions(root, config, candidate)
+    revisions = _revisions(root, blue_green, config, candidate)
     outputs = engine_for(root, stack).outputs()
     if not outputs:
         raise Failure(f"stack '{stack}' is not deployed: there is nothing to promote from.", f"./trimaran up {stack}")
-    if outputs["revision"] != versions["blue"].revision:
+    if outputs["revision"] != revisions["blue"]:
         raise Failure(
             f"the source tree or the config of stack '{stack}' has changed since it was deployed"
-            f" ({outputs['revision']}, now {versions['blue'].revision}): green would differ by more than you name.",
+            f" ({outputs['revision']}, now {revisions['blue']}): green would differ by more than you name.",
             f"./trimaran up {stack}",
         )
     rollout = config.rollout
+    ladder = blue_green.traffic(outputs).ladder(rollout.steps)
+    if ladder != rollout.steps:
+        say(f"the steps are {_steps(ladder)}, not {_steps(rollout.steps)}: target '{config.target}' can make no others")
     began = time.gmtime()
     return Promotion(
-        id=f"{time.strftime('%Y%m%dT%H%M%S', began)}-{versions['green'].revision}",
+        id=f"{time.strftime('%Y%m%dT%H%M%S', began)}-{revisions['green']}",
         stack=stack,
         target=config.target,
         candidate=candidate,
         previous=_written(config.settings),
-        blue=versions["blue"].revision,
-        green=versions["green"].revision,
+        blue=revisions["blue"],
+        green=revisions["green"],
         suite=suite,
         began_at=record.now(),
-        rollout={
-            "steps": list(rollout.steps),
-            "max_bake_s": rollout.max_bake_s,
-            "margin_points": rollout.margin_points,
-            "on_undecided": rollout.on_undecided.value,
-        },
+        rollout=Course(
+            steps=ladder,
+            max_bake_s=rollout.max_bake_s,
+            margin_points=rollout.margin_points,
+            on_undecided=OnUndecided(rollout.on_undecided.value),
+        ),
     )
 
 
-def _versions(root: Path, config: StackConfig, candidate: Mapping[str, Any]) -> dict[str, Version]:
+def _revisions(root: Path, blue_green: BlueGreen, config: StackConfig, candidate: Change) -> Mapping[str, str]:
     try:
-        settings = TypeAdapter(Settings).validate_python(candidate["settings"])
-        return versions_with(config, root, Candidate(settings=settings))
+        settings = TypeAdapter(Settings).validate_python(candidate.settings)
+        return blue_green.revisions(config, root, Candidate(settings=settings))
     except ValidationError as error:
         wrong = error.errors()[0]
         raise Failure(
@@ -192,7 +215,7 @@ def _versions(root: Path, config: StackConfig, candidate: Mapping[str, Any]) -> 
         ) from None
 
 
-def _written(settings: Settings | None) -> dict[str, Any] | None:
+def _written(settings: Settings | None) -> dict[str, str] | None:
     """Settings as they stand in the config file."""
     if settings is None:
         return None
@@ -201,9 +224,8 @@ def _written(settings: Settings | None) -> dict[str, Any] | None:
 
 def _is_low_traffic(root: Path, promotion: Promotion) -> bool:
     """Whether callers alone would not decide within a step's time. Nothing is changed by asking."""
-    platform = platform_of(engine := engine_for(root, promotion.stack), engine.outputs())
     try:
-        plan = dry_run.plan_of(platform, promotion, dry_run.GLANCE_S)
+        plan = dry_run.plan_of(root, promotion, dry_run.GLANCE_S)
     except MetricsError as error:
         raise Failure(
             f"what the stack does now cannot be measured: {str(error).partition(chr(10))[0]}.",
@@ -216,15 +238,16 @@ def _is_low_traffic(root: Path, promotion: Promotion) -> bool:
     return True
 
 
-def _drive(root: Path, promotion: Promotion, *, watching: bool) -> None:
+def _drive(root: Path, promotion: Promotion, blue_green: BlueGreen, hold: Hold, *, watching: bool) -> None:
     config = StackFile(root=root, stack=promotion.stack).parse()
-    embedded = versions_with(config, root, None)["blue"].routes.embedded
+    one_at_a_time = blue_green.answers_one_at_a_time(config, root)
     with watch.Watching() if watching else nullcontext() as live:
         quiet = live is not None and live.is_shown
         stages.Stages(
             root=root,
             promotion=promotion,
-            concurrency=1 if embedded else CONCURRENCY,
+            hold=hold,
+            concurrency=1 if one_at_a_time else CONCURRENCY,
             tell=(lambda line: None) if quiet else say,
             show=(lambda state: live.show(state.as_json())) if live is not None else lambda state: None,
         ).run()
@@ -236,18 +259,18 @@ def _finish(root: Path, promotion: Promotion, *, as_json: bool) -> None:
     say(f"report: {path}")
     if as_json:
         data_json("promote", promotion.stack, result_of(promotion))
-    if promotion.outcome == "promoted":
+    if promotion.outcome is Outcome.PROMOTED:
         if not as_json:
             data(f"promoted: {promotion.green} has all the traffic of {promotion.stack}")
         return
-    verdict = Verdict(promotion.verdict or Verdict.COULD_NOT_MEASURE)
-    what = "held" if promotion.outcome == "held" else "rolled back"
+    verdict = promotion.verdict or Verdict.COULD_NOT_MEASURE
+    what = "held" if promotion.outcome is Outcome.HELD else "rolled back"
     raise Failure(f"{what}: {promotion.words}", f"the report has every number: {path}", EXIT_CODES[verdict])
 
 
 def result_of(promotion: Promotion) -> dict[str, Any]:
     """The result by the names that all parts share."""
-    last = promotion.steps[-1]["judgement"]["measures"] if promotion.steps else []
+    last = promotion.steps[-1].judgement.as_json()["measures"] if promotion.steps else []
     return {
         "step": promotion.phase,
         "split": {"blue": 100 - promotion.share, "green": promotion.share},
@@ -260,5 +283,9 @@ def result_of(promotion: Promotion) -> dict[str, Any]:
     }
 
 
-def _shown(candidate: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in candidate["settings"].items())
+def _shown(candidate: Change) -> str:
+    return ", ".join(f"{key}={value}" for key, value in candidate.settings.items())
+
+
+def _steps(steps: Sequence[int]) -> str:
+    return f"{', '.join(map(str, steps))} %"

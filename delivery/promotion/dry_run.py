@@ -6,11 +6,10 @@ import time
 from pathlib import Path
 
 from delivery.engine import engine_for
-from delivery.evidence import CounterReset
+from delivery.evidence import Window
 from delivery.failure import ExitCode, Failure
-from delivery.platforms.local import Platform, platform_of
-from delivery.platforms.metrics import MetricsError
-from delivery.promotion.judging.plan import Plan, plan, traffic_of
+from delivery.platforms.metrics import Metrics, MetricsError
+from delivery.promotion.judging.plan import Plan, demand_of, plan
 from delivery.promotion.record import Promotion
 from delivery.terminal import data_json, say, table
 
@@ -20,11 +19,10 @@ GLANCE_S = 2.0
 
 def show(root: Path, promotion: Promotion, *, as_json: bool) -> None:
     """Print the plan. Raises Failure where the traffic cannot be measured."""
-    engine = engine_for(root, promotion.stack)
     say(f"looking at the traffic of {promotion.stack} for {LOOK_S:g} s")
     try:
-        found = plan_of(platform_of(engine, engine.outputs()), promotion, LOOK_S)
-    except (MetricsError, CounterReset) as error:
+        found = plan_of(root, promotion, LOOK_S)
+    except MetricsError as error:
         raise Failure(str(error).partition("\n")[0] + ".", "", ExitCode.COULD_NOT_MEASURE) from None
     if as_json:
         data_json(
@@ -48,14 +46,30 @@ def show(root: Path, promotion: Promotion, *, as_json: bool) -> None:
         say("callers alone would not decide in time: the suite's prompts would go to both sides as well")
 
 
-def plan_of(platform: Platform, promotion: Promotion, seconds: float) -> Plan:
-    """From what blue did in the next seconds. Raises MetricsError, CounterReset."""
-    before = platform.metrics.read()["blue"]
-    began = time.monotonic()
-    time.sleep(seconds)
-    window = platform.metrics.read()["blue"] - before
-    traffic = traffic_of(window, time.monotonic() - began)
-    return plan(promotion.rollout["steps"], traffic, max_bake_s=promotion.rollout["max_bake_s"])
+def plan_of(root: Path, promotion: Promotion, seconds: float) -> Plan:
+    """From what blue did in so many seconds: the last ones where its platform remembers them, else the next. Raises MetricsError."""
+    engine = engine_for(root, promotion.stack)
+    blue_green = engine.platform.blue_green
+    assert blue_green is not None, "a promotion is of a target that can be promoted"
+    window = looked_at(blue_green.both(engine.deployed(engine.outputs())).metrics, seconds)
+    if promotion.blue not in window.counts:
+        raise MetricsError("there are no metrics of blue")
+    if promotion.blue in window.restarts:
+        raise MetricsError(window.restarts[promotion.blue])
+    if window.until_s <= window.since_s:
+        raise MetricsError("the platform knows nothing of the last seconds yet")
+    demand = demand_of(window.counts[promotion.blue], window.until_s - window.since_s)
+    return plan(promotion.rollout.steps, demand, max_bake_s=promotion.rollout.max_bake_s)
+
+
+def looked_at(metrics: Metrics, seconds: float) -> Window:
+    """What was counted in so many seconds. Raises MetricsError."""
+    window = metrics.read(time.time() - seconds)
+    missing_s = seconds - (window.until_s - window.since_s)
+    if missing_s <= 0:
+        return window
+    time.sleep(missing_s)
+    return metrics.read(window.since_s)
 
 
 def _time(hours: float) -> str:

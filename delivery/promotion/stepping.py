@@ -1,4 +1,4 @@
-"""Green takes traffic step by step: set the split, read the counters, judge, and go on only when the verdict says so."""
+"""Green takes traffic step by step: set the split, read what was counted, judge, and go on only when the verdict says so."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from delivery.evidence import Counts, Moments, StepWindow, value_of
-from delivery.platforms.local import Platform
-from delivery.platforms.metrics import MetricsError
-from delivery.platforms.traffic import TrafficError
+from delivery.evidence import Counts, Moments, Window, value_of
+from delivery.platforms.metrics import Metrics, MetricsError
+from delivery.platforms.traffic import Traffic, TrafficError
 from delivery.promotion import sampling
 from delivery.promotion.judging import observation, steps
 from delivery.promotion.judging.judge import Judgement, judge
 from delivery.promotion.judging.measure import Measure, could_not_measure
 from delivery.promotion.judging.observation import Observation
 from delivery.promotion.judging.rules import RULES
-from delivery.promotion.judging.steps import Action, Do, OnUndecided
-from delivery.promotion.record import Promotion
+from delivery.promotion.judging.steps import Action, Do
+from delivery.promotion.record import Point, Promotion
 from delivery.quality.side import Side
 from delivery.quality.suite import Suite
 from delivery.verdict import Verdict
@@ -43,7 +42,9 @@ class Stepping:
     """The steps of one promotion, from the one where it stands."""
 
     promotion: Promotion
-    platform: Platform
+    sides: Mapping[str, Side]
+    traffic: Traffic
+    metrics: Metrics
     suite: Suite
     judge: Side | None
     set_share: Callable[[int], None]
@@ -53,21 +54,20 @@ class Stepping:
     _comparison: dict[str, Any] | None = field(default=None, init=False)
     _silent: int = field(default=0, init=False)
     _told_at: float = field(default=0.0, init=False)
-    _round: int = field(default=0, init=False)
 
     def run(self) -> Ended:
         """Raises TrafficError where the split is not what was set."""
         promotion = self.promotion
-        ladder = promotion.rollout["steps"]
+        ladder = promotion.rollout.steps
         if promotion.share in ladder:
-            if promotion.observation is not None and self._seen.share != promotion.share:
+            if promotion.observation is not None and promotion.observation.share != promotion.share:
                 self._close_step()
             self.set_share(promotion.share)  # a kill may have come between the record and the switch
         else:
             self._go(ladder[0])
         while True:
             judgement = self._look()
-            action = self._decide(judgement, ladder)
+            action = self._decide(judgement)
             self.save()
             if action.do is Do.GO:
                 self.tell(f"{promotion.share:3} %     {action.words}")
@@ -90,60 +90,53 @@ class Stepping:
     def _close_step(self) -> None:
         """What was seen so far becomes the past; the next reading begins a step."""
         if self.promotion.observation is not None:
-            self.promotion.past = [window.as_json() for window in observation.windows(self._seen)]
+            self.promotion.past = observation.windows(self.promotion.observation)
             self.promotion.observation = None
-
-    @property
-    def _past(self) -> tuple[StepWindow, ...]:
-        return tuple(StepWindow.from_json(window) for window in self.promotion.past)
-
-    @property
-    def _seen(self) -> Observation:
-        assert self.promotion.observation is not None
-        return Observation.from_json(self.promotion.observation)
 
     def _look(self) -> Judgement:
         """One reading, and what all readings together say."""
         promotion = self.promotion
-        found = self.platform.traffic.read()
+        found = self.traffic.read()
         if found.green != promotion.share:
             raise TrafficError(f"the split is {found.green} % for green, but {promotion.share} % was set")
         others: list[Measure] = []
+        seen = promotion.observation
         try:
-            reading = self.platform.metrics.read()
+            window = self.metrics.read(seen.since_s if seen else time.time()).by_side(promotion.revisions)
         except MetricsError as error:
             others.append(self._unread(str(error).partition("\n")[0]))
         else:
             self._silent = 0
-            self._observe(reading)
-            if promotion.observation is not None and (problem := self._seen.problem):
-                others.append(could_not_measure("metrics", problem))
+            seen = self._observed(window)
+            if seen.problem:
+                others.append(could_not_measure("metrics", seen.problem))
         self._sample()
         others += [self._quality] if self._quality else []
-        windows = observation.windows(self._seen) if promotion.observation else self._past
+        windows = observation.windows(seen) if seen else promotion.past
         if windows and windows[-1].share != promotion.share:  # what was seen of earlier steps says nothing of this one
             others.append(_waiting(f"green is still warming up at {promotion.share} %"))
         judgement = judge(
             windows,
             others=others,
-            pairs={name: _moments(moments) for name, moments in promotion.pairs.items()} or None,
-            is_last=steps.is_last_comparison(promotion.rollout["steps"], promotion.share),
+            pairs=promotion.pairs or None,
+            is_last=steps.is_last_comparison(promotion.rollout.steps, promotion.share),
         )
-        promotion.judged(promotion.share, judgement.as_json(), self._comparison, self._elapsed_s)
+        promotion.judged(judgement, self._comparison, self._elapsed_s)
         return judgement
 
-    def _observe(self, reading: Mapping[str, Counts]) -> None:
+    def _observed(self, window: Window) -> Observation:
         promotion = self.promotion
         if promotion.observation is None:
-            seen = observation.begin(promotion.share, reading, self._past)
+            seen = observation.begin(promotion.share, window, promotion.past)
         else:
-            seen = observation.observe(self._seen, reading, now_s=time.time(), warm_up=RULES.warm_up_requests)
-        promotion.observation = seen.as_json()
-        promotion.add_point(_point(promotion, seen, reading))
+            seen = observation.observe(promotion.observation, window, now_s=time.time(), warm_up=RULES.warm_up_requests)
+        promotion.observation = seen
+        promotion.add_point(_point(promotion, observation.since_began(seen)))
+        return seen
 
     def _unread(self, words: str) -> Measure:
-        """Counters that cannot be read let green have no more; a green that answers nobody has to go."""
-        self._silent = 0 if _is_alive(self.platform.sides["green"].url) else self._silent + 1
+        """What cannot be read lets green have no more; a green that answers nobody has to go."""
+        self._silent = 0 if _is_alive(self.sides["green"]) else self._silent + 1
         if self._silent < DEAD_AFTER:
             return could_not_measure("metrics", words)
         return Measure(name="alive", verdict=Verdict.ROLL_BACK, words="green does not answer any more")
@@ -159,28 +152,28 @@ class Stepping:
             part, seed = sampling.ROUND, f"{promotion.id} {promotion.share} {time.time_ns()}"
         else:
             return
-        blue, green = sampling.ask_both(self.platform.sides, sampling.sample(self.suite, part, seed), self.judge)
+        blue, green = sampling.ask_both(self.sides, sampling.sample(self.suite, part, seed), self.judge)
         if self._quality is None:
-            self._quality, seen = sampling.quality(blue, green, promotion.rollout["margin_points"])
+            self._quality, seen = sampling.quality(blue, green, promotion.rollout.margin_points)
             self._comparison = seen.as_json()
         if promotion.low_traffic:
-            for name, more in sampling.pairs(blue, green).items():
-                total = _moments(promotion.pairs.get(name, [0, 0.0, 0.0])) + more
-                promotion.pairs[name] = [total.count, total.sum, total.squares]
+            more = sampling.pairs(blue, green)
+            known = {name: promotion.pairs.get(name, Moments()) + moments for name, moments in more.items()}
+            promotion.pairs = {**promotion.pairs, **known}
 
     @property
     def _elapsed_s(self) -> float:
         return time.time() - (self.promotion.step_began_at or time.time())
 
-    def _decide(self, judgement: Judgement, ladder: list[int]) -> Action:
-        rollout = self.promotion.rollout
+    def _decide(self, judgement: Judgement) -> Action:
+        course = self.promotion.rollout
         return steps.decide(
-            ladder,
+            course.steps,
             self.promotion.share,
             judgement.verdict,
             elapsed_s=self._elapsed_s,
-            max_bake_s=rollout["max_bake_s"],
-            on_undecided=OnUndecided(rollout["on_undecided"]),
+            max_bake_s=course.max_bake_s,
+            on_undecided=course.on_undecided,
         )
 
     def _wait(self, judgement: Judgement) -> None:
@@ -196,10 +189,6 @@ def _waiting(words: str) -> Measure:
     return Measure(name="warm_up", verdict=Verdict.NOT_ENOUGH_EVIDENCE, words=words)
 
 
-def _moments(numbers: list[float]) -> Moments:
-    return Moments(int(numbers[0]), numbers[1], numbers[2])
-
-
 def _ended(action: Action, judgement: Judgement, share: int) -> Ended:
     if action.do is Do.FINISH:
         return Ended(verdict=Verdict.PROMOTE, words=action.words)
@@ -209,32 +198,24 @@ def _ended(action: Action, judgement: Judgement, share: int) -> Ended:
     return Ended(verdict=verdict, words=words, is_held=action.do is Do.HOLD)
 
 
-def _point(promotion: Promotion, seen: Observation, reading: Mapping[str, Counts]) -> dict[str, Any]:
-    """A moment of the charts: what both sides have done since the step began."""
-    since = {side: reading[side] for side in reading}
-    base = seen.began
-    requests = {side: counts.requests - base[side].requests for side, counts in since.items() if side in base}
-    bad = {
-        side: sum(counts.bad.values()) - sum(base[side].bad.values()) for side, counts in since.items() if side in base
-    }
-    first: dict[str, float] = {}
-    for side, counts in since.items():
-        moments = counts.logs.get("first_token", Moments()) - base[side].logs.get("first_token", Moments())
-        if moments.count > 0:
-            first[side] = value_of("first_token", moments.mean)
-    return {
-        "at": round(time.time(), 1),
-        "share": promotion.share,
-        "requests": requests,
-        "bad": bad,
-        "first_token_s": first,
-        "verdict": promotion.steps[-1]["judgement"]["verdict"] if promotion.steps else None,
-    }
+def _point(promotion: Promotion, counts: Mapping[str, Counts]) -> Point:
+    first = {side: each.logs.get("first_token", Moments()) for side, each in counts.items()}
+    return Point(
+        at=round(time.time(), 1),
+        share=promotion.share,
+        requests={side: each.requests for side, each in counts.items()},
+        bad={side: sum(each.bad.values()) for side, each in counts.items()},
+        first_token_s={
+            side: value_of("first_token", moments.mean) for side, moments in first.items() if moments.count > 0
+        },
+        verdict=promotion.steps[-1].judgement.verdict if promotion.steps else None,
+    )
 
 
-def _is_alive(url: str) -> bool:
+def _is_alive(side: Side) -> bool:
+    request = urllib.request.Request(f"{side.url}/health/live", headers=dict(side.headers))
     try:
-        with urllib.request.urlopen(f"{url}/health/live", timeout=3):
+        with urllib.request.urlopen(request, timeout=3):
             return True
     except OSError:
         return False

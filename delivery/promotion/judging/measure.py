@@ -29,6 +29,11 @@ class Measure:
         """Plain values, rounded to 6 significant digits."""
         return {name: _rounded(value) for name, value in asdict(self).items()}
 
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Measure:
+        """Read what `as_json` wrote."""
+        return cls(**{**given, "verdict": Verdict(given["verdict"])})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -45,6 +50,15 @@ class Judgement:
             "measures": [measure.as_json() for measure in self.measures],
             "windows": [window.as_json() for window in self.windows],
         }
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Judgement:
+        """Read what `as_json` wrote; its numbers stay rounded."""
+        return cls(
+            verdict=Verdict(given["verdict"]),
+            measures=tuple(Measure.from_json(measure) for measure in given["measures"]),
+            windows=tuple(StepWindow.from_json(window) for window in given["windows"]),
+        )
 
 
 def could_not_measure(name: str, words: str) -> Measure:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any
 
+from scipy.stats import invgauss
+
 from delivery.evidence import BAD_KINDS, Counts
 from delivery.promotion.judging import mixture, sprt
 from delivery.promotion.judging.rules import RULES, Rules
@@ -21,7 +23,7 @@ SURE = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Traffic:
+class Demand:
     """What blue does now: requests in a second, the rate of each bad event, and for each measure its spread and part."""
 
     requests_per_s: float
@@ -45,7 +47,7 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every step, and their sum; `hours` is infinite without traffic."""
+    """Every step, and their sum; `hours` is infinite without demand."""
 
     steps: tuple[StepPlan, ...]
     requests: int
@@ -57,14 +59,14 @@ class Plan:
         return {"steps": steps, "requests": self.requests, "hours": _finite(self.hours)}
 
 
-def traffic_of(window: Counts, seconds: float) -> Traffic:
-    """What blue's counters say about the seconds between two readings of them."""
+def demand_of(window: Counts, seconds: float) -> Demand:
+    """What blue did in a window of so many seconds."""
     sigmas = {
         name: math.sqrt(moments.spread / (moments.count - 1))
         for name, moments in window.logs.items()
         if moments.count > 1
     }
-    return Traffic(
+    return Demand(
         requests_per_s=window.requests / seconds,
         bad_rates={kind: count / max(window.attempts, 1) for kind, count in window.bad.items()},
         sigmas=sigmas,
@@ -72,7 +74,7 @@ def traffic_of(window: Counts, seconds: float) -> Traffic:
     )
 
 
-def plan(steps: Sequence[int], traffic: Traffic, *, max_bake_s: float, rules: Rules = RULES) -> Plan:
+def plan(steps: Sequence[int], demand: Demand, *, max_bake_s: float, rules: Rules = RULES) -> Plan:
     """Requests and hours of each step when green is no different, with 95 % certainty for each measure.
 
     What a step has found out about bad events the next one need not; times are measured at each.
@@ -83,22 +85,21 @@ def plan(steps: Sequence[int], traffic: Traffic, *, max_bake_s: float, rules: Ru
         needs = {"requests": float(rules.least_green_requests)}
         if share < 100:
             needs |= {
-                name: green_to_pass_measure(sigma, traffic.parts[name], share / 100, rules)
-                for name, sigma in traffic.sigmas.items()
-                if traffic.parts[name] >= rules.least_part
+                name: green_to_pass_measure(sigma, demand.parts[name], share / 100, rules)
+                for name, sigma in demand.sigmas.items()
+                if demand.parts[name] >= rules.least_part
             }
         for kind in BAD_KINDS:
-            whole = green_to_pass_kind(traffic.bad_rates.get(kind, 0.0), share / 100, rules)
+            whole = green_to_pass_kind(demand.bad_rates.get(kind, 0.0), share / 100, rules)
             left = 1.0 if share == 100 else max(0.0, 1.0 - known.get(kind, 0.0))
             needs[kind] = whole * left
         slowest = max(needs, key=lambda name: needs[name])
         green = math.ceil(needs[slowest]) + rules.warm_up_requests
         known = {
-            kind: known.get(kind, 0.0)
-            + green / green_to_pass_kind(traffic.bad_rates.get(kind, 0.0), share / 100, rules)
+            kind: known.get(kind, 0.0) + green / green_to_pass_kind(demand.bad_rates.get(kind, 0.0), share / 100, rules)
             for kind in BAD_KINDS
         }
-        made.append(_step(share, green, slowest, traffic, max_bake_s, rules))
+        made.append(_step(share, green, slowest, demand, max_bake_s, rules))
     return Plan(steps=tuple(made), requests=sum(step.requests for step in made), hours=sum(step.hours for step in made))
 
 
@@ -145,21 +146,8 @@ def first_passage(drift: float, sigma: float, distance: float, sure: float) -> f
         raise ValueError("without a drift it may never arrive")
     if sigma == 0:
         return distance / drift
-    low, high = 0.0, distance / drift
-    while _arrived(high, drift, sigma, distance) < sure:
-        low, high = high, high * 2
-    while high - low > 1e-6 * high:
-        middle = (low + high) / 2
-        low, high = (low, middle) if _arrived(middle, drift, sigma, distance) >= sure else (middle, high)
-    return high
-
-
-def _arrived(time: float, drift: float, sigma: float, distance: float) -> float:
-    """The distribution function of the inverse Gaussian distribution."""
-    below, scale = NormalDist().cdf, sigma * math.sqrt(time)
-    turned = below(-(drift * time + distance) / scale)
-    image = math.exp(min(2 * drift * distance / sigma**2 + math.log(turned), 0.0)) if turned > 0 else 0.0
-    return below((drift * time - distance) / scale) + image
+    shape = (distance / sigma) ** 2
+    return float(invgauss.ppf(sure, distance / drift / shape, scale=shape))
 
 
 def _moments(chance: float, p0: float, p1: float) -> tuple[float, float]:
@@ -168,12 +156,12 @@ def _moments(chance: float, p0: float, p1: float) -> tuple[float, float]:
     return chance * hit + (1 - chance) * miss, math.sqrt(chance * (1 - chance)) * (hit - miss)
 
 
-def _step(share: int, green: int, slowest: str, traffic: Traffic, max_bake_s: float, rules: Rules) -> StepPlan:
+def _step(share: int, green: int, slowest: str, demand: Demand, max_bake_s: float, rules: Rules) -> StepPlan:
     requests = math.ceil(green * 100 / share)
-    hours = requests / traffic.requests_per_s / 3600 if traffic.requests_per_s > 0 else math.inf
+    hours = requests / demand.requests_per_s / 3600 if demand.requests_per_s > 0 else math.inf
     doubled = {
         kind: requests_to_catch_doubled(rate, share / 100, rules.alpha_per_metric(), rules.beta)
-        for kind, rate in traffic.bad_rates.items()
+        for kind, rate in demand.bad_rates.items()
         if rate > 0 and share < 100
     }
     return StepPlan(

@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 
 from delivery.failure import Failure
-from delivery.promotion.record import REPORTS, Promotion
+from delivery.promotion.record import Promotion
 from delivery.promotion.reports import report
+
+DIRECTORY = Path(".trimaran/reports")
 
 
 def write(root: Path, promotion: Promotion) -> Path:
     """Write HTML, Markdown and JSON; the HTML file's path. Raises Failure."""
     state = promotion.report()
-    stem = root / REPORTS / f"promotion-{promotion.stack}-{promotion.id}"
+    stem = root / DIRECTORY / f"promotion-{promotion.stack}-{promotion.id}"
     texts = {
         ".html": report.html(state),
         ".md": report.markdown(state),

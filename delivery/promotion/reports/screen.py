@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from delivery.promotion.record import DONE, PHASES, ROLL_BACK
+from delivery.promotion.record import Phase
 from delivery.promotion.reports import figures
 
 _STYLES: Mapping[str | None, str] = {
@@ -24,6 +24,7 @@ _STYLES: Mapping[str | None, str] = {
 _BLOCKS = {"blue": "█", "green": "▒"}
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LABEL = 14  # columns before a chart
+_WAY = tuple(phase for phase in Phase if phase is not Phase.ROLL_BACK)
 _LANE = 2  # lines of one side's chart
 _MEDIUM, _WIDE = 72, 116  # columns from which the statistic, and the figures of both sides, have room
 
@@ -43,7 +44,7 @@ def _line(*parts: str | tuple[str, str]) -> Text:
 
 
 def _title(state: Mapping[str, Any], now_s: float) -> Text:
-    is_over = state["phase"] == DONE and state["updated_at"]
+    is_over = state["phase"] == Phase.DONE and state["updated_at"]
     until = figures.unix_s(state["updated_at"]) if is_over else now_s
     took = figures.duration(until - figures.unix_s(state["began_at"])) if state["began_at"] else ""
     return _line(
@@ -66,10 +67,10 @@ def _split(share: int, width: int) -> Text:
 
 def _phases(state: Mapping[str, Any], width: int) -> list[Text]:
     """Each with a mark: done, under way, to come; a rollback instead of the adoption. As many lines as they need."""
-    entered = {"prepare", DONE, *(each["phase"] for each in state["history"])}
-    is_back = ROLL_BACK in (state["phase"], *entered)
-    names = [ROLL_BACK if is_back and name == "adopt" else name for name in PHASES]
-    at = len(names) if state["phase"] == DONE else names.index(state["phase"])
+    entered = {Phase.PREPARE, Phase.DONE, *(each["phase"] for each in state["history"])}
+    is_back = Phase.ROLL_BACK in (state["phase"], *entered)
+    names = [Phase.ROLL_BACK if is_back and name is Phase.ADOPT else name for name in _WAY]
+    at = len(names) if state["phase"] == Phase.DONE else names.index(state["phase"])
     lines = [_line()]
     for place, name in enumerate(names):
         done = ("✓", "green") if name in entered or not is_back else ("–", "dim")

@@ -1,11 +1,10 @@
-"""A promotion as it runs, in the terminal: handed each state by who drives it, or read from its file by who only looks."""
+"""A promotion as it runs, in the terminal: handed each state by who drives it, or read from its record by who only looks."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -52,13 +51,13 @@ class Watching:
         return view(self._state, self._console.width, time.time()) if self._state else Text("")
 
 
-def follow(path: Path, stop: Callable[[], bool] = lambda: False) -> None:
+def follow(load: Callable[[], str | None], stop: Callable[[], bool] = lambda: False) -> None:
     """Show the promotion that somebody else drives until it has an outcome, `stop()` or Ctrl-C; in a pipe, line by line."""
     told = 0
     with Watching() as live:
         while not stop():
-            state = _read(path)
-            if state is not None:
+            if (text := load()) is not None:
+                state = json.loads(text)
                 live.show(state)
                 for each in [] if live.is_shown else state["history"][told:]:
                     say(f"{each['at']} {each['phase'].replace('_', ' '):10}{each['words']}")
@@ -66,12 +65,3 @@ def follow(path: Path, stop: Callable[[], bool] = lambda: False) -> None:
                 if state["phase"] == "done" or state["outcome"]:
                     return
             time.sleep(FOLLOW_EVERY_S)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """None before the first state was written; each is written whole, so there is no half of one to read."""
-    try:
-        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return state

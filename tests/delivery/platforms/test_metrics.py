@@ -1,11 +1,13 @@
-"""Counters: the fake, and Prometheus text over HTTP, keep one contract."""
+"""Metrics: a fake of events, and Prometheus text over HTTP, keep one contract."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,9 +19,9 @@ from prometheus_client.registry import Collector
 from app.telemetry.canary import Canary
 from delivery.evidence import BAD_KINDS, LOG_MEASURES, Counts
 from delivery.platforms.metrics import Metrics, MetricsError
-from delivery.platforms.prometheus import PrometheusMetrics, counts_in
+from delivery.platforms.prometheus import Exposition, PrometheusMetrics, counts_in
 from tests.delivery.platforms.contract import MetricsContract
-from tests.delivery.platforms.fakes import Counted, FakeMetrics
+from tests.delivery.platforms.fakes import REVISIONS, Counted, FakeMetrics
 
 KEY = "a-key-that-is-never-told"
 
@@ -34,9 +36,9 @@ class TestFake(MetricsContract):
     """So that what is tested with the fake holds for the others."""
 
     @pytest.fixture
-    def metrics(self, counted: Counted) -> Metrics:
+    def reader(self, counted: Counted) -> Callable[[], Metrics]:
         """Read from memory."""
-        return FakeMetrics(counted)
+        return lambda: FakeMetrics(counted)
 
 
 @dataclass(eq=False)
@@ -100,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(Exposed(found, f"revision-of-{side}").text().encode())
+            self.wfile.write(Exposed(found, REVISIONS[side]).text().encode())
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep the tests' output clean."""
@@ -118,40 +120,67 @@ def app(counted: Counted) -> Iterator[App]:
     thread.join()
 
 
-def reader(app: App, **changes: Any) -> PrometheusMetrics:
+def opened(app: App, memory: Path, *, key: str = KEY, green: str = REVISIONS["green"]) -> PrometheusMetrics:
     """Reads both sides, with the key."""
-    urls = {side: app.url(side) for side in ("blue", "green")}
-    return PrometheusMetrics(**{"urls": urls, "key": KEY, **changes})
+    revisions = {**REVISIONS, "green": green}
+    sides = {side: Exposition(url=app.url(side), revision=revision) for side, revision in revisions.items()}
+    return PrometheusMetrics(sides, key=key, memory=memory)
 
 
 class TestPrometheus(MetricsContract):
     """Real HTTP, real exposition."""
 
     @pytest.fixture
-    def metrics(self, app: App) -> Metrics:
-        """Read with the key."""
-        return reader(app)
+    def memory(self, tmp_path: Path) -> Path:
+        """Where readings are kept."""
+        return tmp_path / "promotions/local.counters.json"
 
-    def test_the_wrong_key_is_told_with_a_hint_and_without_the_key(self, app: App) -> None:
+    @pytest.fixture
+    def reader(self, app: App, memory: Path) -> Callable[[], Metrics]:
+        """Read with the key."""
+        return lambda: opened(app, memory)
+
+    def test_the_wrong_key_is_told_with_a_hint_and_without_the_key(self, app: App, memory: Path) -> None:
         """The key is a secret, also when it is wrong."""
         with pytest.raises(MetricsError, match="status 401\nhint: the app wants a key") as caught:
-            reader(app, key="another-secret").read()
+            opened(app, memory, key="another-secret").read(time.time())
 
         assert "another-secret" not in str(caught.value)
 
-    def test_another_revision_behind_the_address_is_an_error(self, app: App, counted: Counted) -> None:
+    def test_another_revision_behind_the_address_is_an_error(self, app: App, counted: Counted, memory: Path) -> None:
         """After a restart of the machine a port may be another app's."""
         counted.add("green", requests=1)
-        right, wrong = ({"green": f"revision-of-{side}"} for side in ("green", "blue"))
 
-        assert reader(app, revisions=right).read()["green"].requests == 1
-        with pytest.raises(MetricsError, match="it is revision revision-of-green, not revision-of-blue"):
-            reader(app, revisions=wrong).read()
+        with pytest.raises(MetricsError, match="it is revision revision-of-green, not another"):
+            opened(app, memory, green="another").read(time.time())
 
-    def test_nobody_there_is_an_error(self) -> None:
+    def test_nobody_there_is_an_error(self, memory: Path) -> None:
         """A refused connection, in words."""
+        nobody = {"green": Exposition(url="http://127.0.0.1:1/metrics", revision="r")}
         with pytest.raises(MetricsError, match="the metrics of green cannot be read"):
-            PrometheusMetrics({"green": "http://127.0.0.1:1/metrics"}).read()
+            PrometheusMetrics(nobody, key="", memory=memory).read(time.time())
+
+    def test_a_memory_that_is_gone_is_told_by_the_beginning(self, app: App, counted: Counted, memory: Path) -> None:
+        """Nobody knows what was counted before: the window begins later than it was asked for."""
+        began = opened(app, memory).read(time.time())
+        counted.add("green", requests=7)
+        memory.write_text("[{")
+
+        window = opened(app, memory).read(began.since_s)
+
+        assert window.since_s > began.since_s
+        assert window.counts[REVISIONS["green"]].requests == 0
+
+    def test_the_memory_does_not_grow_with_the_readings(self, app: App, memory: Path) -> None:
+        """A step may last for days."""
+        metrics = opened(app, memory)
+        began = metrics.read(time.time())
+        sizes = []
+        for _ in range(30):
+            metrics.read(began.since_s)
+            sizes.append(memory.stat().st_size)
+
+        assert sizes[-1] <= sizes[14] * 1.05
 
 
 def test_a_family_that_is_not_announced_is_absent_not_zero() -> None:

@@ -1,4 +1,4 @@
-"""The switch: the fake, and this machine's nginx, keep one contract."""
+"""The switch: fakes of two kinds, and this machine's nginx, keep one contract."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from delivery.platforms import nginx
-from delivery.platforms.nginx import LocalTraffic
-from delivery.platforms.traffic import Address, Split, TrafficError
+from delivery.platforms.nginx import NginxTraffic
+from delivery.platforms.traffic import Split, TrafficError
 from providers.machine import ports, proxy
-from tests.delivery.platforms.contract import Switch, TrafficContract
-from tests.delivery.platforms.fakes import FakeTraffic
+from tests.delivery.platforms.contract import Switch, TrafficContract, at
+from tests.delivery.platforms.fakes import FakeTraffic, TwoPositions
 from tests.providers.machine.conftest import Upstream, never, upstreams  # noqa: F401
 
 URN = "urn:pulumi:local::project::machine:index:Proxy::edge"
@@ -33,16 +33,35 @@ class TestFake(TrafficContract):
     @pytest.fixture
     def switch(self) -> Switch:
         """A split in memory."""
-        fake = FakeTraffic()
-        return Switch(
-            traffic=fake,
-            hide=lambda: setattr(fake, "is_readable", False),
-            freeze=lambda: setattr(fake, "takes_writes", False),
-        )
+        return switch_of(FakeTraffic())
+
+
+class TestTwoPositions(TrafficContract):
+    """A cloud's canary, which knows one percentage and everything."""
+
+    @pytest.fixture
+    def switch(self) -> Switch:
+        """In memory too."""
+        return switch_of(TwoPositions())
+
+    def test_what_is_wanted_is_told_as_what_it_can(self, switch: Switch) -> None:
+        """And nothing else can be set."""
+        assert switch.traffic.ladder((5, 25, 50, 100)) == (10, 100)
+        with pytest.raises(TrafficError):
+            switch.traffic.set(at(25))
+
+
+def switch_of(fake: FakeTraffic) -> Switch:
+    """With what a test breaks."""
+    return Switch(
+        traffic=fake,
+        hide=lambda: setattr(fake, "is_readable", False),
+        freeze=lambda: setattr(fake, "takes_writes", False),
+    )
 
 
 @pytest.fixture
-def edge(upstreams: dict[str, Upstream], tmp_path: Path) -> Iterator[tuple[str, LocalTraffic]]:  # noqa: F811
+def edge(upstreams: dict[str, Upstream], tmp_path: Path) -> Iterator[tuple[str, NginxTraffic]]:  # noqa: F811
     """A running nginx between two apps: its URL, and the switch."""
     directory = tmp_path / "nginx"
     inputs, failures = proxy.check(
@@ -55,8 +74,7 @@ def edge(upstreams: dict[str, Upstream], tmp_path: Path) -> Iterator[tuple[str, 
     )
     assert not failures
     resource_id, made = proxy.create(URN, inputs, never)
-    addresses = {name: Address(url=f"http://{server.address}") for name, server in upstreams.items()}
-    yield made["url"], LocalTraffic(directory, addresses)
+    yield made["url"], NginxTraffic(directory)
     proxy.delete(resource_id, made)
 
 
@@ -65,7 +83,7 @@ class TestLocal(TrafficContract):
     """A real nginx."""
 
     @pytest.fixture
-    def switch(self, edge: tuple[str, LocalTraffic], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Switch:
+    def switch(self, edge: tuple[str, NginxTraffic], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Switch:
         """Hidden by a configuration that is not ours, frozen by a reload that is answered, but not done."""
         config = tmp_path / "nginx/nginx.conf"
         traffic = edge[1]
@@ -78,7 +96,7 @@ class TestLocal(TrafficContract):
 
         return Switch(traffic=traffic, hide=hide, freeze=freeze)
 
-    def test_callers_see_the_split(self, edge: tuple[str, LocalTraffic]) -> None:
+    def test_callers_see_the_split(self, edge: tuple[str, NginxTraffic]) -> None:
         """All on blue, all on green, and a share of both."""
         url, traffic = edge
         seen = {}
@@ -90,22 +108,18 @@ class TestLocal(TrafficContract):
         assert seen[100] == {"green": 60}
         assert seen[50].keys() == {"blue", "green"}
 
-    def test_a_proxy_that_is_gone_takes_no_split(self, edge: tuple[str, LocalTraffic], tmp_path: Path) -> None:
+    def test_a_proxy_that_is_gone_takes_no_split(self, edge: tuple[str, NginxTraffic], tmp_path: Path) -> None:
         """The record of who would reload is lost."""
         (tmp_path / "nginx/master.json").unlink()
 
         with pytest.raises(TrafficError):
             edge[1].set(Split(blue=95, green=5))
 
-    def test_a_side_is_called_past_the_split(self, edge: tuple[str, LocalTraffic]) -> None:
-        """While it has no traffic at all."""
-        assert answered_by(edge[1].address("green").url) == "green"
-
 
 @has_nginx
 def test_without_a_proxy_there_is_no_split(tmp_path: Path) -> None:
     """Nothing is deployed: an error with a hint, not 100 % blue."""
-    traffic = LocalTraffic(tmp_path, {})
+    traffic = NginxTraffic(tmp_path)
 
     with pytest.raises(TrafficError, match=r"hint: \./trimaran up"):
         traffic.read()

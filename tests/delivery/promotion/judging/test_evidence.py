@@ -1,4 +1,4 @@
-"""Counters become windows by subtraction, and survive a file."""
+"""Counters become windows by subtraction, windows add up, and both survive a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.evidence import LOG_MEASURES, CounterReset, Moments, StepWindow, log_of, value_of
+from delivery.evidence import LOG_MEASURES, CounterReset, Moments, StepWindow, Window, log_of, value_of
 from tests.delivery.promotion.judging.made import counts, window
 
 VALUES = st.lists(st.floats(0, 30), max_size=30)
@@ -51,6 +51,31 @@ def test_what_a_reading_lacks_is_not_taken_for_zero() -> None:
 
     assert since.bad == {"cut": 0}
     assert since.logs == {}
+
+
+def test_stretches_of_time_add_up() -> None:
+    """Counts are summed; gauges and the time are those of the later one, and nothing is made up."""
+    first = replace(counts(10, bad={"cut": 2}, running=3.0, at_s=1.0), logs={"usd": Moments(1, 2.0, 4.0)})
+    later = counts(5, bad={"cut": 1}, running=1.0, at_s=9.0, logs={"usd": Moments(2, 3.0, 5.0)})
+
+    whole = first + later
+
+    assert (whole.requests, whole.attempts, whole.bad["cut"], whole.running, whole.at_s) == (15, 15, 3, 1.0, 9.0)
+    assert whole.logs == {"usd": Moments(3, 5.0, 9.0)}
+
+
+def test_a_window_ends_where_all_of_it_is_known() -> None:
+    """The revision that is known least far says so; without any it has not begun."""
+    window = Window(since_s=5.0, counts={"b": counts(1, at_s=9.0), "g": counts(1, at_s=7.0)})
+    assert window.until_s == 7.0
+    assert Window(since_s=5.0, counts={}).until_s == 5.0
+
+
+def test_a_window_by_sides_has_what_there_is() -> None:
+    """Other revisions are left out, and an absent side stays absent."""
+    window = Window(since_s=0.0, counts={"g": counts(1), "old": counts(2)}, restarts={"g": "fell", "old": "fell"})
+    found = window.by_side({"blue": "b", "green": "g"})
+    assert (found.counts, found.restarts) == ({"green": counts(1)}, {"green": "fell"})
 
 
 @pytest.mark.parametrize("blue", [None, counts(1000)])

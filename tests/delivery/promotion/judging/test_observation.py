@@ -1,4 +1,4 @@
-"""Readings become windows: after the warm-up, without what is stale, missing or was reset."""
+"""What platforms tell becomes windows: after the warm-up, without what is stale, missing or was lost."""
 
 from __future__ import annotations
 
@@ -6,26 +6,49 @@ import json
 
 import pytest
 
-from delivery.evidence import Counts
+from delivery.evidence import Counts, Window
+from delivery.platforms import readings
+from delivery.platforms.readings import Reading
 from delivery.promotion.judging import observation
 from delivery.promotion.judging.observation import Observation, begin, windows
 from tests.delivery.promotion.judging.made import counts
 
 
-def reading(green: int, *, running: float = 0.5, at_s: float = 0.0, blue: int | None = None) -> dict[str, Counts]:
-    """Both sides, blue with 19 times as many requests."""
+def told(green: int, *, running: float = 0.5, blue: int | None = None) -> dict[str, Counts]:
+    """Counters of both sides, blue with 19 times as many requests."""
     return {
-        "blue": counts(19 * green if blue is None else blue, running=running, at_s=at_s),
-        "green": counts(green, running=running, at_s=at_s),
+        "blue": counts(19 * green if blue is None else blue, running=running),
+        "green": counts(green, running=running),
     }
 
 
-def seen(*greens: int, share: int = 5) -> Observation:
-    """A step whose readings have so many requests on green; 20 are the warm-up."""
-    made = begin(share, reading(greens[0]))
+class Step:
+    """A step that looks once a second at counters; 20 requests on green are the warm-up."""
+
+    def __init__(self, first: dict[str, Counts], share: int = 5, before: Step | None = None) -> None:
+        self._readings: tuple[Reading, ...] = before._readings if before else ()
+        self.now_s: float = before.now_s if before else 0.0
+        past = windows(before.seen) if before else ()
+        self.seen: Observation = begin(share, self._window(first, self.now_s + 1), past)
+
+    def look(self, counters: dict[str, Counts], *, age_s: float = 0.0) -> Observation:
+        """At what is so old when it is told."""
+        window = self._window(counters, self.seen.since_s)
+        self.seen = observation.observe(self.seen, window, now_s=self.now_s + age_s, warm_up=20)
+        return self.seen
+
+    def _window(self, counters: dict[str, Counts], since_s: float) -> Window:
+        self.now_s += 1
+        self._readings = readings.added(self._readings, counters, self.now_s)
+        return readings.window(self._readings, since_s)
+
+
+def seen(*greens: int, share: int = 5) -> Step:
+    """A step whose readings have so many requests on green."""
+    step = Step(told(greens[0]), share)
     for green in greens[1:]:
-        made = observation.observe(made, reading(green), now_s=0, warm_up=20)
-    return made
+        step.look(told(green))
+    return step
 
 
 @pytest.mark.parametrize(
@@ -40,7 +63,7 @@ def seen(*greens: int, share: int = 5) -> Observation:
 )
 def test_the_window_begins_with_the_first_reading_after_the_warm_up(greens: list[int], requests: int | None) -> None:
     """For both sides at the same moment, so that they are of the same time."""
-    found = windows(seen(*greens))
+    found = windows(seen(*greens).seen)
 
     assert [one.green.requests for one in found] == ([] if requests is None else [requests])
     assert all(one.blue and one.blue.requests == 19 * one.green.requests for one in found)
@@ -48,38 +71,50 @@ def test_the_window_begins_with_the_first_reading_after_the_warm_up(greens: list
 
 def test_windows_of_earlier_steps_are_kept() -> None:
     """Evidence adds up; each window has its own share."""
-    first = seen(0, 50, 150)
-
-    second = begin(25, reading(150), windows(first))
+    second = Step(told(150), 25, before=seen(0, 50, 150))
     for green in (180, 300):
-        second = observation.observe(second, reading(green), now_s=0, warm_up=20)
+        second.look(told(green))
 
-    assert [(one.share, one.green.requests) for one in windows(second)] == [(5, 100), (25, 120)]
+    assert [(one.share, one.green.requests) for one in windows(second.seen)] == [(5, 100), (25, 120)]
 
 
 def test_a_reset_keeps_what_was_seen_and_warms_up_again() -> None:
     """A process started anew: the look says so, the next ones count from there."""
-    before = seen(0, 50, 150)
+    step = seen(0, 50, 150)
+    before = windows(step.seen)
 
-    reset = observation.observe(before, reading(5, blue=2900), now_s=0, warm_up=20)
-    later = observation.observe(reset, reading(30, blue=3000), now_s=0, warm_up=20)
-    latest = observation.observe(later, reading(90, blue=4000), now_s=0, warm_up=20)
+    reset = step.look(told(5, blue=2900))
+    later = step.look(told(30, blue=3000))
+    latest = step.look(told(90, blue=4000))
 
     assert "green the counter of requests" in reset.problem
-    assert windows(reset) == windows(before)
+    assert windows(reset) == before
     assert later.problem == ""
     assert [one.green.requests for one in windows(latest)] == [100, 60]
 
 
+def test_what_is_lost_keeps_what_was_seen_and_warms_up_again() -> None:
+    """The platform cannot tell of the whole time any more: what it still knows is no window of ours."""
+    step = seen(0, 50, 150)
+    later = Window(since_s=step.seen.since_s + 600, counts=told(40))
+
+    lost = observation.observe(step.seen, later, now_s=0, warm_up=20)
+
+    assert lost.problem == "600 s of the metrics are lost"
+    assert windows(lost) == windows(step.seen)
+    assert (lost.warmed_up, lost.since_s) == (None, later.until_s)
+
+
 def test_a_stale_reading_changes_nothing_but_says_so() -> None:
     """What the platform tells is older than it may be."""
-    before = seen(0, 50, 150)
+    step = seen(0, 50, 150)
+    before = windows(step.seen)
 
-    stale = observation.observe(before, reading(300, at_s=0), now_s=121, warm_up=20)
-    fresh = observation.observe(stale, reading(300, at_s=120), now_s=121, warm_up=20)
+    stale = step.look(told(300), age_s=121)
+    fresh = step.look(told(300), age_s=1)
 
     assert "121 s old" in stale.problem
-    assert windows(stale) == windows(before)
+    assert windows(stale) == before
     assert fresh.problem == ""
     assert windows(fresh)[0].green.requests == 250
 
@@ -87,39 +122,50 @@ def test_a_stale_reading_changes_nothing_but_says_so() -> None:
 @pytest.mark.parametrize("side", ["blue", "green"])
 def test_a_side_without_metrics_is_a_problem(side: str) -> None:
     """On either side; nothing is taken for zero."""
-    before = seen(0, 50, 150)
-    rest = {name: found for name, found in reading(300).items() if name != side}
+    step = seen(0, 50, 150)
+    before = windows(step.seen)
 
-    after = observation.observe(before, rest, now_s=0, warm_up=20)
+    after = step.look({name: found for name, found in told(300).items() if name != side})
 
     assert after.problem == f"there are no metrics of {side}"
-    assert windows(after) == windows(before)
+    assert windows(after) == before
 
 
 def test_a_first_deploy_has_no_blue_to_miss() -> None:
     """It was not there when the step began."""
-    made = begin(100, {"green": counts(0)})
+    step = Step({"green": counts(0)}, 100)
     for green in (50, 150):
-        made = observation.observe(made, {"green": counts(green)}, now_s=0, warm_up=20)
+        step.look({"green": counts(green)})
 
-    assert made.problem == ""
-    assert windows(made)[0].blue is None
+    assert step.seen.problem == ""
+    assert windows(step.seen)[0].blue is None
 
 
 def test_running_requests_are_averaged_over_the_looks() -> None:
     """One look at a gauge says little."""
-    made = begin(5, reading(0))
+    step = Step(told(0))
     for green, running in ((50, 9.0), (100, 2.0), (150, 4.0)):
-        made = observation.observe(made, reading(green, running=running), now_s=0, warm_up=20)
+        step.look(told(green, running=running))
 
-    assert windows(made)[0].green.running == pytest.approx(3.0)
+    assert windows(step.seen)[0].green.running == pytest.approx(3.0)
+
+
+def test_the_warm_up_is_in_what_the_charts_show() -> None:
+    """They show all since the step began, or began anew."""
+    step = seen(100, 110, 150)
+    warm = observation.since_began(step.seen)["green"].requests
+    step.look(told(190))
+    later = observation.since_began(step.seen)["green"].requests
+    step.look(told(5))
+
+    assert (warm, later, observation.since_began(step.seen)["green"].requests) == (50, 90, 0)
 
 
 def test_an_observation_survives_a_file() -> None:
     """Killed and resumed, it goes on as if nothing had happened."""
-    whole = observation.observe(seen(0, 50, 150), reading(4, blue=9000), now_s=0, warm_up=20)
+    step = seen(0, 50, 150)
+    for whole in (step.seen, step.look(told(4, blue=9000))):
+        read = Observation.from_json(json.loads(json.dumps(whole.as_json())))
 
-    read = Observation.from_json(json.loads(json.dumps(whole.as_json())))
-
-    assert read == whole
-    assert windows(read) == windows(whole)
+        assert read == whole
+        assert windows(read) == windows(whole)

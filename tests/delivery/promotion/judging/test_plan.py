@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from delivery.promotion.judging import plan, sprt
-from delivery.promotion.judging.plan import Traffic
+from delivery.promotion.judging.plan import Demand
 from tests.delivery.promotion.judging.made import counts
 
-QUIET = Traffic(requests_per_s=10.0, bad_rates={}, sigmas={}, parts={})
-BUSY = Traffic(
+QUIET = Demand(requests_per_s=10.0, bad_rates={}, sigmas={}, parts={})
+BUSY = Demand(
     requests_per_s=50.0, bad_rates={"attempt_failed": 0.01}, sigmas={"first_token": 0.5}, parts={"first_token": 0.5}
 )
 STEPS = (5, 25, 50, 100)
@@ -85,13 +85,13 @@ def test_without_traffic_it_never_ends_and_says_so_in_json() -> None:
     assert not never.steps[0].fits
 
 
-def test_traffic_is_measured_from_blues_counters() -> None:
-    """Rates by attempts, spreads by logarithms, over the seconds between two readings."""
+def test_demand_is_measured_from_blues_counters() -> None:
+    """Rates by attempts, spreads by logarithms, over the seconds of the window."""
     seen = counts(1_100, bad={"cut": 12}) - counts(100, bad={"cut": 2})
 
-    traffic = plan.traffic_of(seen, seconds=50)
+    demand = plan.demand_of(seen, seconds=50)
 
-    assert traffic.requests_per_s == 20
-    assert traffic.bad_rates["cut"] == pytest.approx(0.01)
-    assert traffic.sigmas["tokens"] == pytest.approx(0.5, rel=0.01)
-    assert traffic.parts["tokens"] == 1
+    assert demand.requests_per_s == 20
+    assert demand.bad_rates["cut"] == pytest.approx(0.01)
+    assert demand.sigmas["tokens"] == pytest.approx(0.5, rel=0.01)
+    assert demand.parts["tokens"] == 1

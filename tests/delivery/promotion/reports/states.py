@@ -15,6 +15,19 @@ from tests.delivery.promotion.judging.made import counts, window
 from tests.delivery.quality.results import passes
 
 BEGAN_S = 1_795_534_200  # 2026-11-24T15:30:00Z
+# What only a continuation needs, and what a promotion begins with.
+JUST_MADE: dict[str, Any] = {
+    "low_traffic": False,
+    "phase": "prepare",
+    "share": 0,
+    "step_began_at": None,
+    "outcome": None,
+    "verdict": None,
+    "words": "",
+    "pairs": {},
+    "past": [],
+    "observation": None,
+}
 NASTY = "<script>alert('x')</script> | `tick` **bold**\nsecond line"
 
 
@@ -111,7 +124,7 @@ def _state(**values: Any) -> dict[str, Any]:
         "smoke": _evaluations()[1] | {"suite": "smoke", "cases": _evaluations()[1]["cases"][:3], "passed": 3},
         "comparison": _comparison(),
     }
-    return Promotion(**{**given, **values}).report()
+    return Promotion.from_json({**JUST_MADE, **given, **values}).report()
 
 
 def _note(after_s: float, phase: str, share: int, words: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,32 +104,23 @@ def test_it_is_silent_where_standard_error_is_no_terminal(capsys: pytest.Capture
     assert capsys.readouterr() == ("", "")
 
 
-def test_following_ends_with_the_outcome(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a pipe each line of the history is said once, on standard error, from before there is a file until the end."""
+def test_following_ends_with_the_outcome(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe each line of the history is said once, on standard error, from before there is a record until the end."""
     monkeypatch.setattr(watch, "FOLLOW_EVERY_S", 0.001)
-    path = tmp_path / "local.json"
     whole = states.rolled_back()
     later = [{**whole, "history": whole["history"][:count], "phase": "traffic", "outcome": None} for count in (2, 2, 5)]
-    writes = iter([None, *later, whole])
+    records = iter([None, *map(json.dumps, [*later, whole])])
 
-    def write_on() -> bool:
-        state = next(writes)  # raises when it is asked again after the end
-        if state is not None:
-            path.write_text(json.dumps(state), encoding="utf-8")
-        return False
-
-    watch.follow(path, write_on)
+    watch.follow(lambda: next(records))  # raises when it is asked again after the end
 
     said = capsys.readouterr()
     assert said.out == ""
     assert [line.split()[0] for line in said.err.splitlines()] == [each["at"] for each in whole["history"]]
 
 
-def test_following_stops_when_told(tmp_path: Path) -> None:
-    """Nobody drives the promotion any more: its file would never say that it is over."""
-    watch.follow(tmp_path / "local.json", lambda: True)
+def test_following_stops_when_told() -> None:
+    """Nobody drives the promotion any more: its record would never say that it is over."""
+    watch.follow(lambda: None, lambda: True)
 
 
 def _height(block: str) -> int:
