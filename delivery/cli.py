@@ -14,7 +14,7 @@ import typer
 
 from delivery.cost.cli import cost
 from delivery.failure import ExitCode, Failure
-from delivery.stack_file import stack_name
+from delivery.platforms.targets import stack_name
 from delivery.terminal import data, say
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -130,7 +130,7 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Give a new version traffic step by step, as long as it answers as well as the old one. Goes on where it was broken off."""
-    from delivery.promoting import command
+    from delivery.promotion import command
 
     command.promote(
         ROOT,
@@ -147,7 +147,7 @@ def promote(
 @app.command()
 def rollback(stack: Stack = "local") -> None:
     """Give all traffic back to the version before, at once and from any state."""
-    from delivery.promoting import command
+    from delivery.promotion import command
 
     command.rollback(ROOT, stack_name(stack))
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from delivery import state
 from delivery.engine import Engine, Event, engine_for, target_of
 from delivery.failure import Failure
+from delivery.platforms.targets import platform_of
 from delivery.progress import Progress, changed
 from delivery.stack_file import StackFile
 from delivery.terminal import data, say
-from stacks.local.files import log_file
 
 if TYPE_CHECKING:
     from stacks.config import StackConfig
@@ -24,7 +24,7 @@ def up(root: Path, stack: str) -> None:
     """Make the stack run as its config says, healing what died, and say where it answers."""
     config, outputs, has_changed = bring_up(root, stack)
     say("")
-    report = _report(root, config, outputs)
+    report = _report(config, outputs, platform_of(config.target).log_place(root, stack, outputs))
     data(report if has_changed else f"no changes\n\n{report}")
 
 
@@ -38,7 +38,7 @@ def bring_up(root: Path, stack: str) -> tuple[StackConfig, dict[str, Any], bool]
         config = file.parse()
         engine = engine_for(root, stack)
         before = engine.deployment()
-        _refuse_taken_port(config, before.outputs if before else {})
+        engine.platform.preflight(config, before.outputs if before else {})
         if before is None:
             engine.create_stack()
         elif before.interrupted:
@@ -71,23 +71,6 @@ def _made_from_example(file: StackFile) -> bool:
         raise Failure(f"{file.path} cannot be written: {error.strerror}.", f"ls -ld {file.path.parent}") from None
 
 
-def _refuse_taken_port(config: StackConfig, outputs: dict[str, Any]) -> None:
-    """Before anything is started: a port that neither is free nor our own."""
-    from providers.machine import ports
-    from stacks.local.config import LocalConfig
-
-    if not isinstance(config, LocalConfig):
-        return
-    url = f"http://{ports.LOOPBACK}:{config.port}"
-    if outputs.get("url") == url or ports.is_free(ports.LOOPBACK, config.port):
-        return
-    other = ports.next_free(ports.LOOPBACK, config.port)
-    raise Failure(
-        f"port {config.port} on {ports.LOOPBACK} is taken by {ports.describe_listener(config.port)}.",
-        f"stop it, or: ./trimaran pulumi config set trimaran:port {other} --stack {config.stack}",
-    )
-
-
 def _change_or_clean_up(engine: Engine, *, first: bool) -> list[Event]:
     """Run `up`; where it was the first one and failed, nothing of it is left running."""
     try:
@@ -100,8 +83,8 @@ def _change_or_clean_up(engine: Engine, *, first: bool) -> list[Event]:
 
 
 def _clear_interrupted(engine: Engine) -> None:
-    """The machine provider leaves nothing half made; a cloud may, so there the engine's own warning stands."""
-    if engine.target == "local":
+    """Where a provider may leave something half made, the engine's own warning stands."""
+    if not engine.platform.leaves_half_made:
         engine.forget_interrupted()
 
 
@@ -113,7 +96,7 @@ def _clean_up(engine: Engine) -> None:
         engine.change("destroy", Progress().show)
 
 
-def _report(root: Path, config: StackConfig, outputs: dict[str, Any]) -> str:
+def _report(config: StackConfig, outputs: dict[str, Any], log_place: str) -> str:
     url = str(outputs["url"])
     lines = [
         f"{config.stack} answers at {url}",
@@ -123,8 +106,8 @@ def _report(root: Path, config: StackConfig, outputs: dict[str, Any]) -> str:
         f"  {_curl(config, url, stream=False)}",
     ]
     lines += ["Watch it answer:", f"  {_curl(config, url, stream=True)}"]
-    if config.target == "local":
-        lines += ["", f"Log: {log_file(root, config.stack, str(outputs['revision']))}"]
+    if log_place:
+        lines += ["", f"Log: {log_place}"]
     return "\n".join(lines)
 
 

@@ -13,22 +13,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from delivery.clouds.account import accounts
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data_json, say, table
 
 _FREE_DISK_GIB = 3
 _LATER = "added when needed"
-_GROUPS = {
-    "base": ("pulumi", "./trimaran up"),
-    "local": ("xllamacpp", "./trimaran up"),
-    "test": ("pytest", "./trimaran test"),
-    "policies": ("pulumi-policy", "./trimaran test"),
-    "aws": ("pulumi-aws", _LATER),
-    "gcp": ("pulumi-gcp", _LATER),
-    "azure": ("pulumi-azure-native", _LATER),
-    "kubernetes": ("pulumi-kubernetes", _LATER),
-    "serverless": ("modal", _LATER),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +53,7 @@ def examine(root: Path) -> Iterator[Finding]:
     yield _program("pulumi", "every stack", "./trimaran up sets it up", "version")
     yield _language_host()
     yield _program("nginx", "the target local", "apt-get install nginx (its service need not run)", "-v")
-    for group, (package, remedy) in _GROUPS.items():
+    for group, (package, remedy) in _groups().items():
         yield _group(group, package, remedy)
     yield _program("redis-server", "several replicas", "apt-get install redis-server", "--version", needed=False)
     yield _program("git", "./trimaran test", "apt-get install git", "--version", needed=False)
@@ -111,6 +101,19 @@ def _language_host() -> Finding:
     with Path(path).open("rb") as file:
         kind = "the kit's stand-in" if file.read(2) == b"#!" else "the official one"
     return Finding(what=what, state="ok", found=kind, path=path, needed_for=needed_for)
+
+
+def _groups() -> dict[str, tuple[str, str]]:
+    """The requirement groups: a package that shows that one is installed, and how to get it."""
+    return {
+        "base": ("pulumi", "./trimaran up"),
+        "local": ("xllamacpp", "./trimaran up"),
+        "test": ("pytest", "./trimaran test"),
+        "policies": ("pulumi-policy", "./trimaran test"),
+        **{each.name: (each.package, _LATER) for each in accounts()},
+        "kubernetes": ("pulumi-kubernetes", _LATER),
+        "serverless": ("modal", _LATER),
+    }
 
 
 def _group(group: str, package: str, remedy: str) -> Finding:

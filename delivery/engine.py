@@ -17,6 +17,8 @@ from typing import IO, Any
 
 from delivery import state
 from delivery.failure import ExitCode, Failure, Interrupted
+from delivery.platforms.platform import Deployed, Platform
+from delivery.platforms.targets import platform_of
 from delivery.stack_file import StackFile
 from delivery.terminal import say
 from stacks.local.files import log_directory
@@ -54,7 +56,7 @@ class Engine:
 
     root: Path
     stack: str
-    target: str
+    platform: Platform
     environment: Mapping[str, str]
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -82,6 +84,18 @@ class Engine:
         deployment = self.deployment()
         return deployment.outputs if deployment else {}
 
+    def api_key(self) -> str:
+        """The first of the app's keys, which only the engine can decrypt. Raises Failure where there is none to be read."""
+        done = self.call("config", "get", "trimaran:apiKeys")
+        if done.returncode != 0:
+            raise Failure(f"the keys of stack '{self.stack}' cannot be read: {done.stderr.strip()}")
+        return done.stdout.strip().splitlines()[0].partition("=")[2].strip()
+
+    def deployed(self, outputs: Mapping[str, Any]) -> Deployed:
+        """The stack with these outputs, and the key that they say is needed. Raises Failure."""
+        key = self.api_key() if outputs["api_key_ref"] else ""
+        return Deployed(root=self.root, stack=self.stack, outputs=outputs, key=key)
+
     def forget_interrupted(self) -> None:
         """Take out of the state what a killed run had begun to create. Only where a provider leaves nothing half made."""
         done = self.call("refresh", "--yes", "--skip-preview", "--clear-pending-creates")
@@ -104,7 +118,7 @@ class Engine:
     def change(self, verb: str, on_event: Callable[[Event], None]) -> list[Event]:
         """Run `up` or `destroy`, hand each event on as it comes, and return them all. Raises Failure."""
         command = [executable(), verb, "--yes", "--skip-preview", "--refresh", "--json", "--stack", self.stack]
-        if verb == "up" and self.target != "local":  # what runs on this machine alone keeps no rule of a cloud
+        if verb == "up" and self.platform.keeps_policies:
             command += ["--policy-pack", str(self.root / "policies")]
         path = event_log(self.root, self.stack, verb)
         events: list[Event] = []
@@ -139,8 +153,8 @@ class Engine:
 
 def engine_for(root: Path, stack: str) -> Engine:
     """The engine with the backend of a stack's target. Raises Failure for a target that is not known."""
-    target = target_of(root, stack)
-    return Engine(root=root, stack=stack, target=target, environment=environment_for(root, target))
+    platform = platform_of(target_of(root, stack))
+    return Engine(root=root, stack=stack, platform=platform, environment=environment_for(root, platform))
 
 
 def target_of(root: Path, stack: str) -> str:
@@ -151,31 +165,16 @@ def target_of(root: Path, stack: str) -> str:
     return target
 
 
-def environment_for(root: Path, target: str) -> dict[str, str]:
-    """What `pulumi` must have in its environment: this directory's state for `local`, else where the user is logged in.
-
-    Raises Failure where that would keep a cloud's state on this machine.
-    """
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")])),
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-    }
-    if target == "local":
-        environment.pop("PULUMI_CONFIG_PASSPHRASE", None)
-        return {**environment, **state.prepare(root), "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
-    backend = _users_backend(environment)
-    if not backend:
-        raise Failure(
-            f"target '{target}' keeps its state where you are logged in, and you are not logged in.",
-            "./trimaran pulumi login s3://<bucket>   (or gs://…, azblob://…, or nothing for Pulumi Cloud)",
-        )
-    if backend.startswith("file://"):
-        raise Failure(
-            f"target '{target}' would keep its state in a local directory ({backend}), which is lost with this machine.",
-            "./trimaran pulumi login s3://<bucket>   (or gs://…, azblob://…, or nothing for Pulumi Cloud)",
-        )
-    return environment
+def environment_for(root: Path, platform: Platform) -> dict[str, str]:
+    """What `pulumi` must have in its environment to work on stacks of a target. Raises Failure."""
+    return platform.backend(
+        root,
+        {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")])),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        },
+    )
 
 
 def executable() -> str:
@@ -186,16 +185,6 @@ def executable() -> str:
             "the Pulumi command line is not on PATH.", "run it through the wrapper, which sets it up: ./trimaran up"
         )
     return found
-
-
-def _users_backend(environment: Mapping[str, str]) -> str:
-    if environment.get("PULUMI_BACKEND_URL"):
-        return environment["PULUMI_BACKEND_URL"]
-    home = Path(environment.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    try:
-        return str(json.loads((home / "credentials.json").read_text()).get("current") or "")
-    except (OSError, ValueError):
-        return ""
 
 
 def _opened(path: Path) -> IO[str]:

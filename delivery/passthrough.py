@@ -10,6 +10,7 @@ from pathlib import Path
 
 from delivery import state
 from delivery.engine import environment_for, executable
+from delivery.platforms.targets import platform_of
 from delivery.stack_file import StackFile
 
 # Verbs about the user's own log-in, not about a stack of this machine.
@@ -30,7 +31,7 @@ def _environment(root: Path, arguments: Sequence[str]) -> dict[str, str]:
     if _is_about_the_account(arguments):
         return dict(os.environ)
     stack = stack_in(arguments) or selected_stack(root) or "local"
-    return environment_for(root, StackFile(root=root, stack=stack).target())
+    return environment_for(root, platform_of(StackFile(root=root, stack=stack).target()))
 
 
 def _stack_of(arguments: Sequence[str], root: Path) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from delivery.engine import engine_for, target_of
 from delivery.failure import ExitCode, Failure
+from delivery.platforms.targets import listed, platform_of, promotable
 from delivery.stack_file import StackFile
 from delivery.terminal import data, say, table
 
@@ -33,9 +34,9 @@ class Stage:
 
 def run(root: Path, stack: str, *, settings: Sequence[str], suite: str) -> None:
     """Run every stage; the first that fails ends it, with that call's exit code. Raises Failure."""
-    if target_of(root, stack) != "local":
+    if platform_of(target_of(root, stack)).blue_green is None:
         raise Failure(
-            "only 'local' has a whole pipeline yet: no other target can be promoted.",
+            f"there is a whole pipeline for {listed(promotable())} only: no other target can be promoted yet.",
             f"./trimaran rehearse {stack}",
             ExitCode.USAGE,
         )
@@ -78,10 +79,10 @@ def _stages(root: Path, stack: str, settings: Sequence[str], suite: str) -> Iter
 
 def _key(root: Path, stack: str) -> dict[str, str]:
     """The first of the stack's keys, for a call that asks the app; in no command line."""
-    done = engine_for(root, stack).call("config", "get", "trimaran:apiKeys")
-    if done.returncode != 0:
+    try:
+        return {KEY_NAME: engine_for(root, stack).api_key()}
+    except Failure:
         return {}
-    return {KEY_NAME: done.stdout.strip().splitlines()[0].partition("=")[2].strip()}
 
 
 def _code(status: int) -> ExitCode:

@@ -27,11 +27,6 @@ NAMESPACE = "trimaran"
 _Kind = TypeVar("_Kind", bound="StackConfig")
 
 
-def stack_name(text: str) -> str:
-    """The stack a person means: a bare target is its dev stack; one that runs on this machine is itself."""
-    return f"{text}-dev" if text in TARGETS and not TARGETS[text].is_here else text
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Document:
     """What a file says: `config` by the keys as they are written there; a tied file holds the salt of a passphrase."""

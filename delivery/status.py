@@ -12,8 +12,8 @@ from typing import Any
 from delivery import state
 from delivery.engine import engine_for
 from delivery.failure import Failure
-from delivery.promotion.local_traffic import LocalTraffic
-from delivery.promotion.traffic import TrafficError
+from delivery.platforms.platform import Platform
+from delivery.platforms.traffic import TrafficError
 from delivery.terminal import data_json, say, table
 
 _TIMEOUT_S = 3
@@ -45,14 +45,14 @@ def show(root: Path, stack: str | None, *, as_json: bool) -> None:
         table(("stack", "url", "revision", "health", "split"), rows)
 
 
-def split(outputs: Mapping[str, Any]) -> dict[str, int]:
+def split(platform: Platform, outputs: Mapping[str, Any]) -> dict[str, int]:
     """Who gets the traffic: without a candidate the stable revision has it all; empty where that cannot be read."""
     if outputs["revision"] == outputs["stable_revision"]:
         return {"blue": 100, "green": 0}
-    if outputs["traffic"]["kind"] != "nginx":
+    if platform.blue_green is None:
         return {}
     try:
-        found = LocalTraffic(Path(outputs["traffic"]["ref"]["config_file"]).parent, {}).read()
+        found = platform.blue_green.traffic(outputs).read()
     except TrafficError:
         return {}
     return {"blue": found.blue, "green": found.green}
@@ -70,13 +70,13 @@ def health(url: str) -> str:
 
 
 def _status(root: Path, stack: str) -> StackStatus | None:
-    outputs = engine_for(root, stack).outputs()
+    engine = engine_for(root, stack)
+    outputs = engine.outputs()
     if not outputs:
         return None
-    url = str(outputs["url"])
-    return StackStatus(
-        stack=stack, url=url, revision=str(outputs["revision"]), health=health(url), split=split(outputs)
-    )
+    url, revision = str(outputs["url"]), str(outputs["revision"])
+    shares = split(engine.platform, outputs)
+    return StackStatus(stack=stack, url=url, revision=revision, health=health(url), split=shares)
 
 
 def _percent(shares: Mapping[str, int]) -> str:

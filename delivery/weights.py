@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from catalog.models import SERVED, ServedModel
-from delivery.aws_clients import client, error_code, told
+from delivery.clouds.account import USUAL, Bucket, account_of
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data, say
 from stacks.targets import nearest
@@ -86,8 +86,9 @@ def sync(model: str, bucket: str, region: str, folder: Path | None) -> None:
             ExitCode.USAGE,
         )
     source: Source = Folder(path=folder) if folder else Hub(model=model, revision=served.revision)
-    with told(f"s3://{bucket}"):
-        data(copy(client("s3", region), source, served, bucket, prefix(model, served)))
+    open_bucket = account_of(USUAL).bucket
+    assert open_bucket is not None, "the usual cloud has buckets"
+    data(copy(open_bucket(region, bucket), source, served, prefix(model, served)))
 
 
 def prefix(model: str, served: ServedModel) -> str:
@@ -95,10 +96,10 @@ def prefix(model: str, served: ServedModel) -> str:
     return f"models/{model}/{served.revision}/"
 
 
-def copy(s3: Any, source: Source, served: ServedModel, bucket: str, under: str) -> str:
+def copy(bucket: Bucket, source: Source, served: ServedModel, under: str) -> str:
     """Copy every file, then write the manifest; return the address of the whole."""
-    before = _manifest(s3, bucket, under)
-    files = {file: _copied(s3, source, bucket, under, file, before.get(file)) for file in served.files}
+    before = _manifest(bucket, under)
+    files = {file: _copied(bucket, source, under, file, before.get(file)) for file in served.files}
     weights = sum(each["bytes"] for file, each in files.items() if file.endswith(".safetensors"))
     if weights < served.weights_bytes * _LEAST_SHARE:
         raise Failure(
@@ -106,19 +107,19 @@ def copy(s3: Any, source: Source, served: ServedModel, bucket: str, under: str) 
             "compare the files with the model's repository",
         )
     body = json.dumps({"revision": served.revision, "files": files}, indent=2, sort_keys=True)
-    s3.put_object(Bucket=bucket, Key=f"{under}{MANIFEST}", Body=body.encode())
-    return f"s3://{bucket}/{under}"
+    bucket.write(f"{under}{MANIFEST}", body.encode())
+    return bucket.address(under)
 
 
-def _copied(s3: Any, source: Source, bucket: str, under: str, file: str, before: Any) -> dict[str, Any]:
+def _copied(bucket: Bucket, source: Source, under: str, file: str, before: Any) -> dict[str, Any]:
     """One file's size and sha256, sent unless the same is there."""
     with source.open(file) as (handle, size):
-        if before and before["bytes"] == size == _size(s3, bucket, f"{under}{file}"):
+        if before and before["bytes"] == size == bucket.size(f"{under}{file}"):
             say(f"{file}: there")
             return cast("dict[str, Any]", before)
         say(f"{file}: {size / 1e6:.1f} MB …")
         hashed = _Hashed(handle)
-        s3.upload_fileobj(hashed, bucket, f"{under}{file}")
+        bucket.upload(f"{under}{file}", cast("BinaryIO", hashed))
     if hashed.bytes != size:
         raise Failure(f"{file}: {hashed.bytes} of {size} bytes arrived.", "the same command goes on from there")
     return {"bytes": size, "sha256": hashed.digest.hexdigest()}
@@ -142,25 +143,9 @@ class _Hashed(io.RawIOBase):
         return chunk
 
 
-def _manifest(s3: Any, bucket: str, under: str) -> dict[str, Any]:
-    from botocore.exceptions import ClientError
-
-    try:
-        answer = s3.get_object(Bucket=bucket, Key=f"{under}{MANIFEST}")
-    except ClientError as error:
-        if error_code(error) == "NoSuchKey":
-            return {}
-        raise
-    found: dict[str, Any] = json.loads(answer["Body"].read())["files"]
+def _manifest(bucket: Bucket, under: str) -> dict[str, Any]:
+    text = bucket.read(f"{under}{MANIFEST}")
+    if text is None:
+        return {}
+    found: dict[str, Any] = json.loads(text)["files"]
     return found
-
-
-def _size(s3: Any, bucket: str, key: str) -> int | None:
-    from botocore.exceptions import ClientError
-
-    try:
-        return int(s3.head_object(Bucket=bucket, Key=key)["ContentLength"])
-    except ClientError as error:
-        if error_code(error) in ("404", "NoSuchKey"):
-            return None
-        raise

@@ -15,8 +15,8 @@ from random import Random
 from benchmarks.promotion import numbers
 from benchmarks.promotion.simulation import Outcome, World, promotions, rate
 from benchmarks.results import Results, show
-from delivery.promotion import plan
-from delivery.promotion.steps import Do
+from delivery.promotion.judging import plan
+from delivery.promotion.judging.steps import Do
 
 RUNS = 10_000
 CHUNK = 250

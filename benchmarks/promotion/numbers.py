@@ -8,8 +8,8 @@ from random import Random
 from statistics import median, quantiles
 
 from benchmarks.promotion.simulation import binomial, drawn
-from delivery.promotion import mixture, sprt
-from delivery.promotion.evidence import Moments
+from delivery.evidence import Moments
+from delivery.promotion.judging import mixture, sprt
 
 SHARE = 0.05
 ALPHA, BETA = 0.01, 0.02  # five metrics

@@ -1,4 +1,4 @@
-"""One simulated promotion: counters that grow by chance, judged by the functions that promote uses, on no real clock.
+"""One simulated promotion: counts that grow by chance, judged by the functions that promote uses; a look is a second.
 
 Counts are exact binomials; a look's logarithms are drawn as their sum and squares, which for normal values is exact.
 """
@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 from bisect import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from random import Random
 
-from delivery.promotion import observation, steps
-from delivery.promotion.evidence import BAD_KINDS, LOG_MEASURES, Counts, Moments
-from delivery.promotion.judging import judge
-from delivery.promotion.rules import RULES, Rules
-from delivery.promotion.steps import Do
+from delivery.evidence import BAD_KINDS, LOG_MEASURES, Counts, Moments, Window
+from delivery.promotion.judging import observation, steps
+from delivery.promotion.judging.judge import judge
+from delivery.promotion.judging.rules import RULES, Rules
+from delivery.promotion.judging.steps import Do
 
 STEPS = (5, 25, 50, 100)
 # The mean of the logarithms does not matter; the part of the requests that have each measure does a little.
@@ -48,12 +48,15 @@ class Outcome:
 def promotion(random: Random, world: World, rules: Rules = RULES) -> Outcome:
     """Run one promotion to its end; the bake time of a step is counted in green's requests instead of seconds."""
     totals = {side: Counts(requests=0, attempts=0, bad=dict.fromkeys(BAD_KINDS, 0), logs=_NO_LOGS) for side in SIDES}
-    share, looks = STEPS[0], 0
-    seen = observation.begin(share, totals)
+    share, looks, now_s = STEPS[0], 0, 0
+    known = [totals]
+    seen = observation.begin(share, _since(known, 0))
     while True:
-        looks += 1
+        looks, now_s = looks + 1, now_s + 1
         totals = {side: _more(random, world, totals[side], side, share) for side in SIDES}
-        seen = observation.observe(seen, totals, now_s=0, warm_up=rules.warm_up_requests)
+        known.append(totals)
+        window = _since(known, round(seen.since_s))
+        seen = observation.observe(seen, window, now_s=now_s, warm_up=rules.warm_up_requests)
         windows = observation.windows(seen)
         verdict = judge(windows, rules=rules, is_last=steps.is_last_comparison(STEPS, share)).verdict
         action = steps.decide(
@@ -65,7 +68,7 @@ def promotion(random: Random, world: World, rules: Rules = RULES) -> Outcome:
         )
         if action.do == Do.GO:
             share, looks = action.share, 0
-            seen = observation.begin(share, totals, windows)
+            seen = observation.begin(share, _since(known, now_s), windows)
         elif action.do != Do.WAIT:
             undecided = action.do == Do.ROLL_BACK and verdict != "roll_back"
             return Outcome(do=action.do, share=share, green_requests=totals["green"].requests, undecided=undecided)
@@ -85,6 +88,13 @@ def rate(outcomes: Sequence[Outcome], *, do: Do, undecided: bool = False, below:
 
 SIDES = ("blue", "green")
 _NO_LOGS = dict.fromkeys(LOG_MEASURES, Moments())
+
+
+def _since(known: Sequence[Mapping[str, Counts]], since_s: int) -> Window:
+    """What was counted since a second; `known` are the totals of each."""
+    now_s, totals = len(known) - 1, known[-1]
+    counts = {side: replace(totals[side] - known[since_s][side], at_s=now_s) for side in SIDES}
+    return Window(since_s=since_s, counts=counts)
 
 
 def _more(random: Random, world: World, before: Counts, side: str, share: int) -> Counts:

@@ -64,7 +64,7 @@ def cost(
     """Say what the next `up` of a stack will cost, line by line, before and after."""
     from delivery.cost.command import Request, show
     from delivery.cost.gates import Gates
-    from delivery.stack_file import stack_name
+    from delivery.platforms.targets import stack_name
 
     gates = Gates(
         max_usd_per_month=max_usd_per_month,

@@ -1,1 +1,1 @@
-"""Whether a new version may have more of the traffic: what was seen of both, how it is judged, and what follows."""
+"""A new version takes traffic only when it answers as well as the old one: the commands, their stages, the record."""

@@ -16,6 +16,7 @@ import pytest
 
 from delivery.engine import Deployment, Engine, Event, engine_for, environment_for
 from delivery.failure import ExitCode, Failure, Interrupted
+from delivery.platforms.targets import platform_of
 
 STACK_URN = "urn:pulumi:local::trimaran::pulumi:pulumi:Stack::trimaran-local"
 
@@ -39,7 +40,7 @@ def scripted(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
         )
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-        return Engine(root=root, stack="local", target="local", environment=dict(os.environ))
+        return Engine(root=root, stack="local", platform=platform_of("local"), environment=dict(os.environ))
 
     return make
 
@@ -151,7 +152,7 @@ def test_local_keeps_its_state_here(root: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://theirs")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "theirs")
 
-    environment = environment_for(root, "local")
+    environment = environment_for(root, platform_of("local"))
 
     assert environment["PULUMI_BACKEND_URL"] == (root / ".pulumi-state").as_uri()
     assert "PULUMI_CONFIG_PASSPHRASE" not in environment
@@ -163,7 +164,7 @@ def test_a_cloud_refuses_a_local_state(root: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PULUMI_BACKEND_URL", backend)
 
     with pytest.raises(Failure, match="would keep its state in a local directory") as raised:
-        environment_for(root, "aws-ecs")
+        environment_for(root, platform_of("aws-ecs"))
 
     assert raised.value.hint.startswith("./trimaran pulumi login s3://")
 
@@ -182,7 +183,7 @@ def test_a_cloud_wants_a_login(
         (tmp_path / "credentials.json").write_text(credentials)
 
     with pytest.raises(Failure, match=outcome):
-        environment_for(root, "aws-ecs")
+        environment_for(root, platform_of("aws-ecs"))
 
 
 def test_a_cloud_uses_the_users_login(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +192,7 @@ def test_a_cloud_uses_the_users_login(root: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
     (tmp_path / "credentials.json").write_text('{"current": "s3://bucket"}')
 
-    assert "PULUMI_BACKEND_URL" not in environment_for(root, "aws-ecs")
+    assert "PULUMI_BACKEND_URL" not in environment_for(root, platform_of("aws-ecs"))
     assert not (root / ".pulumi-state").exists()
 
 
@@ -212,7 +213,7 @@ def test_no_pulumi_is_one_sentence(root: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_command_outlives_a_closed_terminal(scripted: Any, root: Path) -> None:
     """The engine writes into a file: a reader that dies does not end it half-way."""
     engine = scripted([{"sequence": 0}], body="time.sleep(0.5)\nopen('done', 'w').close()")
-    code = f"import os; from pathlib import Path; from delivery.engine import Engine; Engine(root=Path({str(root)!r}), stack='local', target='local', environment=dict(os.environ)).change('up', lambda e: os._exit(1))"
+    code = f"import os; from pathlib import Path; from delivery.engine import Engine; from delivery.platforms.targets import platform_of; Engine(root=Path({str(root)!r}), stack='local', platform=platform_of('local'), environment=dict(os.environ)).change('up', lambda e: os._exit(1))"
 
     subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parents[2], env=dict(engine.environment), check=False

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from delivery.failure import ExitCode, Failure
-from delivery.stack_file import StackFile, stack_name
+from delivery.stack_file import StackFile
 from stacks.config import ServiceConfig
 from stacks.local.config import LocalConfig
 
@@ -154,14 +154,6 @@ def test_the_salt_of_a_lost_passphrase_is_dropped_alone(root: Path) -> None:
 
     assert file.path.read_text() == "# mine\nconfig:\n  trimaran:port: 1\n"
     assert not file.has_salt()
-
-
-@pytest.mark.parametrize(
-    ("typed", "meant"), [("local", "local"), ("local-prod", "local-prod"), ("cloudrun", "cloudrun")]
-)
-def test_a_typed_name_is_a_stack(typed: str, meant: str) -> None:
-    """`local` is itself; what is no target is left for the error to name."""
-    assert stack_name(typed) == meant
 
 
 MINE = """\

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from delivery.status import health, split
+from delivery.status import health
 from providers.machine.ports import free_port
 
 
@@ -52,8 +52,3 @@ def test_health_is_a_word(server: str, monkeypatch: pytest.MonkeyPatch, status: 
 def test_nobody_there_is_unreachable(url: str) -> None:
     """Never an exception."""
     assert health(url) == "unreachable"
-
-
-def test_without_a_candidate_blue_has_all() -> None:
-    """The split in percent."""
-    assert split({"revision": "a", "stable_revision": "a"}) == {"blue": 100, "green": 0}

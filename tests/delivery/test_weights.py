@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from catalog.models import SERVED
-from delivery.aws_clients import client
+from delivery.clouds.aws import S3Bucket
+from delivery.clouds.aws_clients import client
 from delivery.failure import ExitCode, Failure
 from delivery.weights import MANIFEST, Folder, Hub, copy, prefix, sync
 from tests.delivery.aws import aws  # noqa: F401  a fixture
@@ -71,7 +72,7 @@ def stored(s3: Any, name: str) -> bytes:
 
 def test_files_and_manifest_are_where_the_engine_looks(s3: Any, folder: Path) -> None:
     """Under the model's name and commit, so that two revisions never mix."""
-    address = copy(s3, Folder(path=folder), TINY, BUCKET, UNDER)
+    address = copy(S3Bucket(s3=s3, name=BUCKET), Folder(path=folder), TINY, UNDER)
 
     assert address == f"s3://{BUCKET}/models/{MODEL}/{TINY.revision}/"
     assert {name: stored(s3, name) for name in CONTENT} == CONTENT
@@ -84,18 +85,18 @@ def test_files_and_manifest_are_where_the_engine_looks(s3: Any, folder: Path) ->
 
 def test_a_hub_gives_the_same_as_a_folder(s3: Any, hub: Hub) -> None:
     """The pinned commit is in the address."""
-    copy(s3, hub, TINY, BUCKET, UNDER)
+    copy(S3Bucket(s3=s3, name=BUCKET), hub, TINY, UNDER)
 
     assert {name: stored(s3, name) for name in CONTENT} == CONTENT
 
 
 def test_what_is_there_is_not_sent_again(s3: Any, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Fifteen gigabytes are not sent twice because of one file."""
-    copy(s3, Folder(path=folder), TINY, BUCKET, UNDER)
+    copy(S3Bucket(s3=s3, name=BUCKET), Folder(path=folder), TINY, UNDER)
     (folder / "config.json").write_bytes(b'{"changed": true}')
     capsys.readouterr()
 
-    copy(s3, Folder(path=folder), TINY, BUCKET, UNDER)
+    copy(S3Bucket(s3=s3, name=BUCKET), Folder(path=folder), TINY, UNDER)
 
     assert capsys.readouterr().err.splitlines() == ["config.json: 0.0 MB …", "model.safetensors: there"]
     assert stored(s3, "config.json") == b'{"changed": true}'
@@ -103,10 +104,10 @@ def test_what_is_there_is_not_sent_again(s3: Any, folder: Path, capsys: pytest.C
 
 def test_a_file_that_was_deleted_is_sent_again(s3: Any, folder: Path) -> None:
     """The manifest alone is not believed."""
-    copy(s3, Folder(path=folder), TINY, BUCKET, UNDER)
+    copy(S3Bucket(s3=s3, name=BUCKET), Folder(path=folder), TINY, UNDER)
     s3.delete_object(Bucket=BUCKET, Key=f"{UNDER}model.safetensors")
 
-    copy(s3, Folder(path=folder), TINY, BUCKET, UNDER)
+    copy(S3Bucket(s3=s3, name=BUCKET), Folder(path=folder), TINY, UNDER)
 
     assert stored(s3, "model.safetensors") == CONTENT["model.safetensors"]
 
@@ -116,7 +117,7 @@ def test_half_a_model_gets_no_manifest(s3: Any, folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"short")
 
     with pytest.raises(Failure, match="the weights are 5 bytes, and the catalog says 700"):
-        copy(s3, Folder(path=folder), TINY, BUCKET, UNDER)
+        copy(S3Bucket(s3=s3, name=BUCKET), Folder(path=folder), TINY, UNDER)
 
     assert MANIFEST not in [each["Key"].rpartition("/")[2] for each in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
 
@@ -124,13 +125,13 @@ def test_half_a_model_gets_no_manifest(s3: Any, folder: Path) -> None:
 def test_a_missing_file_is_named(s3: Any, tmp_path: Path) -> None:
     """With the place where it was looked for."""
     with pytest.raises(Failure, match=r"config\.json cannot be read: No such file"):
-        copy(s3, Folder(path=tmp_path), TINY, BUCKET, UNDER)
+        copy(S3Bucket(s3=s3, name=BUCKET), Folder(path=tmp_path), TINY, UNDER)
 
 
 def test_an_unreachable_hub_points_to_the_other_way(s3: Any, hub: Hub) -> None:
     """A machine without the internet can sync from a folder."""
     with pytest.raises(Failure, match="cannot be fetched: HTTP Error 404") as raised:
-        copy(s3, replace(hub, revision="0" * 40), TINY, BUCKET, UNDER)
+        copy(S3Bucket(s3=s3, name=BUCKET), replace(hub, revision="0" * 40), TINY, UNDER)
 
     assert "--from FOLDER" in raised.value.hint
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.end_to_end.crowd import NOTHING_SEEN, Crowd
-from tests.end_to_end.promoting import STEPS, SUITE, Stack, deployed, promote
+from tests.end_to_end.promotions import STEPS, SUITE, Stack, deployed, promote
 from tests.end_to_end.scratch import a_port
 
 FAILED, USAGE, WORSE = 1, 2, 3

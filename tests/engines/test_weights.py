@@ -18,7 +18,8 @@ from app.engines import weights
 from app.engines.weights import WeightsError, fetch
 from catalog.models import SERVED
 from delivery import weights as delivered
-from delivery.aws_clients import client
+from delivery.clouds.aws import S3Bucket
+from delivery.clouds.aws_clients import client
 from tests.delivery.aws import aws  # noqa: F401  a fixture
 from tests.engines.vllm_app import MODEL, REVISION, Installed, asked, ready, running
 
@@ -38,7 +39,7 @@ def s3(aws: str, tmp_path: Path) -> Iterator[Any]:  # noqa: F811
     source.mkdir()
     for name, content in CONTENT.items():
         (source / name).write_bytes(content)
-    delivered.copy(made, delivered.Folder(path=source), TINY, BUCKET, UNDER)
+    delivered.copy(S3Bucket(s3=made, name=BUCKET), delivered.Folder(path=source), TINY, UNDER)
     yield made
     made.close()
 
@@ -186,5 +187,5 @@ async def test_without_whole_weights_no_vllm_is_started(s3: Any, tmp_path: Path)
         await app.logged(f"engine {MODEL} ended with status 1")
         assert (await ready(app))[0] == 503
         assert not (tmp_path / "started.json").exists()
-        delivered.copy(s3, delivered.Folder(path=tmp_path / "source"), TINY, BUCKET, UNDER)
+        delivered.copy(S3Bucket(s3=s3, name=BUCKET), delivered.Folder(path=tmp_path / "source"), TINY, UNDER)
         await app.logged(f"engine {MODEL} is ready")

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from catalog.clouds import cloud_of_type
-from delivery.stack_file import StackFile, stack_name
+from delivery.platforms.targets import stack_name
+from delivery.stack_file import StackFile
 from stacks.config import keys_of, parse
 from stacks.outputs import Outputs
 from stacks.targets import TARGETS, load, named_in

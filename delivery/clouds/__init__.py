@@ -1,0 +1,1 @@
+"""What the commands do in each cloud's account."""

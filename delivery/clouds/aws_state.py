@@ -1,0 +1,180 @@
+"""The home of the stacks' state in an account of AWS: a bucket for the state and a key for the secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from delivery.clouds.account import Part, StateHome
+from delivery.clouds.aws_clients import client, error_code, told
+from delivery.failure import Failure
+
+ALIAS = "alias/trimaran/state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """The account and region, and clients for what is made there. `bucket` keeps the state."""
+
+    account: str
+    region: str
+    bucket: str
+    s3: Any
+    kms: Any
+
+
+def state_home(region: str, bucket: str) -> StateHome:
+    """In a region; without a bucket's name under one that says account and region. Raises Failure."""
+    with told("who you are"):
+        account = str(client("sts", region).get_caller_identity()["Account"])
+    name = bucket or f"trimaran-state-{account}-{region}"
+    place = _Place(account=account, region=region, bucket=name, s3=client("s3", region), kms=client("kms", region))
+    return StateHome(
+        parts=_parts(place),
+        next_commands=(
+            f"./trimaran pulumi login 's3://{name}?region={region}&awssdk=v2'",
+            "./trimaran pulumi stack init aws-foundation-dev --no-select"
+            f" --secrets-provider 'awskms:///{ALIAS}?region={region}'",
+        ),
+    )
+
+
+def _parts(place: _Place) -> tuple[Part, ...]:
+    """In the order in which they need each other."""
+    s3, bucket = place.s3, {"Bucket": place.bucket}
+    return (
+        _part(name=f"key {ALIAS}", is_there=lambda: _key(place) is not None, make=lambda: _make_key(place)),
+        _part(name="yearly rotation of the key", is_there=lambda: _rotates(place), make=lambda: _rotate(place)),
+        _part(name=f"bucket {place.bucket}", is_there=lambda: _has_bucket(place), make=lambda: _make_bucket(place)),
+        _part(
+            name="no public access",
+            is_there=lambda: _asked(s3.get_public_access_block, bucket, "PublicAccessBlockConfiguration") == _CLOSED,
+            make=lambda: s3.put_public_access_block(**bucket, PublicAccessBlockConfiguration=_CLOSED),
+        ),
+        _part(
+            name="versions of the state",
+            is_there=lambda: _asked(s3.get_bucket_versioning, bucket, "Status") == "Enabled",
+            make=lambda: s3.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": "Enabled"}),
+        ),
+        _part(
+            name="encryption with the key",
+            is_there=lambda: _encrypted_with(place) == _key(place) is not None,
+            make=lambda: _encrypt(place),
+        ),
+        _part(
+            name="TLS only",
+            is_there=lambda: _policy(place) == _tls_only(place.bucket),
+            make=lambda: s3.put_bucket_policy(**bucket, Policy=json.dumps(_tls_only(place.bucket))),
+        ),
+    )
+
+
+_CLOSED = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+
+
+def _part(*, name: str, is_there: Callable[[], bool], make: Callable[[], object]) -> Part:
+    """With what AWS refuses told in a sentence."""
+
+    def looked() -> bool:
+        with told(name):
+            return is_there()
+
+    def made() -> None:
+        with told(name):
+            make()
+
+    return Part(name=name, is_there=looked, make=made)
+
+
+def _tls_only(bucket: str) -> dict[str, Any]:
+    statement = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _key(place: _Place) -> str | None:
+    """The ARN of the key behind the alias; None where there is none."""
+    try:
+        return str(place.kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["Arn"])
+    except place.kms.exceptions.NotFoundException:
+        return None
+
+
+def _make_key(place: _Place) -> None:
+    made = place.kms.create_key(Description="Secrets and state of Trimaran's stacks")["KeyMetadata"]["KeyId"]
+    place.kms.create_alias(AliasName=ALIAS, TargetKeyId=made)
+
+
+def _rotates(place: _Place) -> bool:
+    key = _key(place)
+    return key is not None and bool(place.kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"])
+
+
+def _rotate(place: _Place) -> None:
+    place.kms.enable_key_rotation(KeyId=_key(place))
+
+
+def _has_bucket(place: _Place) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        place.s3.head_bucket(Bucket=place.bucket, ExpectedBucketOwner=place.account)
+    except ClientError as error:
+        if error_code(error) in ("404", "NoSuchBucket"):
+            return False
+        if error_code(error) in ("403", "AccessDenied"):
+            raise Failure(
+                f"the bucket {place.bucket} belongs to somebody else, or is closed to you.",
+                "./trimaran bootstrap aws --bucket <another name>",
+            ) from None
+        raise
+    return True
+
+
+def _make_bucket(place: _Place) -> None:
+    # S3 takes no location for its oldest region.
+    elsewhere = place.region != "us-east-1"
+    where = {"CreateBucketConfiguration": {"LocationConstraint": place.region}} if elsewhere else {}
+    place.s3.create_bucket(Bucket=place.bucket, **where)
+
+
+def _encrypted_with(place: _Place) -> str | None:
+    found = _asked(place.s3.get_bucket_encryption, {"Bucket": place.bucket}, "ServerSideEncryptionConfiguration")
+    rules = (found or {}).get("Rules") or [{}]
+    key: str | None = rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
+    return key
+
+
+def _encrypt(place: _Place) -> None:
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": _key(place)}
+    rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
+    place.s3.put_bucket_encryption(Bucket=place.bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+
+def _policy(place: _Place) -> Any:
+    return json.loads(_asked(place.s3.get_bucket_policy, {"Bucket": place.bucket}, "Policy") or "null")
+
+
+def _asked(ask: Callable[..., Any], bucket: dict[str, str], key: str) -> Any:
+    """One setting of the bucket; None where it, or the bucket itself, is not there."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return ask(**bucket).get(key)
+    except ClientError as error:
+        if error_code(error).startswith(("NoSuch", "ServerSideEncryptionConfigurationNotFound")):
+            return None
+        raise

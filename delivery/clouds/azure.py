@@ -1,0 +1,7 @@
+"""Azure as the commands know it."""
+
+from __future__ import annotations
+
+from delivery.clouds.account import Account
+
+ACCOUNT = Account(name="azure", package="pulumi-azure-native")

@@ -1,0 +1,59 @@
+"""Where a promotion's record lives, and who may write it: one at a time, and another one once that one is dead.
+
+The record is a text that this side does not read. A store is a file with a lock, or an object in a bucket that is written on
+condition that nobody else has written it, with a lease beside it.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from delivery.failure import Failure
+
+
+class Running(Failure):
+    """Somebody drives the stack's promotion now."""
+
+    def __init__(self, stack: str) -> None:
+        super().__init__(f"a promotion of stack '{stack}' is running.", f"watch it: ./trimaran promote {stack} --watch")
+
+
+class TakenOver(Failure):
+    """Whoever held the record was thought dead, and somebody else drives the promotion now: this one must not go on."""
+
+    def __init__(self, stack: str) -> None:
+        super().__init__(
+            f"the promotion of stack '{stack}' has been taken over by another command, as this one was not heard of.",
+            f"watch it: ./trimaran promote {stack} --watch",
+        )
+
+
+class Hold(Protocol):
+    """The right to write, for as long as its `with` block runs and nobody has taken over."""
+
+    def save(self, text: str) -> None:
+        """The record as it is now: on the disk, or where the store is, when this returns; whole or not at all.
+
+        Raises TakenOver where the right is lost, Failure where it cannot be written.
+        """
+
+    def forget(self) -> None:
+        """There is no record any more. Raises as `save`."""
+
+
+class RecordStore(Protocol):
+    """The record of one stack's promotions, for any number of commands on any number of machines."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+
+    def load(self) -> str | None:
+        """What was saved last, by whomever; None before. Raises Failure."""
+
+    def is_held(self) -> bool:
+        """Whether somebody may be writing now."""
+
+    def hold(self) -> AbstractContextManager[Hold]:
+        """Take the right to write, also of one who died with it. Raises Running, TakenOver (at its end), Failure."""
