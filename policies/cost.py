@@ -12,7 +12,7 @@ from policies.rule import ALWAYS, STACK, TOLD_IN_DEV, Rule, Scene, Severity
 from policies.scaling import PROVIDER, TARGET, most_tasks, uses_gpu
 
 if TYPE_CHECKING:
-    from delivery.cost.estimate import Estimate
+    from cost.estimate import Estimate
 
 SERVICE = "aws:ecs/service:Service"
 # More than any bound allows.
@@ -93,7 +93,7 @@ def _cost_cap(_: Resource, scene: Scene) -> Iterator[str]:
     cap = scene.context.monthly_usd
     if cap is None:
         return
-    from delivery.cost.amounts import Case
+    from cost.amounts import Case
 
     estimate = _at_most(scene)
     most = estimate.total("after")
@@ -110,8 +110,8 @@ def _cost_cap(_: Resource, scene: Scene) -> Iterator[str]:
 
 def _at_most(scene: Scene) -> Estimate:
     """The estimate of what the stack will be with all replicas awake, from the plan in the form that the engine prints."""
-    from delivery.cost.estimate import estimate
-    from delivery.cost.usage import Profile, Usage
+    from cost.estimate import estimate
+    from cost.usage import Profile, Usage
 
     steps = [
         {

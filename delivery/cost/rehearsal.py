@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from delivery.cost import preview as previews
-from delivery.cost.amounts import Case
-from delivery.cost.bearing import READS
-from delivery.cost.estimate import estimate_of
-from delivery.cost.gates import Gates, budget_of, judge
-from delivery.cost.report import values
-from delivery.cost.rows import change_text, summary, total_text
+from cost import preview as previews
+from cost.amounts import Case
+from cost.aws.bearing import READS
+from cost.estimate import estimate_of
+from cost.gates import Gates, budget_of, judge
+from cost.report import values
+from cost.rows import change_text, summary, total_text
 from delivery.failure import ExitCode
 
 

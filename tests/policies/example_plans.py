@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delivery.cost.bearing import READS
+from cost.aws.bearing import READS
 from policies import Context, Planned, bearing
 from policies import rehearsal as section_module
 from policies.preview import planned_in

@@ -1,0 +1,1 @@
+"""What AWS bills: one file a family of resources, without a price in it."""
