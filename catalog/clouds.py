@@ -79,3 +79,10 @@ def known_as(type_: str) -> str:
         if type_.startswith(other):
             return ours + type_.removeprefix(other)
     return type_
+
+
+def also_known_as(type_: str) -> tuple[str, ...]:
+    """Every token of a type, the one by which tables name it first."""
+    cloud = cloud_of_type(type_)
+    same = (cloud.same_types if cloud else {}).items()
+    return (type_, *(other + type_.removeprefix(ours) for other, ours in same if type_.startswith(ours)))

@@ -1,41 +1,29 @@
-"""What a resource is billed for in a month: a name, an amount and a unit for each, and no prices. One small file a family."""
+"""How every type of resource is billed, and which are declared free: the clouds' tables in one. What neither has is unknown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cost.aws import (
-    cloudwatch,
-    compute,
-    dns,
-    ecr,
-    ecs,
-    elasticache,
-    functions,
-    kms,
-    load_balancing,
-    logs,
-    network,
-    s3,
-    secrets,
-)
-from cost.quantity import Handler
+from catalog.clouds import also_known_as
+from cost.aws import families as aws
+from cost.aws import free as aws_free
+from cost.local import free as local_free
+from cost.quantity import Billed
+from plan.scope import Reads
 
-_FAMILIES = (
-    cloudwatch,
-    compute,
-    dns,
-    ecr,
-    ecs,
-    elasticache,
-    functions,
-    kms,
-    load_balancing,
-    logs,
-    network,
-    s3,
-    secrets,
-)
+BILLED: Mapping[str, Billed] = {**aws.BILLED}
+FREE: Mapping[str, str] = {
+    **aws_free.FREE,
+    **local_free.FREE,
+    "pulumi:pulumi:StackReference": "only reads another stack",
+}
 
-# The function for each resource type that is billed.
-BILLED: Mapping[str, Handler] = {type_: handler for family in _FAMILIES for type_, handler in family.TYPES.items()}
+
+def bearing() -> Reads:
+    """Every input path that some price rests on, by resource type and whatever an SDK calls that: to be checked before it is believed."""
+    paths: dict[str, set[str]] = {}
+    for billed in BILLED.values():
+        for type_, read in billed.reads.items():
+            for token in also_known_as(type_):
+                paths.setdefault(token, set()).update(read)
+    return {type_: tuple(sorted(paths[type_])) for type_ in sorted(paths)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from cost.amounts import Case
-from cost.estimate import Estimate
+from cost.lines import Estimate
 from cost.rows import dollars, total_text
 
 

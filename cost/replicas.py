@@ -21,8 +21,10 @@ from cost.usage import Usage
 # Pulling the image and loading the weights: billed like work. Measured on nothing here; say your own as `wake_s`.
 DEFAULT_WAKE_S = Decimal(300)
 DEFAULT_IDLE_TIMEOUT_S = Decimal(300)
-_GPU_KEYS = ("busy_hours_per_day", "replicas", "wakes_per_day")
-_API_KEYS = ("api_replicas",)
+# What decides how long they run, and what a usage file may say besides.
+_DECIDING_KEYS = ("busy_hours_per_day", "replicas", "wakes_per_day")
+GPU_KEYS = (*_DECIDING_KEYS, "idle_timeout_s", "wake_s")
+API_KEYS = ("api_replicas",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +44,14 @@ def always(count: Amount) -> Amount:
 def gpu_replicas(low: Amount, high: Amount, usage: Usage, resource: str) -> Running:
     """Replicas that are awake while there is work, and until they have been idle for long enough."""
     if not usage.says("busy_hours_per_day", resource):
-        return _split(low, high, None, _GPU_KEYS)
+        return _split(low, high, None, _DECIDING_KEYS)
     replicas = usage.amount("replicas", resource, default=Decimal(1))
     busy = usage.amount("busy_hours_per_day", resource) * replicas
     tail_s = usage.amount("idle_timeout_s", resource, default=DEFAULT_IDLE_TIMEOUT_S)
     wake_s = usage.amount("wake_s", resource, default=DEFAULT_WAKE_S)
     wakes = usage.amount("wakes_per_day", resource, default=Decimal(1))
     idle = wakes * (tail_s + wake_s) / SECONDS_PER_HOUR * DAYS_PER_MONTH
-    running = _split(low, high, busy * DAYS_PER_MONTH + idle, _GPU_KEYS, usage)
+    running = _split(low, high, busy * DAYS_PER_MONTH + idle, _DECIDING_KEYS, usage)
     idling = idle.at_most(running.scaled)
     return Running(always=running.always, scaled=running.scaled - idling, idling=idling)
 
@@ -57,8 +59,8 @@ def gpu_replicas(low: Amount, high: Amount, usage: Usage, resource: str) -> Runn
 def api_replicas(low: Amount, high: Amount, usage: Usage, resource: str) -> Running:
     """Replicas of something that is always on and grows with the load."""
     if not usage.says("api_replicas", resource):
-        return _split(low, high, None, _API_KEYS)
-    return _split(low, high, usage.amount("api_replicas", resource) * HOURS_PER_MONTH, _API_KEYS, usage)
+        return _split(low, high, None, API_KEYS)
+    return _split(low, high, usage.amount("api_replicas", resource) * HOURS_PER_MONTH, API_KEYS, usage)
 
 
 def _split(

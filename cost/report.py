@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from cost.amounts import Case
-from cost.estimate import Estimate, Line
+from cost.lines import Estimate, Line
 from cost.rows import MARKS, assumptions, change_text, groups, rate_text, summary, total_text
 
 _UNCHANGED = " "

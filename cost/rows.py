@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from cost.amounts import HOURS_PER_MONTH, MISSING_USAGE, Case, State
-from cost.estimate import Estimate, Line, Total
-from cost.preview import Op
+from cost.lines import Estimate, Line, Op, Total
 from cost.rates import dates
 
 MARKS = {Op.CREATE: "+", Op.UPDATE: "~", Op.DELETE: "-", Op.SAME: " "}

@@ -9,8 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cost.amounts import Case, State
-from cost.estimate import Estimate
-from cost.preview import Op
+from cost.lines import Estimate, Op
 from cost.rows import (
     MARKS,
     Row,

@@ -4,51 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from catalog.prices import Rate
 from catalog.throughput import find as find_throughput
 from cost.amounts import Amount, Case, State, unknown
-from cost.quantity import Quantity
+from cost.lines import Line, Tokens
+from cost.quantity import INSTANCES, MANAGED_INSTANCES, Quantity
 from cost.usage import Usage
-
-if TYPE_CHECKING:
-    from cost.estimate import Line, Tokens
 
 MILLION = 1_000_000
 _SECONDS_PER_HOUR = 3600
-_GPU_ITEMS = ("instances, ", "managed instances")
+_MACHINES = (INSTANCES, MANAGED_INSTANCES)
+# What a usage file may say of tokens.
+USAGE_KEYS = ("requests_per_day", "tokens_in", "tokens_out", "fallback_share", "tokens_per_second")
 _UNIT = "million tokens"
 
 
 def per_million_tokens(lines: Iterable[Line], usage: Usage) -> tuple[Tokens, ...]:
     """For each kind of instance that the engine may run, and for the whole bill where usage says how many tokens it makes."""
+    usage = usage.asked_for(USAGE_KEYS)
     lines = tuple(line for line in lines if line.after)
     return (*_own_gpus(lines, usage), *_whole_bill(lines, usage))
 
 
 def fallback_quantities(usage: Usage) -> Iterator[tuple[Quantity, Amount, Rate | None]]:
     """The fallback's tokens in and out, with what they cost; nothing when the usage file names no fallback."""
-    if usage.fallback is None:
+    fallback = usage.fallback
+    if fallback is None:
         return
-    share = usage.amount("fallback_share")
-    requests = usage.per_month("requests_per_day") * share
-    for item, key in (("tokens in", "tokens_in"), ("tokens out", "tokens_out")):
-        tokens = requests * usage.amount(key) / MILLION
-        rate = _model_rate(usage.fallback.provider, usage.fallback.model, key)
-        sku = f"tokens:{usage.fallback.provider}/{usage.fallback.model}"
-        quantity = Quantity(item=item, skus=(sku,), unit=_UNIT, amount=tokens, detail=usage.fallback.model)
-        why = f"genai-prices knows no price of {usage.fallback.model} at {usage.fallback.provider}"
+    usage = usage.asked_for(USAGE_KEYS)
+    requests = usage.per_month("requests_per_day") * usage.amount("fallback_share")
+    for item, stated in (("tokens in", "tokens_in"), ("tokens out", "tokens_out")):
+        tokens = requests * usage.amount(stated) / MILLION
+        rate = _model_rate(fallback.provider, fallback.model, stated)
+        sku = f"tokens:{fallback.provider}/{fallback.model}"
+        quantity = Quantity(
+            key=f"fallback.{item.replace(' ', '-')}",
+            item=item,
+            skus=(sku,),
+            unit=_UNIT,
+            amount=tokens,
+            detail=fallback.model,
+        )
+        why = f"genai-prices knows no price of {fallback.model} at {fallback.provider}"
         yield quantity, tokens * rate.usd if rate else unknown(why), rate
 
 
 def _own_gpus(lines: Iterable[Line], usage: Usage) -> Iterator[Tokens]:
-    from cost.estimate import Tokens
-
     seen: set[str] = set()
     for line in lines:
         charge = line.current
-        if not line.item.startswith(_GPU_ITEMS) or charge.rate is None or charge.rate.sku in seen:
+        if line.key.partition(".")[0] not in _MACHINES or charge.rate is None or charge.rate.sku in seen:
             continue
         seen.add(charge.rate.sku)
         kind = charge.rate.sku.rpartition(":")[2]
@@ -71,8 +77,6 @@ def _throughput(kind: str, usage: Usage) -> tuple[Decimal | None, str]:
 
 
 def _whole_bill(lines: Iterable[Line], usage: Usage) -> Iterator[Tokens]:
-    from cost.estimate import Tokens
-
     made = usage.per_month("requests_per_day") * (usage.amount("tokens_in") + usage.amount("tokens_out"))
     if made.state is not State.PRICED or not made.expected:
         return

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from catalog.prices import Rate
 from cost.amounts import DAYS_PER_MONTH, Amount, Case, State, depends
@@ -96,6 +96,13 @@ class Usage(_Frozen):
     fallback: Fallback | None = None
     resources: dict[str, Profile] = {}
     prices: dict[str, dict[str, OwnPrice]] = {}
+    _keys: Collection[str] = PrivateAttr(default_factory=lambda: Profile.model_fields)
+
+    def asked_for(self, keys: Collection[str]) -> Usage:
+        """The same for somebody who has declared to ask for these keys: another one raises LookupError."""
+        usage = self.model_copy()
+        usage._keys = keys
+        return usage
 
     def amount(self, key: str, resource: str = "", default: Decimal | None = None) -> Amount:
         """What is said of `key`, in each case; open where nothing is said and there is no default."""
@@ -113,12 +120,12 @@ class Usage(_Frozen):
     def says_in(self, case: Case, keys: tuple[str, ...]) -> bool:
         """Whether the file speaks of any of `keys` for a low or a high month of its own."""
         profile = getattr(self, case)
-        return any(getattr(profile, key, None) is not None for key in keys)
+        return any(self._of(profile, key) is not None for key in keys)
 
     def share(self, key: str, resource: str, peers: int, default: Decimal | None = None) -> Amount:
         """One resource's part of an amount that is said for the whole stack, divided evenly among its `peers`."""
         own = self.resources.get(resource)
-        alone = own is not None and getattr(own, key) is not None
+        alone = self._of(own, key) is not None
         amount = self.amount(key, resource, default)
         return amount if alone or amount.state is not State.PRICED else amount / max(peers, 1)
 
@@ -146,10 +153,16 @@ class Usage(_Frozen):
 
     def _stated(self, key: str, case: Case, resource: str) -> Decimal | None:
         for profile in (self.resources.get(resource), getattr(self, case), self.expected):
-            value: Decimal | None = getattr(profile, key, None)
+            value = self._of(profile, key)
             if value is not None:
                 return value
         return None
+
+    def _of(self, profile: Profile | None, key: str) -> Decimal | None:
+        """What one profile says of a key."""
+        if key not in self._keys:
+            raise LookupError(f"the usage key '{key}' is asked for, but `usage_keys` does not declare it")
+        return getattr(profile, key) if profile else None
 
 
 NO_USAGE = Usage()

@@ -12,7 +12,7 @@ from policies.rule import ALWAYS, STACK, TOLD_IN_DEV, Rule, Scene, Severity
 from policies.scaling import PROVIDER, TARGET, most_tasks, uses_gpu
 
 if TYPE_CHECKING:
-    from cost.estimate import Estimate
+    from cost.lines import Estimate
 
 SERVICE = "aws:ecs/service:Service"
 # More than any bound allows.

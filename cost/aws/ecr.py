@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from cost.preview import Resource, Side
-from cost.quantity import Handler, Quantity
+from cost.quantity import Billed, Quantity
 from cost.usage import Usage
+from plan.inputs import Inputs
+from plan.scope import Scope
 
 
-def repository(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]:
+def repository(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """Storage of a private repository."""
-    peers = sum(each.type == resource.type for each in side.resources.values())
+    peers = len(scope.of(resource.type))
     amount = usage.share("image_gb", resource.name, peers)
-    yield Quantity(item="images", skus=("aws:ecr:storage",), unit="GB-month", amount=amount)
+    yield Quantity(key="images", item="images", skus=("aws:ecr:storage",), unit="GB-month", amount=amount)
 
 
-TYPES: dict[str, Handler] = {"aws:ecr/repository:Repository": repository}
+BILLED: Mapping[str, Billed] = {
+    "aws:ecr/repository:Repository": Billed(handler=repository, usage_keys=("image_gb",)),
+}

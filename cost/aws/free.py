@@ -1,4 +1,4 @@
-"""Resource types that cost nothing themselves, each with where that is said. What they lead to is billed elsewhere."""
+"""Types of AWS that cost nothing themselves, each with where that is said. What they lead to is billed elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ _S3 = "aws.amazon.com/s3/pricing: storage, requests and transfer only"
 _ROUTE53 = "aws.amazon.com/route53/pricing: zones and queries only"
 _EVENTS = "aws.amazon.com/eventbridge/pricing: rules for AWS events and the first 14 million scheduled calls are free"
 _FLOW_LOGS = "aws.amazon.com/cloudwatch/pricing: what flow logs write is billed as log ingestion, at its log group"
-_HERE = "runs on this machine"
 
 _IN_REGISTRY = (
     "aws:acm/certificateValidation:CertificateValidation",
@@ -90,7 +89,4 @@ FREE: Mapping[str, str] = {
     "aws:scheduler/scheduleGroup:ScheduleGroup": _EVENTS,
     "aws:servicediscovery/httpNamespace:HttpNamespace": "aws.amazon.com/cloud-map/pricing: ECS Service Connect is free",
     "aws:sns/topicSubscription:TopicSubscription": "aws.amazon.com/sns/pricing: counted with the topic's notifications",
-    "machine:index:Process": _HERE,
-    "machine:index:Proxy": _HERE,
-    "pulumi:pulumi:StackReference": "only reads another stack",
 }

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from cost.preview import Resource, Side
-from cost.quantity import Handler, Quantity
+from cost.inputs import amount_of
+from cost.quantity import Billed, Quantity
 from cost.usage import Usage
+from plan.inputs import Inputs
+from plan.scope import Scope
 
+FUNCTION = "aws:lambda/function:Function"
 _DEFAULT_MIB = 128
 _MIB_PER_GB = 1024
 DEFAULT_SECONDS = Decimal(1)
 
 
-def function(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]:
+def function(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """A function; `function_calls` a month are shared evenly by the functions of the stack."""
-    peers = sum(each.type == resource.type for each in side.resources.values())
+    peers = len(scope.of(resource.type))
     calls = usage.share("function_calls", resource.name, peers)
     seconds = usage.amount("function_seconds", resource.name, default=DEFAULT_SECONDS)
-    memory = resource.inputs.amount("memorySize", _DEFAULT_MIB) / _MIB_PER_GB
-    machine = "arm" if "arm64" in resource.inputs.texts("architectures") else "x86"
+    memory = amount_of(resource, "memorySize", _DEFAULT_MIB) / _MIB_PER_GB
+    machine = "arm" if "arm64" in resource.texts("architectures") else "x86"
     yield Quantity(
-        item="function calls", skus=("aws:lambda:requests",), unit="million requests", amount=calls / 1_000_000
+        key="function-calls",
+        item="function calls",
+        skus=("aws:lambda:requests",),
+        unit="million requests",
+        amount=calls / 1_000_000,
     )
     yield Quantity(
+        key="function-time",
         item="function time",
         skus=(f"aws:lambda:duration-{machine}",),
         unit="GB-second",
@@ -33,4 +41,10 @@ def function(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]
     )
 
 
-TYPES: dict[str, Handler] = {"aws:lambda/function:Function": function}
+BILLED: Mapping[str, Billed] = {
+    FUNCTION: Billed(
+        handler=function,
+        reads={FUNCTION: ("architectures", "memorySize")},
+        usage_keys=("function_calls", "function_seconds"),
+    ),
+}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from cost.amounts import HOURS_PER_MONTH, Amount, exactly
-from cost.preview import Resource, Side
-from cost.quantity import Handler, Quantity
+from cost.inputs import count_of
+from cost.quantity import Billed, Quantity
 from cost.replicas import always
 from cost.usage import Usage
+from plan.inputs import Inputs
+from plan.scope import Scope
 
+BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 # What one capacity unit carries (aws.amazon.com/elasticloadbalancing/pricing).
 _NEW_CONNECTIONS_PER_S = 25
 _OPEN_CONNECTIONS = 3000
@@ -21,28 +24,33 @@ DEFAULT_RESPONSE_KB = Decimal(30)
 DEFAULT_SECONDS = Decimal(20)
 
 
-def load_balancer(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]:
+def load_balancer(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """An application or network load balancer."""
-    network = resource.inputs.text("loadBalancerType", "application") == "network"
+    network = resource.text("loadBalancerType", "application") == "network"
     kind, unit = ("nlb", "NLCU-hour") if network else ("alb", "LCU-hour")
-    yield Quantity(item="load balancer", skus=(f"aws:elb:{kind}",), unit="LB-hour", amount=always(exactly(1)))
     yield Quantity(
+        key="load-balancer", item="load balancer", skus=(f"aws:elb:{kind}",), unit="LB-hour", amount=always(exactly(1))
+    )
+    yield Quantity(
+        key="load-balancer-units",
         item="load balancer units",
         skus=(f"aws:elb:{kind}-lcu",),
         unit=unit,
         amount=_capacity_units(resource, usage),
         note=_assumption(resource, usage),
     )
-    if not resource.inputs.flag("internal"):
-        zones = resource.inputs.count("subnets")
-        mapped = resource.inputs.count("subnetMappings")
+    if not resource.flag("internal"):
+        zones = count_of(resource, "subnets")
+        mapped = count_of(resource, "subnetMappings")
         yield Quantity(
+            key="load-balancer-public-ipv4",
             item="load balancer's public IPv4",
             skus=("aws:vpc:public-ipv4",),
             unit="address-hour",
             amount=always(mapped if zones.is_nothing else zones),
         )
         yield Quantity(
+            key="data-to-the-internet",
             item="data to the internet",
             skus=("aws:transfer:internet",),
             unit="GB",
@@ -50,13 +58,16 @@ def load_balancer(resource: Resource, side: Side, usage: Usage) -> Iterator[Quan
         )
 
 
-TYPES: dict[str, Handler] = {
-    "aws:lb/loadBalancer:LoadBalancer": load_balancer,
-    "aws:alb/loadBalancer:LoadBalancer": load_balancer,
+BILLED: Mapping[str, Billed] = {
+    BALANCER: Billed(
+        handler=load_balancer,
+        reads={BALANCER: ("internal", "loadBalancerType", "subnetMappings", "subnets")},
+        usage_keys=("alb_lcus", "internet_gb", "requests_per_day", "response_kb", "seconds_per_request"),
+    ),
 }
 
 
-def _capacity_units(resource: Resource, usage: Usage) -> Amount:
+def _capacity_units(resource: Inputs, usage: Usage) -> Amount:
     """Unit-hours a month: said, or from the requests by whatever of connections and data needs most."""
     if usage.says("alb_lcus", resource.name) or not usage.says("requests_per_day", resource.name):
         return usage.amount("alb_lcus", resource.name) * HOURS_PER_MONTH
@@ -67,14 +78,14 @@ def _capacity_units(resource: Resource, usage: Usage) -> Amount:
     return opened.or_more(open_at_once).or_more(gb_per_hour / _GB_PER_HOUR) * HOURS_PER_MONTH
 
 
-def _internet_gb(resource: Resource, usage: Usage) -> Amount:
+def _internet_gb(resource: Inputs, usage: Usage) -> Amount:
     if usage.says("internet_gb", resource.name) or not usage.says("requests_per_day", resource.name):
         return usage.amount("internet_gb", resource.name)
     response_kb = usage.amount("response_kb", default=DEFAULT_RESPONSE_KB)
     return usage.per_month("requests_per_day") * response_kb / _KB_PER_GB
 
 
-def _assumption(resource: Resource, usage: Usage) -> str:
+def _assumption(resource: Inputs, usage: Usage) -> str:
     if usage.says("alb_lcus", resource.name) or not usage.says("requests_per_day", resource.name):
         return ""
     size = usage.amount("response_kb", default=DEFAULT_RESPONSE_KB).expected

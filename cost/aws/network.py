@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from cost.amounts import Amount, exactly
-from cost.preview import Resource, Side
-from cost.quantity import Handler, Quantity
+from cost.amounts import exactly
+from cost.inputs import count_of
+from cost.quantity import Billed, Quantity
 from cost.replicas import always
 from cost.usage import Usage
+from plan.inputs import Inputs
+from plan.scope import Scope
 
 NAT = "aws:ec2/natGateway:NatGateway"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 
 
-def nat_gateway(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]:
+def nat_gateway(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """A gateway's hours and what passes it; its public address is the Elastic IP's."""
-    yield Quantity(item="NAT gateway", skus=("aws:vpc:nat-gateway",), unit="gateway-hour", amount=always(exactly(1)))
     yield Quantity(
-        item="NAT data", skus=("aws:vpc:nat-gateway-data",), unit="GB", amount=_shared("nat_gb", resource, side, usage)
+        key="nat-gateway",
+        item="NAT gateway",
+        skus=("aws:vpc:nat-gateway",),
+        unit="gateway-hour",
+        amount=always(exactly(1)),
+    )
+    yield Quantity(
+        key="nat-data",
+        item="NAT data",
+        skus=("aws:vpc:nat-gateway-data",),
+        unit="GB",
+        amount=usage.share("nat_gb", resource.name, len(scope.of(NAT))),
     )
 
 
-def address(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]:
+def address(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """A public IPv4 address costs the same in use and idle."""
-    yield Quantity(item="public IPv4", skus=("aws:vpc:public-ipv4",), unit="address-hour", amount=always(exactly(1)))
+    yield Quantity(
+        key="public-ipv4",
+        item="public IPv4",
+        skus=("aws:vpc:public-ipv4",),
+        unit="address-hour",
+        amount=always(exactly(1)),
+    )
 
 
-def endpoint(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]:
+def endpoint(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """An interface endpoint is billed in each of its subnets; gateway endpoints (S3, DynamoDB) are free."""
     if not _is_interface(resource):
         return
-    zones = resource.inputs.count("subnetIds")
+    zones = count_of(resource, "subnetIds")
     yield Quantity(
+        key="interface-endpoints",
         item="interface endpoints",
         skus=("aws:vpc:interface-endpoint",),
         unit="endpoint-AZ-hour",
@@ -40,24 +59,20 @@ def endpoint(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]
         detail=f"{zones.expected} zones" if zones.expected is not None else "",
     )
     yield Quantity(
+        key="endpoint-data",
         item="endpoint data",
         skus=("aws:vpc:interface-endpoint-data",),
         unit="GB",
-        amount=_shared("endpoint_gb", resource, side, usage),
+        amount=usage.share("endpoint_gb", resource.name, sum(map(_is_interface, scope.of(ENDPOINT)))),
     )
 
 
-TYPES: dict[str, Handler] = {NAT: nat_gateway, "aws:ec2/eip:Eip": address, ENDPOINT: endpoint}
+BILLED: Mapping[str, Billed] = {
+    NAT: Billed(handler=nat_gateway, usage_keys=("nat_gb",)),
+    "aws:ec2/eip:Eip": Billed(handler=address),
+    ENDPOINT: Billed(handler=endpoint, reads={ENDPOINT: ("subnetIds", "vpcEndpointType")}, usage_keys=("endpoint_gb",)),
+}
 
 
-def _is_interface(resource: Resource) -> bool:
-    return resource.inputs.text("vpcEndpointType", "Gateway") == "Interface"
-
-
-def _shared(key: str, resource: Resource, side: Side, usage: Usage) -> Amount:
-    peers = [
-        each
-        for each in side.resources.values()
-        if each.type == resource.type and (each.type != ENDPOINT or _is_interface(each))
-    ]
-    return usage.share(key, resource.name, len(peers))
+def _is_interface(resource: Inputs) -> bool:
+    return resource.text("vpcEndpointType", "Gateway") == "Interface"

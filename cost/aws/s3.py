@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from cost.preview import Resource, Side
-from cost.quantity import Handler, Quantity
+from cost.quantity import Billed, Quantity
 from cost.usage import Usage
+from plan.inputs import Inputs
+from plan.scope import Scope
 
 
-def bucket(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]:
+def bucket(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """Standard storage, and requests in thousands."""
-    peers = sum(each.type == resource.type for each in side.resources.values())
-    for item, key, sku, unit, size in (
-        ("bucket storage", "bucket_gb", "standard", "GB-month", 1),
-        ("bucket writes", "bucket_writes", "requests-write", "1k requests", 1000),
-        ("bucket reads", "bucket_reads", "requests-read", "1k requests", 1000),
+    peers = len(scope.of(resource.type))
+    for what, stated, sku, unit, size in (
+        ("storage", "bucket_gb", "standard", "GB-month", 1),
+        ("writes", "bucket_writes", "requests-write", "1k requests", 1000),
+        ("reads", "bucket_reads", "requests-read", "1k requests", 1000),
     ):
-        amount = usage.share(key, resource.name, peers) / size
-        yield Quantity(item=item, skus=(f"aws:s3:{sku}",), unit=unit, amount=amount)
+        amount = usage.share(stated, resource.name, peers) / size
+        yield Quantity(key=f"bucket-{what}", item=f"bucket {what}", skus=(f"aws:s3:{sku}",), unit=unit, amount=amount)
 
 
-TYPES: dict[str, Handler] = {
-    "aws:s3/bucket:Bucket": bucket,
-    "aws:s3/bucketV2:BucketV2": bucket,
+BILLED: Mapping[str, Billed] = {
+    "aws:s3/bucket:Bucket": Billed(handler=bucket, usage_keys=("bucket_gb", "bucket_writes", "bucket_reads")),
 }

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cost.amounts import exactly
-from cost.preview import Resource, Side
-from cost.quantity import Handler, Quantity
+from cost.quantity import Billed, Quantity
 from cost.usage import Usage
+from plan.inputs import Inputs
+from plan.scope import Scope
+
+PARAMETER = "aws:ssm/parameter:Parameter"
 
 
-def parameter(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]:
+def parameter(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """A parameter of the standard tier is free, an advanced one is billed by the month."""
-    if resource.inputs.text("tier", "Standard") != "Standard":
+    if resource.text("tier", "Standard") != "Standard":
         yield Quantity(
+            key="advanced-parameter",
             item="advanced parameter",
             skus=("aws:ssm:parameter-advanced",),
             unit="parameter-month",
@@ -21,15 +25,23 @@ def parameter(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity
         )
 
 
-def secret(resource: Resource, side: Side, usage: Usage) -> Iterator[Quantity]:
+def secret(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """A secret by the month and by how often it is read."""
-    yield Quantity(item="secret", skus=("aws:secretsmanager:secret",), unit="secret-month", amount=exactly(1))
-    peers = sum(each.type == resource.type for each in side.resources.values())
+    yield Quantity(
+        key="secret", item="secret", skus=("aws:secretsmanager:secret",), unit="secret-month", amount=exactly(1)
+    )
+    peers = len(scope.of(resource.type))
     amount = usage.share("secret_requests", resource.name, peers) / 10_000
-    yield Quantity(item="secret reads", skus=("aws:secretsmanager:requests",), unit="10k requests", amount=amount)
+    yield Quantity(
+        key="secret-reads",
+        item="secret reads",
+        skus=("aws:secretsmanager:requests",),
+        unit="10k requests",
+        amount=amount,
+    )
 
 
-TYPES: dict[str, Handler] = {
-    "aws:ssm/parameter:Parameter": parameter,
-    "aws:secretsmanager/secret:Secret": secret,
+BILLED: Mapping[str, Billed] = {
+    PARAMETER: Billed(handler=parameter, reads={PARAMETER: ("tier",)}),
+    "aws:secretsmanager/secret:Secret": Billed(handler=secret, usage_keys=("secret_requests",)),
 }

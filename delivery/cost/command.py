@@ -10,13 +10,14 @@ from pathlib import Path
 
 from cost import report, usage
 from cost.amounts import Case
-from cost.estimate import Estimate, estimate_of
+from cost.estimate import estimate_of
 from cost.gates import Gates, budget_of, judge
-from cost.preview import NotAPreview, Preview, parse, read
+from cost.lines import Estimate
 from cost.table import render
 from delivery.cost.cli import Format
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data, data_json, say
+from plan.document import NotAPreview, Preview, parse, read
 
 _PIPE_WIDTH = 100
 

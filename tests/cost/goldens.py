@@ -8,10 +8,11 @@ from pathlib import Path
 
 from cost import usage
 from cost.amounts import Case
-from cost.estimate import Estimate, estimate_of
-from cost.preview import parse, read
+from cost.estimate import estimate_of
+from cost.lines import Estimate
 from cost.report import markdown, sources, values
 from cost.table import render
+from plan.document import parse, read
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests/golden/cost"

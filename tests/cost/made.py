@@ -1,78 +1,25 @@
-"""Previews in the engine's own shape, made by hand: a resource a line."""
+"""Estimates of previews that are made by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from cost.estimate import Estimate, Line, estimate
+from cost.amounts import Case
+from cost.estimate import estimate
+from cost.lines import Estimate, Line
 from cost.usage import NO_USAGE, Usage
-
-STACK = "urn:pulumi:demo-dev::demo::pulumi:pulumi:Stack::demo-demo-dev"
-NOT_KNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-
-Step = dict[str, Any]
-
-
-def urn(type_: str, name: str) -> str:
-    """The address of a resource."""
-    return f"urn:pulumi:demo-dev::demo::{type_}::{name}"
-
-
-def state(
-    type_: str,
-    name: str = "one",
-    /,
-    *,
-    links: Mapping[str, Sequence[str]] | None = None,
-    parent: str = STACK,
-    custom: bool = True,
-    outputs: Mapping[str, Any] | None = None,
-    **inputs: Any,
-) -> dict[str, Any]:
-    """A resource's state as the engine writes it."""
-    return {
-        "urn": urn(type_, name),
-        "custom": custom,
-        "type": type_,
-        "parent": parent,
-        "inputs": inputs,
-        "outputs": dict(outputs or {}),
-        "propertyDependencies": {key: list(value) for key, value in (links or {}).items()},
-    }
-
-
-def step(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, op: str = "") -> Step:
-    """One step of a preview."""
-    some = new or old or {}
-    states = {"oldState": old, "newState": new}
-    return {
-        "op": op or ("create" if old is None else "delete" if new is None else "same" if old == new else "update"),
-        "urn": some["urn"],
-        **{key: value for key, value in states.items() if value is not None},
-    }
-
-
-def created(*states: Mapping[str, Any], region: str = "us-east-1", **config: str) -> dict[str, Any]:
-    """A preview that makes all of these."""
-    return preview(*(step(None, each) for each in states), region=region, **config)
-
-
-def preview(*steps: Step, region: str = "us-east-1", **config: str) -> dict[str, Any]:
-    """A preview of these steps."""
-    return {"config": {"aws:region": region, **config}, "steps": list(steps)}
+from tests.plan.made import created
 
 
 def lines(*states: Mapping[str, Any], usage: Usage = NO_USAGE, region: str = "us-east-1") -> dict[str, Line]:
-    """The lines of new resources by their item."""
-    return {line.item: line for line in estimate(created(*states, region=region), usage).lines}
+    """The lines of new resources by their key."""
+    return {line.key: line for line in estimate(created(*states, region=region), usage).lines}
 
 
 def usd(result: Estimate | Line, side: str = "after") -> Decimal | None:
     """Dollars of the expected case."""
-    from cost.amounts import Case
-
     if isinstance(result, Line):
         return result.usd(side, Case.EXPECTED)
     return result.total(side).usd

@@ -11,90 +11,17 @@ from typing import Any
 
 import pytest
 
-from cost import aws as quantities
-from cost.aws.bearing import READS
-from cost.aws.free import FREE
-from cost.families import BILLED
-from cost.inputs import Inputs
-from tests.cost.made import lines, state
+from cost import aws
+from cost.families import BILLED, bearing
+from cost.usage import Usage
+from plan.resource import Resource
+from plan.scope import Scope
+from tests.cost.made import lines
+from tests.plan.made import state
 
-_READERS = ("amount", "text", "flag", "has", "count", "each", "texts")
-# The types that the AWS stacks are made of; each is priced, free with a source, or open until usage is stated.
-DECLARED = [
-    "acm/certificate:Certificate",
-    "acm/certificateValidation:CertificateValidation",
-    "appautoscaling/policy:Policy",
-    "appautoscaling/scheduledAction:ScheduledAction",
-    "appautoscaling/target:Target",
-    "autoscaling/group:Group",
-    "budgets/budget:Budget",
-    "cloudwatch/logGroup:LogGroup",
-    "cloudwatch/logMetricFilter:LogMetricFilter",
-    "cloudwatch/metricAlarm:MetricAlarm",
-    "ec2/eip:Eip",
-    "ec2/internetGateway:InternetGateway",
-    "ec2/launchTemplate:LaunchTemplate",
-    "ec2/natGateway:NatGateway",
-    "ec2/route:Route",
-    "ec2/routeTable:RouteTable",
-    "ec2/routeTableAssociation:RouteTableAssociation",
-    "ec2/securityGroup:SecurityGroup",
-    "ec2/subnet:Subnet",
-    "ec2/vpc:Vpc",
-    "ec2/vpcEndpoint:VpcEndpoint",
-    "ec2/capacityReservation:CapacityReservation",
-    "ecr/lifecyclePolicy:LifecyclePolicy",
-    "ecr/repository:Repository",
-    "ecs/capacityProvider:CapacityProvider",
-    "ecs/cluster:Cluster",
-    "ecs/clusterCapacityProviders:ClusterCapacityProviders",
-    "ecs/service:Service",
-    "ecs/taskDefinition:TaskDefinition",
-    "elasticache/replicationGroup:ReplicationGroup",
-    "elasticache/subnetGroup:SubnetGroup",
-    "iam/instanceProfile:InstanceProfile",
-    "iam/openIdConnectProvider:OpenIdConnectProvider",
-    "iam/policy:Policy",
-    "iam/role:Role",
-    "iam/rolePolicy:RolePolicy",
-    "iam/rolePolicyAttachment:RolePolicyAttachment",
-    "kms/alias:Alias",
-    "kms/key:Key",
-    "lambda/function:Function",
-    "lambda/permission:Permission",
-    "lb/listener:Listener",
-    "lb/listenerRule:ListenerRule",
-    "lb/loadBalancer:LoadBalancer",
-    "lb/targetGroup:TargetGroup",
-    "route53/record:Record",
-    "route53/zone:Zone",
-    "s3/bucket:Bucket",
-    "s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
-    "s3/bucketPolicy:BucketPolicy",
-    "s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
-    "s3/bucketVersioning:BucketVersioning",
-    "s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
-    "secretsmanager/secret:Secret",
-    "servicediscovery/privateDnsNamespace:PrivateDnsNamespace",
-    "servicediscovery/service:Service",
-    "sns/topic:Topic",
-    "sns/topicSubscription:TopicSubscription",
-    "ssm/parameter:Parameter",
-    "vpc/securityGroupEgressRule:SecurityGroupEgressRule",
-    "vpc/securityGroupIngressRule:SecurityGroupIngressRule",
-]
-
-
-@pytest.mark.parametrize("type_", DECLARED)
-def test_every_type_is_declared(type_: str) -> None:
-    """Billed or free, never forgotten."""
-    assert (f"aws:{type_}" in BILLED) != (f"aws:{type_}" in FREE)
-
-
-def test_what_is_free_says_where_that_is_said() -> None:
-    """A declaration without a source is a guess."""
-    assert all(FREE.values())
-    assert not set(FREE) & set(BILLED)
+_READERS = ("text", "flag", "has", "each", "texts")
+_MEASURES = ("amount_of", "count_of")
+READS = bearing()
 
 
 @pytest.mark.parametrize("type_", sorted(BILLED))
@@ -105,8 +32,19 @@ def test_a_resource_without_any_input_is_still_billed_honestly(type_: str) -> No
 
 def test_reading_an_input_that_is_not_declared_fails() -> None:
     """So that the list is all that is read."""
-    with pytest.raises(LookupError, match=r"bearing\.py"):
-        Inputs(type="aws:kms/key:Key", values={}).amount("rotationPeriodInDays")
+    key = Resource(urn="urn:pulumi:a::b::aws:kms/key:Key::one", type="aws:kms/key:Key", inputs={})
+    scope = Scope(resources={key.urn: key}, reader="the price of a key", reads=BILLED[key.type].reads)
+
+    with pytest.raises(LookupError, match="the price of a key reads 'rotationPeriodInDays' of aws:kms/key:Key, which"):
+        scope.sees(key).number("rotationPeriodInDays")
+
+
+def test_asking_for_a_usage_key_that_is_not_declared_fails() -> None:
+    """So that whoever reads the table knows what closes a gap."""
+    with pytest.raises(LookupError, match="the usage key 'log_gb' is asked for"):
+        Usage().asked_for(("nat_gb",)).amount("log_gb")
+    with pytest.raises(LookupError, match="the usage key 'gpu_seconds' is asked for"):
+        Usage().amount("gpu_seconds")
 
 
 def test_every_path_in_the_code_is_declared() -> None:
@@ -126,14 +64,21 @@ def test_the_sdk_knows_every_declared_input(type_: str, path: str) -> None:
 
 
 def _literal_paths() -> Iterator[str]:
-    for source in Path(quantities.__path__[0]).glob("*.py"):
+    for source in Path(aws.__path__[0]).glob("*.py"):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
-                continue
-            path = node.args[0]
-            owner = ast.unparse(node.func.value)
-            if node.func.attr in _READERS and "usage" not in owner and isinstance(path, ast.Constant):
-                yield str(path.value)
+            if isinstance(node, ast.Call) and (path := _path_read(node)):
+                yield path
+
+
+def _path_read(call: ast.Call) -> str:
+    """The literal path that a call reads; empty where it reads none."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr in _READERS:
+        path = call.args[0]
+    elif isinstance(call.func, ast.Name) and call.func.id in _MEASURES:
+        path = call.args[1]
+    else:
+        return ""
+    return str(path.value) if isinstance(path, ast.Constant) else ""
 
 
 def _property_names(type_: str) -> Iterator[str]:

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from cost.amounts import Case, State
 from cost.estimate import estimate
-from cost.preview import Op
+from cost.lines import Op
 from cost.usage import OwnPrice, Profile, Usage
 from tests.cost.aws.test_quantities import fargate, gpu_group
-from tests.cost.made import created, lines, preview, state, step, usd
+from tests.cost.made import lines, usd
+from tests.plan.made import created, preview, state, step, urn
 
+_NAT = "aws:ec2/natGateway:NatGateway"
 _KINDS = st.sampled_from(["g6.xlarge", "g6e.xlarge", "g5.2xlarge", "no.such"])
 
 
@@ -63,8 +65,8 @@ def test_a_change_reversed_is_the_change_negated(old: list[Any], new: list[Any],
 
     assert (there.total("before"), there.total("after")) == (back.total("after"), back.total("before"))
     opposite = {Op.CREATE: Op.DELETE, Op.DELETE: Op.CREATE}
-    assert {(line.urn, line.item, opposite.get(line.op, line.op)) for line in there.lines} == {
-        (line.urn, line.item, line.op) for line in back.lines
+    assert {(line.urn, line.key, opposite.get(line.op, line.op)) for line in there.lines} == {
+        (line.urn, line.key, line.op) for line in back.lines
     }
 
 
@@ -109,7 +111,7 @@ def test_an_update_of_a_linked_resource_shows_where_the_money_changes() -> None:
 
     result = estimate(preview(step(template, larger), step(group, group, op="same")))
 
-    line = next(each for each in result.lines if each.item == "instances, always on")
+    line = next(each for each in result.lines if each.key == "instances.always-on")
     assert line.op is Op.UPDATE
     assert (usd(line, "before"), usd(line)) == (Decimal("0.8048") * 730, Decimal("1.861") * 730)
 
@@ -119,8 +121,44 @@ def test_a_price_of_ones_own_closes_a_gap() -> None:
     price = OwnPrice(usd=Decimal("0.32"), unit="instance-hour", checked="2026-11-01", source="our own bill")
     usage = Usage(prices={"aws:ec2:g6.xlarge": {"us-east-1": price}})
 
-    line = lines(*gpu_group(minSize=1, maxSize=1), usage=usage)["instances, always on"]
+    line = lines(*gpu_group(minSize=1, maxSize=1), usage=usage)["instances.always-on"]
 
     assert usd(line) == Decimal("0.32") * 730
     assert line.current.rate is not None
     assert line.current.rate.source == "our own bill"
+
+
+def test_a_step_that_the_engine_could_not_write_down_is_unknown() -> None:
+    """The engine silently leaves the new state out; that is not a deletion."""
+    broken = {"op": "update", "urn": urn(_NAT, "one"), "oldState": state(_NAT)}
+
+    result = estimate(preview(broken))
+
+    assert [line.state for line in result.lines if line.after] == [State.UNKNOWN]
+    assert result.total("after").at_least
+
+
+def test_a_replacement_that_is_shown_in_parts_is_one_change() -> None:
+    """With --show-replacement-steps a resource has three steps."""
+    old, new = state(_NAT, connectivityType="public"), state(_NAT, connectivityType="private")
+    document = preview(
+        step(None, new, op="create-replacement"),
+        step(old, new, op="replace"),
+        step(old, None, op="delete-replaced"),
+    )
+
+    result = estimate(document)
+
+    assert [line.op for line in result.lines if line.key == "nat-gateway"] == [Op.SAME]
+
+
+def test_old_inputs_that_are_sparse_are_completed_by_outputs() -> None:
+    """Otherwise the baseline would be wrong."""
+    old = state("aws:ec2/instance:Instance", outputs={"instanceType": "t3.large"})
+    new = state("aws:ec2/instance:Instance", instanceType="t3.xlarge")
+
+    line = next(each for each in estimate(preview(step(old, new))).lines if each.key == "instance")
+
+    assert line.before is not None
+    assert line.before.quantity.detail == "t3.large"
+    assert line.op is Op.UPDATE

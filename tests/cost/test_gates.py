@@ -10,7 +10,7 @@ from cost.amounts import Case
 from cost.estimate import estimate
 from cost.gates import Gates, judge
 from tests.cost.aws.test_quantities import gpu_group
-from tests.cost.made import created, preview, state, step
+from tests.plan.made import created, preview, state, step
 
 NAT = "aws:ec2/natGateway:NatGateway"
 KEY = "aws:kms/key:Key"

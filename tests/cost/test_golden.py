@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cost.aws.free import FREE
-from cost.families import BILLED
+from cost.families import BILLED, FREE
 from tests.cost.goldens import FOLDER, RENDERED, of_stack, stacks, wide
 
 

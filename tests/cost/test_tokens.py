@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from cost.amounts import State
-from cost.estimate import Estimate, estimate
+from cost.estimate import estimate
+from cost.lines import Estimate
 from cost.usage import Fallback, Profile, Usage
 from tests.cost.aws.test_quantities import gpu_group
-from tests.cost.made import created, usd
+from tests.cost.made import usd
+from tests.plan.made import created
 
 HAIKU = Fallback(provider="aws", model="anthropic.claude-haiku-4-5-20251001-v1:0")
 
@@ -60,25 +62,25 @@ def test_fallback_tokens_are_a_line_of_their_own() -> None:
         tokens_out=Decimal(100),
         fallback_share=Decimal("0.5"),
     )
-    found = {line.item: line for line in priced(Usage(expected=month, fallback=HAIKU)).lines}
+    found = {line.key: line for line in priced(Usage(expected=month, fallback=HAIKU)).lines}
 
-    assert found["tokens in"].current.quantity.amount.expected == 365
-    assert found["tokens in"].current.rate is not None
-    assert usd(found["tokens in"]) == 365 * found["tokens in"].current.rate.usd
-    assert found["tokens out"].state is State.PRICED
+    assert found["fallback.tokens-in"].current.quantity.amount.expected == 365
+    assert found["fallback.tokens-in"].current.rate is not None
+    assert usd(found["fallback.tokens-in"]) == 365 * found["fallback.tokens-in"].current.rate.usd
+    assert found["fallback.tokens-out"].state is State.PRICED
 
 
 def test_fallback_tokens_are_open_without_a_profile() -> None:
     """Their price is known, how many there are is not."""
-    found = {line.item: line for line in priced(Usage(fallback=HAIKU)).lines}
+    found = {line.key: line for line in priced(Usage(fallback=HAIKU)).lines}
 
-    assert found["tokens in"].state is State.USAGE_DEPENDENT
-    assert found["tokens in"].current.rate is not None
+    assert found["fallback.tokens-in"].state is State.USAGE_DEPENDENT
+    assert found["fallback.tokens-in"].current.rate is not None
 
 
 def test_a_model_without_a_price_is_unknown() -> None:
     """Not free."""
-    found = {line.item: line for line in priced(Usage(fallback=Fallback(provider="aws", model="no-such"))).lines}
+    found = {line.key: line for line in priced(Usage(fallback=Fallback(provider="aws", model="no-such"))).lines}
 
-    assert found["tokens in"].state is State.UNKNOWN
-    assert "genai-prices knows no price of no-such at aws" in found["tokens in"].reasons
+    assert found["fallback.tokens-in"].state is State.UNKNOWN
+    assert "genai-prices knows no price of no-such at aws" in found["fallback.tokens-in"].reasons

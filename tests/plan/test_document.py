@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cost.amounts import State
-from cost.estimate import estimate
-from cost.preview import NotAPreview, Op, Preview, parse, read
-from tests.cost.made import NOT_KNOWN, STACK, created, preview, state, step, urn
+from plan.document import NotAPreview, Preview, parse, read
+from plan.inputs import NotKnown
+from plan.scope import Scope
+from plan.tokens import UNKNOWN
+from tests.plan.made import NOT_KNOWN, STACK, created, preview, state, step, urn
 
 PREVIEWS = Path(__file__).parents[1] / "cost/previews"
 SERVICE = "aws:ecs/service:Service"
@@ -26,32 +27,32 @@ def changed() -> Preview:
 
 def test_both_sides_are_read(changed: Preview) -> None:
     """What goes is only before, what stays is on both sides."""
-    log_group = next(urn for urn in changed.before.resources if "logGroup" in urn)
+    log_group = next(urn for urn in changed.before if "logGroup" in urn)
 
     assert changed.stack == "aws-ecs-dev"
-    assert log_group not in changed.after.resources
+    assert log_group not in changed.after
 
 
-def test_components_providers_and_the_stack_are_not_billed(changed: Preview) -> None:
-    """Only real resources are."""
-    assert all(each.type.startswith("aws:") for each in changed.after.resources.values())
+def test_components_and_the_stack_are_told_from_what_a_provider_makes(changed: Preview) -> None:
+    """And providers are none of the stack's resources."""
+    kinds = {each.type.partition(":")[0]: each.custom for each in changed.after.values()}
+
+    assert kinds == {"aws": True, "pulumi": False, "trimaran": False}
 
 
 def test_a_link_is_followed_though_its_value_is_not_known() -> None:
     """On the first preview a service's task definition has no id yet."""
     new = parse((PREVIEWS / "created.json").read_text()).after
-    service = next(each for each in new.resources.values() if each.type == SERVICE)
+    scope = Scope(resources=new, reader="a test", reads={})
+    (service,) = scope.of(SERVICE)
 
-    task = new.linked(service, "taskDefinition", TASK)
-
-    assert service.inputs.values["taskDefinition"] == NOT_KNOWN
-    assert task is not None
-    assert task.name == "api"
+    assert new[service.resource.urn].inputs["taskDefinition"] == UNKNOWN
+    assert [each.name for each in scope.linked(service, "taskDefinition", TASK)] == ["api"]
 
 
 def test_remarks_in_front_of_the_document_are_skipped() -> None:
     """The engine may warn on the same stream."""
-    assert parse("warning: something\n" + json.dumps(created(state(NAT)))).after.resources
+    assert parse("warning: something\n" + json.dumps(created(state(NAT)))).after
 
 
 @pytest.mark.parametrize("text", ["", "no preview", "{", "[]", "{}", '{"steps": 3}', '{"steps": [{"op": "create"}]}'])
@@ -69,7 +70,7 @@ def test_the_region_is_the_resources_then_the_providers_then_the_configs() -> No
     plain = state(NAT, "plain")
     elsewhere = {**state(NAT, "elsewhere"), "provider": f"{urn(provider, 'west')}::{NOT_KNOWN}"}
 
-    read_ = read(created(of_provider, own, plain, elsewhere)).after.resources
+    read_ = read(created(of_provider, own, plain, elsewhere)).after
 
     assert {each.name: each.region for each in read_.values()} == {
         "own": "eu-west-1",
@@ -92,40 +93,49 @@ def test_what_is_only_looked_at_is_not_billed() -> None:
     """A resource that the stack reads belongs to somebody else."""
     document = preview(step(None, state(NAT), op="read"), step(None, {**state(NAT, "two"), "external": True}))
 
-    assert not read(document).after.resources
+    assert not read(document).after
 
 
-def test_a_step_that_the_engine_could_not_write_down_is_unknown() -> None:
-    """The engine silently leaves the new state out; that is not a deletion."""
-    broken = {"op": "update", "urn": urn(NAT, "one"), "oldState": state(NAT)}
+def test_a_step_that_the_engine_could_not_write_down_is_not_readable() -> None:
+    """The engine silently leaves the new state out; whoever reads an input of it hears so."""
+    broken = {"op": "update", "urn": urn(NAT, "one"), "oldState": state(NAT, connectivityType="public")}
 
-    result = estimate(preview(broken))
+    (one,) = read(preview(broken)).after.values()
 
-    assert [line.state for line in result.lines if line.after] == [State.UNKNOWN]
-    assert result.total("after").at_least
+    assert (one.type, one.readable) == (NAT, False)
+    scope = Scope(resources={one.urn: one}, reader="a test", reads={NAT: ("connectivityType",)})
+    with pytest.raises(NotKnown, match="the engine could not write down what it will be"):
+        scope.sees(one).text("connectivityType")
 
 
-def test_a_replacement_that_is_shown_in_parts_is_one_change() -> None:
-    """With --show-replacement-steps a resource has three steps."""
-    old, new = state(NAT, connectivityType="public"), state(NAT, connectivityType="private")
-    document = preview(
-        step(None, new, op="create-replacement"),
-        step(old, new, op="replace"),
-        step(old, None, op="delete-replaced"),
+def test_a_type_says_where_it_is_in_its_own_clouds_words() -> None:
+    """A location, a zone of a region, or the config key of its package; nothing where the cloud has no regions."""
+    run, disk = "gcp:cloudrunv2/service:Service", "gcp:compute/disk:Disk"
+    app, pod = "azure-native:app:ContainerApp", "kubernetes:core/v1:Pod"
+    document = created(
+        state(run, "run", location="asia-east1"),
+        state(disk, "disk", zone="asia-east1-b"),
+        state(run, "silent"),
+        state(app, "app", location=NOT_KNOWN),
+        state(pod, "pod", region="nowhere"),
+        **{"gcp:region": "europe-west4", "azure-native:location": "eastus"},
     )
 
-    result = estimate(document)
+    assert {each.name: each.region for each in read(document).after.values()} == {
+        "run": "asia-east1",
+        "disk": "asia-east1",
+        "silent": "europe-west4",
+        "app": "eastus",
+        "pod": "",
+    }
 
-    assert [line.op for line in result.lines if line.item == "NAT gateway"] == [Op.SAME]
 
+def test_what_a_provider_adds_is_known_with_its_secrets_opened() -> None:
+    """Its tags travel as a text of JSON, a secret in a wrapper."""
+    provider = state("pulumi:providers:aws", "ours", defaultTags='{"tags":{"owner":"me"}}')
+    wrapped = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "x"}
+    key = {**state("aws:kms/key:Key", description=wrapped), "provider": f"{provider['urn']}::{NOT_KNOWN}"}
 
-def test_old_inputs_that_are_sparse_are_completed_by_outputs() -> None:
-    """Otherwise the baseline would be wrong."""
-    old = state("aws:ec2/instance:Instance", outputs={"instanceType": "t3.large"})
-    new = state("aws:ec2/instance:Instance", instanceType="t3.xlarge")
+    (one,) = read(created(provider, key)).after.values()
 
-    line = next(each for each in estimate(preview(step(old, new))).lines if each.item == "instance")
-
-    assert line.before is not None
-    assert line.before.quantity.detail == "t3.large"
-    assert line.op is Op.UPDATE
+    assert (one.default_tags, one.inputs) == ({"owner": "me"}, {"description": "x"})

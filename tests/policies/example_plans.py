@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cost.aws.bearing import READS
+from cost import families
 from policies import Context, Planned, bearing
 from policies import rehearsal as section_module
 from policies.preview import planned_in
@@ -88,7 +88,7 @@ def _text(digest: Mapping[str, Any]) -> str:
 
 
 def _shortened(planned: Planned) -> dict[str, Any]:
-    paths = (*bearing().get(planned.type, ()), *READS.get(planned.type, ()))
+    paths = (*bearing().get(planned.type, ()), *families.bearing().get(planned.type, ()))
     keys = {path.split(".")[0].removesuffix("[]") for path in paths}
     short = {
         "urn": planned.urn,

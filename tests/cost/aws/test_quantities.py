@@ -1,4 +1,4 @@
-"""What each kind of resource is billed for, in dollars of us-east-1 that can be checked by hand."""
+"""How AWS bills what scales, shares, sleeps and wakes: what is more than a row of `rows.py`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from cost.amounts import Case, State
+from cost.estimate import estimate
 from cost.usage import Profile, Usage
-from tests.cost.made import NOT_KNOWN, lines, state, urn, usd
+from tests.cost.made import lines, usd
+from tests.plan.made import NOT_KNOWN, created, state, urn
 
 GROUP = "aws:autoscaling/group:Group"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
@@ -32,143 +34,20 @@ def gpu_group(template: dict[str, Any] | None = None, **group: Any) -> tuple[dic
     return made, state(GROUP, links=links, launchTemplate={"id": NOT_KNOWN}, **group)
 
 
-FIXED: list[tuple[str, dict[str, Any], str, str]] = [
-    ("aws:ec2/natGateway:NatGateway", {}, "NAT gateway", "0.045 * 730"),
-    ("aws:ec2/eip:Eip", {"domain": "vpc"}, "public IPv4", "0.005 * 730"),
-    (
-        "aws:ec2/vpcEndpoint:VpcEndpoint",
-        {"vpcEndpointType": "Interface", "subnetIds": [NOT_KNOWN, NOT_KNOWN, NOT_KNOWN]},
-        "interface endpoints",
-        "0.01 * 730 * 3",
-    ),
-    ("aws:lb/loadBalancer:LoadBalancer", {"internal": True}, "load balancer", "0.0225 * 730"),
-    (
-        "aws:lb/loadBalancer:LoadBalancer",
-        {"subnets": [NOT_KNOWN, NOT_KNOWN]},
-        "load balancer's public IPv4",
-        "0.005 * 730 * 2",
-    ),
-    ("aws:kms/key:Key", {}, "encryption key", "1"),
-    ("aws:secretsmanager/secret:Secret", {}, "secret", "0.4"),
-    ("aws:ssm/parameter:Parameter", {"tier": "Advanced"}, "advanced parameter", "0.05"),
-    ("aws:route53/zone:Zone", {}, "hosted zone", "0.5"),
-    ("aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace", {}, "hosted zone", "0.5"),
-    ("aws:cloudwatch/metricAlarm:MetricAlarm", {"metricName": "x", "period": 60}, "alarms", "0.1"),
-    ("aws:cloudwatch/metricAlarm:MetricAlarm", {"metricName": "x", "period": 10}, "alarms", "0.3"),
-    (
-        "aws:cloudwatch/metricAlarm:MetricAlarm",
-        {"metricQueries": [{"metric": {"period": 60}}, {"metric": {"period": 60}}, {"expression": "a/b"}]},
-        "alarms",
-        "0.1 * 2",
-    ),
-    ("aws:cloudwatch/logMetricFilter:LogMetricFilter", {}, "metrics from logs", "0.3"),
-    ("aws:cloudwatch/dashboard:Dashboard", {}, "dashboard", "3"),
-    ("aws:appautoscaling/policy:Policy", {"targetTrackingScalingPolicyConfiguration": {"a": 1}}, "alarms", "0.1 * 2"),
-    (
-        "aws:elasticache/replicationGroup:ReplicationGroup",
-        {"engine": "valkey", "nodeType": "cache.t4g.small", "numCacheClusters": 2},
-        "cache nodes",
-        "0.0256 * 730 * 2",
-    ),
-    (
-        "aws:elasticache/replicationGroup:ReplicationGroup",
-        {"nodeType": "cache.t4g.small", "numNodeGroups": 2, "replicasPerNodeGroup": 1},
-        "cache nodes",
-        "0.032 * 730 * 4",
-    ),
-    ("aws:elasticache/cluster:Cluster", {"nodeType": "cache.t4g.micro"}, "cache nodes", "0.016 * 730"),
-    ("aws:ec2/instance:Instance", {"instanceType": "t3.large"}, "instance", "0.0832 * 730"),
-    ("aws:ebs/volume:Volume", {"size": 50, "type": "gp3"}, "disk", "0.08 * 50"),
-    (
-        "aws:ec2/capacityReservation:CapacityReservation",
-        {"instanceCount": 2, "instanceType": "g6.xlarge"},
-        "reserved capacity",
-        "0.8048 * 730 * 2",
-    ),
-]
-
-
-@pytest.mark.parametrize(("type_", "inputs", "item", "sum_"), FIXED)
-def test_what_is_always_billed(type_: str, inputs: dict[str, Any], item: str, sum_: str) -> None:
-    """Hours of a month times the rate, however little is known before the first `up`."""
-    line = lines(state(type_, **inputs))[item]
-
-    assert usd(line) == product(sum_)
-    assert line.state is State.PRICED
-
-
-OPEN: list[tuple[str, dict[str, Any], str, str, str, str]] = [
-    ("aws:ec2/natGateway:NatGateway", {}, "NAT data", "nat_gb", "100", "0.045 * 100"),
-    (
-        "aws:ec2/vpcEndpoint:VpcEndpoint",
-        {"vpcEndpointType": "Interface"},
-        "endpoint data",
-        "endpoint_gb",
-        "50",
-        "0.01 * 50",
-    ),
-    ("aws:lb/loadBalancer:LoadBalancer", {}, "load balancer units", "alb_lcus", "2", "0.008 * 2 * 730"),
-    ("aws:lb/loadBalancer:LoadBalancer", {}, "data to the internet", "internet_gb", "10", "0.09 * 10"),
-    ("aws:cloudwatch/logGroup:LogGroup", {"retentionInDays": 30}, "log ingestion", "log_gb", "20", "0.5 * 20"),
-    ("aws:cloudwatch/logGroup:LogGroup", {"retentionInDays": 60}, "log storage", "log_gb", "20", "0.03 * 20 * 2"),
-    ("aws:ecr/repository:Repository", {}, "images", "image_gb", "30", "0.1 * 30"),
-    ("aws:s3/bucket:Bucket", {}, "bucket storage", "bucket_gb", "40", "0.023 * 40"),
-    ("aws:s3/bucket:Bucket", {}, "bucket reads", "bucket_reads", "5000", "0.0004 * 5"),
-    ("aws:kms/key:Key", {}, "key requests", "kms_requests", "20000", "0.03 * 2"),
-    ("aws:route53/zone:Zone", {}, "DNS queries", "dns_queries", "2000000", "0.4 * 2"),
-    ("aws:secretsmanager/secret:Secret", {}, "secret reads", "secret_requests", "10000", "0.05"),
-    ("aws:ecs/cluster:Cluster", {}, "custom metrics", "custom_metrics", "12", "0.3 * 12"),
-    ("aws:ecs/cluster:Cluster", {}, "data between zones", "between_zones_gb", "10", "0.01 * 10 * 2"),
-    ("aws:sns/topic:Topic", {}, "notifications", "notifications", "1000000", "0.5"),
-    ("aws:lambda/function:Function", {}, "function calls", "function_calls", "3000000", "0.2 * 3"),
-    (
-        "aws:lambda/function:Function",
-        {"memorySize": 1024, "architectures": ["arm64"]},
-        "function time",
-        "function_calls",
-        "1000",
-        "0.0000133334 * 1000",
-    ),
-    (
-        "aws:elasticache/replicationGroup:ReplicationGroup",
-        {"nodeType": "cache.t4g.micro", "snapshotRetentionLimit": 3},
-        "cache backups",
-        "backup_gb",
-        "2",
-        "0.085 * 2",
-    ),
-]
-
-
-@pytest.mark.parametrize(("type_", "inputs", "item", "key", "value", "sum_"), OPEN)
-def test_what_usage_decides(type_: str, inputs: dict[str, Any], item: str, key: str, value: str, sum_: str) -> None:
-    """Open without a usage file, with the key that would close it; a number with one."""
-    resource = state(type_, **inputs)
-
-    open_ = lines(resource)[item]
-    closed = lines(resource, usage=expect(**{key: value}))[item]
-
-    assert open_.state is State.USAGE_DEPENDENT
-    assert key in " ".join(open_.reasons)
-    assert usd(open_) is None
-    assert usd(closed) == product(sum_).quantize(Decimal("0.000001"))
-
-
 def test_an_amount_for_the_whole_stack_is_shared_by_alike_resources() -> None:
     """Two log groups do not write everything twice; one that has its own figure keeps it."""
     groups = [state("aws:cloudwatch/logGroup:LogGroup", name, retentionInDays=30) for name in ("a", "b")]
-    from cost.estimate import estimate
-    from tests.cost.made import created
-
     usage = Usage(expected=Profile(log_gb=Decimal(20)), resources={"b": Profile(log_gb=Decimal(5))})
-    ingestion = {line.name: usd(line) for line in estimate(created(*groups), usage).lines if "ingest" in line.item}
+    ingestion = {
+        line.name: usd(line) for line in estimate(created(*groups), usage).lines if line.key == "log-ingestion"
+    }
 
     assert ingestion == {"a": Decimal("5"), "b": Decimal("2.5")}
 
 
 def test_a_group_that_may_be_empty_is_open_up_to_its_maximum() -> None:
     """Scale to zero is not zero dollars: it is from nothing to the maximum all month."""
-    line = lines(*gpu_group(minSize=0, maxSize=4))["instances, scaled out"]
+    line = lines(*gpu_group(minSize=0, maxSize=4))["instances.scaled-out"]
 
     assert line.state is State.USAGE_DEPENDENT
     assert [line.usd("after", case) for case in Case] == [0, None, Decimal("0.8048") * 4 * HOURS]
@@ -181,9 +60,9 @@ def test_the_idle_tail_and_the_loading_of_each_wake_are_billed() -> None:
     found = lines(*gpu_group(minSize=0, maxSize=4), usage=month)
 
     days = HOURS / 24
-    assert usd(found["instances, scaled out"]) == (Decimal("0.8048") * 12 * days).quantize(Decimal("0.000001"))
-    assert usd(found["instances, loading and idle"]) == (Decimal("0.8048") * days / 2).quantize(Decimal("0.000001"))
-    assert usd(found["root disks, scaled out"]) == (Decimal(8) * Decimal("12.5") * days / HOURS).quantize(
+    assert usd(found["instances.scaled-out"]) == (Decimal("0.8048") * 12 * days).quantize(Decimal("0.000001"))
+    assert usd(found["instances.loading-and-idle"]) == (Decimal("0.8048") * days / 2).quantize(Decimal("0.000001"))
+    assert usd(found["root-disks.scaled-out"]) == (Decimal(8) * Decimal("12.5") * days / HOURS).quantize(
         Decimal("0.000001")
     )
 
@@ -192,7 +71,7 @@ def test_no_more_than_the_maximum_is_billed() -> None:
     """A profile that asks for more replicas than there may be gets the maximum."""
     month = expect(busy_hours_per_day=24, replicas=9, wakes_per_day=0)
 
-    line = lines(*gpu_group(minSize=0, maxSize=2), usage=month)["instances, scaled out"]
+    line = lines(*gpu_group(minSize=0, maxSize=2), usage=month)["instances.scaled-out"]
 
     assert usd(line) == Decimal("0.8048") * 2 * HOURS
 
@@ -201,9 +80,9 @@ def test_the_minimum_is_always_on() -> None:
     """It is billed whatever the usage, with its disk."""
     found = lines(*gpu_group(minSize=2, maxSize=2))
 
-    assert usd(found["instances, always on"]) == Decimal("0.8048") * 2 * HOURS
-    assert usd(found["root disks, always on"]) == Decimal("0.08") * 100 * 2
-    assert "instances, scaled out" not in found
+    assert usd(found["instances.always-on"]) == Decimal("0.8048") * 2 * HOURS
+    assert usd(found["root-disks.always-on"]) == Decimal("0.08") * 100 * 2
+    assert "instances.scaled-out" not in found
 
 
 def test_a_list_of_types_is_priced_at_the_first_and_bounded_by_the_dearest() -> None:
@@ -214,7 +93,7 @@ def test_a_list_of_types_is_priced_at_the_first_and_bounded_by_the_dearest() -> 
     group["inputs"]["mixedInstancesPolicy"] = {"launchTemplate": {"overrides": overrides}}
     group["propertyDependencies"] = {"mixedInstancesPolicy": [template["urn"]]}
 
-    line = lines(template, group)["instances, always on"]
+    line = lines(template, group)["instances.always-on"]
 
     assert [line.usd("after", case) for case in Case] == [
         Decimal("0.8048") * HOURS,
@@ -228,8 +107,8 @@ def test_spot_above_an_on_demand_base() -> None:
     policy = {"instancesDistribution": {"onDemandBaseCapacity": 1, "onDemandPercentageAboveBaseCapacity": 0}}
     found = lines(*gpu_group(minSize=3, maxSize=3, mixedInstancesPolicy=policy))
 
-    assert usd(found["instances, always on"]) == Decimal("0.8048") * HOURS
-    spot = found["instances (Spot), always on"]
+    assert usd(found["instances.always-on"]) == Decimal("0.8048") * HOURS
+    spot = found["spot-instances.always-on"]
     assert spot.state is State.UNKNOWN
     assert "no rate for aws:ec2-spot:g6.xlarge in us-east-1" in spot.reasons
 
@@ -240,30 +119,30 @@ def test_faster_disks_cost_more() -> None:
     template = {"instanceType": "g6.xlarge", "blockDeviceMappings": [disk]}
     found = lines(*gpu_group(template, minSize=1, maxSize=1))
 
-    assert usd(found["disk throughput, always on"]) == Decimal("0.04") * 375
-    assert usd(found["disk operations, always on"]) == Decimal("0.005") * 1000
+    assert usd(found["disk-throughput.always-on"]) == Decimal("0.04") * 375
+    assert usd(found["disk-operations.always-on"]) == Decimal("0.005") * 1000
 
 
 def test_a_disk_that_the_image_decides_is_unknown() -> None:
     """No mapping in the launch template: its size is the machine image's."""
     found = lines(*gpu_group({"instanceType": "g6.xlarge"}, minSize=1, maxSize=1))
 
-    assert found["root disks, always on"].state is State.UNKNOWN
+    assert found["root-disks.always-on"].state is State.UNKNOWN
 
 
 @pytest.mark.parametrize(
-    ("pool", "items"),
+    ("pool", "keys"),
     [
-        ({"minSize": 2, "poolState": "Stopped"}, {"root disks, warm pool"}),
-        ({"minSize": 2, "poolState": "Running"}, {"root disks, warm pool", "warm pool, running"}),
+        ({"minSize": 2, "poolState": "Stopped"}, {"root-disks.warm-pool"}),
+        ({"minSize": 2, "poolState": "Running"}, {"root-disks.warm-pool", "warm-pool"}),
     ],
 )
-def test_a_warm_pool_costs_its_disks_and_running_also_itself(pool: dict[str, Any], items: set[str]) -> None:
+def test_a_warm_pool_costs_its_disks_and_running_also_itself(pool: dict[str, Any], keys: set[str]) -> None:
     """Stopped is not free."""
     found = lines(*gpu_group(minSize=0, maxSize=2, warmPool=pool))
 
-    assert {item for item in found if "warm pool" in item} == items
-    assert usd(found["root disks, warm pool"]) == Decimal("0.08") * 100 * 2
+    assert {key for key in found if "warm-pool" in key} == keys
+    assert usd(found["root-disks.warm-pool"]) == Decimal("0.08") * 100 * 2
 
 
 def fargate(**service: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -277,8 +156,8 @@ def test_fargate_tasks_are_always_on() -> None:
     """ECS writes sizes as texts of CPU units and MiB."""
     found = lines(*fargate())
 
-    assert usd(found["tasks' vCPU, always on"]) == Decimal("0.04048") * 2 * HOURS
-    assert usd(found["tasks' memory, always on"]) == Decimal("0.004445") * 4 * HOURS
+    assert usd(found["task-vcpu.always-on"]) == Decimal("0.04048") * 2 * HOURS
+    assert usd(found["task-memory.always-on"]) == Decimal("0.004445") * 4 * HOURS
 
 
 def test_scaling_of_a_service_is_found_by_its_name() -> None:
@@ -286,9 +165,9 @@ def test_scaling_of_a_service_is_found_by_its_name() -> None:
     target = state(TARGET, resourceId="service/cluster/api", minCapacity=1, maxCapacity=3)
     found = lines(*fargate(name="api"), target)
 
-    assert usd(found["tasks' vCPU, always on"]) == Decimal("0.04048") * HOURS
-    assert found["tasks' vCPU, scaled out"].usd("after", Case.HIGH) == Decimal("0.04048") * 2 * HOURS
-    assert usd(lines(*fargate(name="api"), target, usage=expect(api_replicas=2))["tasks' vCPU, scaled out"]) == (
+    assert usd(found["task-vcpu.always-on"]) == Decimal("0.04048") * HOURS
+    assert found["task-vcpu.scaled-out"].usd("after", Case.HIGH) == Decimal("0.04048") * 2 * HOURS
+    assert usd(lines(*fargate(name="api"), target, usage=expect(api_replicas=2))["task-vcpu.scaled-out"]) == (
         Decimal("0.04048") * HOURS
     )
 
@@ -297,7 +176,7 @@ def test_tasks_with_public_addresses_pay_for_them() -> None:
     """One address a task."""
     found = lines(*fargate(networkConfiguration={"assignPublicIp": True}))
 
-    assert usd(found["tasks' public IPv4"]) == Decimal("0.005") * 2 * HOURS
+    assert usd(found["tasks-public-ipv4"]) == Decimal("0.005") * 2 * HOURS
 
 
 def test_a_service_on_instances_costs_nothing_more() -> None:
@@ -313,9 +192,9 @@ def test_a_size_that_is_not_known_yet_makes_its_line_unknown() -> None:
     task["inputs"]["cpu"] = NOT_KNOWN
     found = lines(task, service)
 
-    assert found["tasks' vCPU, always on"].state is State.UNKNOWN
-    assert found["tasks' vCPU, always on"].reasons == ("cpu is not known before the first `up`",)
-    assert found["tasks' memory, always on"].state is State.PRICED
+    assert found["task-vcpu.always-on"].state is State.UNKNOWN
+    assert found["task-vcpu.always-on"].reasons == ("cpu is not known before the first `up`",)
+    assert found["task-memory.always-on"].state is State.PRICED
 
 
 def test_a_choice_that_is_not_known_yet_makes_the_resource_unknown() -> None:
@@ -340,8 +219,8 @@ def test_managed_instances_cost_instances_and_a_fee_without_a_rate() -> None:
     )
     found = lines(provider, service)
 
-    assert usd(found["managed instances"]) == Decimal("0.8048") * HOURS
-    assert found["management fee"].state is State.UNKNOWN
+    assert usd(found["managed-instances.on-demand"]) == Decimal("0.8048") * HOURS
+    assert found["management-fee"].state is State.UNKNOWN
 
 
 def test_a_gateway_endpoint_and_a_standard_parameter_are_free() -> None:
@@ -352,7 +231,7 @@ def test_a_gateway_endpoint_and_a_standard_parameter_are_free() -> None:
 
 def test_a_region_without_rates_is_unknown() -> None:
     """The rate of another region is not used, but named."""
-    line = lines(state("aws:ec2/natGateway:NatGateway"), region="ap-south-2")["NAT gateway"]
+    line = lines(state("aws:ec2/natGateway:NatGateway"), region="ap-south-2")["nat-gateway"]
 
     assert line.state is State.UNKNOWN
     assert line.reasons == ("no rate for aws:vpc:nat-gateway in ap-south-2; it is known in eu-west-1, us-east-1",)
@@ -360,15 +239,7 @@ def test_a_region_without_rates_is_unknown() -> None:
 
 def test_a_type_that_nobody_has_declared_is_unknown() -> None:
     """A new kind of resource never slips through as free."""
-    line = lines(state("aws:new/thing:Thing"))["everything it is billed for"]
+    line = lines(state("aws:new/thing:Thing"))["everything"]
 
     assert line.state is State.UNKNOWN
     assert line.urn == urn("aws:new/thing:Thing", "one")
-
-
-def product(text: str) -> Decimal:
-    """The product written as `0.01 * 730 * 3`."""
-    result = Decimal(1)
-    for factor in text.split("*"):
-        result *= Decimal(factor.strip())
-    return result

@@ -13,7 +13,7 @@ import pytest
 from cost.gates import budget_of
 from delivery.cost.rehearsal import reads, rehearsal_section
 from tests.cost.aws.test_quantities import gpu_group
-from tests.cost.made import created, state
+from tests.plan.made import created, state
 
 ROOT = Path(__file__).resolve().parents[3]
 CHANGED = ROOT / "tests/cost/previews/changed.json"
