@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from catalog.clouds import also_known_as
+from catalog.clouds import also_known_as, known_as
 from cost.aws import families as aws
 from cost.aws import free as aws_free
 from cost.local import free as local_free
@@ -17,6 +17,11 @@ FREE: Mapping[str, str] = {
     **local_free.FREE,
     "pulumi:pulumi:StackReference": "only reads another stack",
 }
+
+
+def is_known(type_: str) -> bool:
+    """Whether some family prices a type, or somebody has declared it free."""
+    return known_as(type_) in BILLED or known_as(type_) in FREE
 
 
 def bearing() -> Reads:

@@ -13,6 +13,8 @@ from plan.tokens import HIDDEN, UNKNOWN, plain
 # The stack itself, and what the types of providers begin with.
 STACK = "pulumi:pulumi:Stack"
 PROVIDER = "pulumi:providers:"
+# Packages whose types a cloud never sees: the engine's own, and components of this kit, whose parts are resources themselves.
+ENGINE = frozenset({"pulumi", "trimaran"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from policies import RULES, Planned, judge
+from plan.resource import STACK, Resource
+from policies import RULES, judge
+from policies.coverage import reads_of, types_of
 from policies.judging import Outcome, outcome_of
-from policies.rule import STACK, Rule
+from policies.rule import Rule
 from policies.rules import rule_of
 from providers.rehearsal.checking import check_strictly
 from providers.rehearsal.findings import Finding, Place
@@ -70,7 +72,7 @@ def test_cases_are_what_the_sdk_would_send(case: Case, sdk: Sdk) -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_what_a_rule_reads_exists(rule: Rule, sdk: Sdk) -> None:
     """Types and paths are those of the SDK."""
-    for type_, paths in rule.reads.items():
+    for type_, paths in reads_of(rule).items():
         inputs = sdk.resource_type(type_).inputs
         for path in paths:
             shape = inputs
@@ -78,7 +80,7 @@ def test_what_a_rule_reads_exists(rule: Rule, sdk: Sdk) -> None:
                 assert step.removesuffix("[]") in shape.members, f"{type_}: {path}"
                 shape = shape.members[step.removesuffix("[]")].shape()
                 shape = shape.element() if shape.element and step.endswith("[]") else shape
-    assert all(type_ == STACK or type_ in sdk for type_ in rule.types)
+    assert all(type_ == STACK or type_ in sdk for type_ in types_of(rule))
 
 
 def test_a_plan_that_keeps_everything_is_quiet() -> None:
@@ -92,7 +94,7 @@ def test_a_plan_that_keeps_everything_is_quiet() -> None:
     assert report.undecided == ()
 
 
-def _outcomes(case: Case, resources: tuple[Planned, ...]) -> list[Outcome]:
+def _outcomes(case: Case, resources: tuple[Resource, ...]) -> list[Outcome]:
     planned = {each.urn: each for each in resources}
     surroundings = context(case.environment, **case.config)
     return [outcome_of(_rule(case), each, surroundings, planned) for each in planned.values()]

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from policies.gpus import kinds_of
+from plan.resource import Resource
+from plan.tokens import UNKNOWN
+from policies.aws.gpus import kinds_of
 from policies.judging import outcome_of
-from policies.planned import UNKNOWN, Planned
 from policies.rules import rule_of
 from tests.policies.cases import reach, supply
 from tests.policies.plans import DIGEST, container, context, iam, planned, task
@@ -18,7 +19,7 @@ FUNCTION = "aws:lambda/function:Function"
 _ISSUER = "token.actions.githubusercontent.com"
 
 
-def said(rule_id: str, resource: Planned, environment: str = "prod", **config: Any) -> tuple[str, ...]:
+def said(rule_id: str, resource: Resource, environment: str = "prod", **config: Any) -> tuple[str, ...]:
     """What a rule says of one resource on its own."""
     rule = rule_of(rule_id)
     assert rule is not None

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from policies import RULES, Context, Planned, Report, judge
+from plan.resource import Resource
+from policies import RULES, Context, Report, judge
 from policies.exceptions import Excepted
 from tests.policies import example_plans
 
@@ -268,7 +269,7 @@ def _renamed(links: Any) -> dict[str, tuple[str, ...]]:
     return {key: tuple(f"{urn}-green" if "::engine-" in urn else urn for urn in urns) for key, urns in links.items()}
 
 
-def _edited(planned: Planned, edit: Edit) -> Planned | None:
+def _edited(planned: Resource, edit: Edit) -> Resource | None:
     if planned.type != edit.type or not fnmatchcase(planned.name, edit.name):
         return planned
     if not edit.path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from policies.planned import Planned
+from plan.resource import Resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +13,8 @@ class Case:
     """`good` keeps the rule, `bad` breaks it with a sentence that contains `says`; both in this environment and config."""
 
     rule: str
-    good: tuple[Planned, ...]
-    bad: tuple[Planned, ...]
+    good: tuple[Resource, ...]
+    bad: tuple[Resource, ...]
     says: str
     environment: str = "prod"
     config: dict[str, Any] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies.planned import Planned
+from plan.resource import Resource
 from tests.policies.cases import Case
 from tests.policies.plans import container, planned, task, urn
 
@@ -18,7 +18,7 @@ BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
 
 
-def target(most: int, least: int = 1) -> Planned:
+def target(most: int, least: int = 1) -> Resource:
     """What scales the service `app`."""
     return planned(
         TARGET,
@@ -32,12 +32,12 @@ def target(most: int, least: int = 1) -> Planned:
     )
 
 
-def group(most: int, least: int = 0) -> Planned:
+def group(most: int, least: int = 0) -> Resource:
     """The Auto Scaling group under the service `app`."""
     return planned(GROUP, "machines", maxSize=most, minSize=least)
 
 
-def service(**changes: Any) -> Planned:
+def service(**changes: Any) -> Resource:
     """A service that keeps every rule, with some inputs replaced."""
     links = {"taskDefinition": urn(TASK, "task"), "capacityProviderStrategies": urn(PROVIDER, "provider")}
     inputs: dict[str, Any] = {
@@ -50,7 +50,7 @@ def service(**changes: Any) -> Planned:
     return planned(SERVICE, "app", links, **{**inputs, **changes})
 
 
-def on_instances(most: int) -> tuple[Planned, ...]:
+def on_instances(most: int) -> tuple[Resource, ...]:
     """A service on an Auto Scaling group with room for so many."""
     provider = planned(
         PROVIDER,
@@ -61,7 +61,7 @@ def on_instances(most: int) -> tuple[Planned, ...]:
     return (service(), provider, group(most))
 
 
-def template(**changes: Any) -> Planned:
+def template(**changes: Any) -> Resource:
     """A launch template that keeps every rule, with some inputs replaced."""
     disk = {"deviceName": "/dev/xvda", "ebs": {"volumeSize": 100, "encrypted": "true"}}
     inputs = {

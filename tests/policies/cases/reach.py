@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from policies.planned import Planned
+from plan.resource import Resource
 from tests.policies.cases import Case
 from tests.policies.plans import planned, the_stack, urn
 
@@ -19,7 +19,7 @@ SERVICE = planned("aws:ecs/service:Service", "app", name="app")
 TAGS = {"owner": "me", "app": "chat", "environment": "prod", "cost-center": "42"}
 
 
-def listener(**changes: Any) -> Planned:
+def listener(**changes: Any) -> Resource:
     """A listener that keeps every rule, with some inputs replaced."""
     inputs: dict[str, Any] = {
         "loadBalancerArn": "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/edge/1",
@@ -31,13 +31,13 @@ def listener(**changes: Any) -> Planned:
     return planned(LISTENER, "web", {"loadBalancerArn": urn(BALANCER, "edge")}, **{**inputs, **changes})
 
 
-def opened(**changes: Any) -> Planned:
+def opened(**changes: Any) -> Resource:
     """A rule that lets a range in."""
     inputs: dict[str, Any] = {"securityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 8000, "toPort": 8000}
     return planned(INGRESS, "in", **{**inputs, **changes})
 
 
-def budget(limit: str, **changes: Any) -> Planned:
+def budget(limit: str, **changes: Any) -> Resource:
     """A monthly budget."""
     notification = {
         "comparisonOperator": "GREATER_THAN",
@@ -49,7 +49,7 @@ def budget(limit: str, **changes: Any) -> Planned:
     return planned(BUDGET, "monthly", **{**inputs, "notifications": [notification], **changes})
 
 
-def volume(size_gb: int) -> Planned:
+def volume(size_gb: int) -> Resource:
     """A disk, which costs 0.08 USD a gigabyte and month."""
     return planned(VOLUME, "disk", size=size_gb, type="gp3", availabilityZone="us-east-1a", encrypted=True)
 

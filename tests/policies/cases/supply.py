@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.planned import Planned
+from plan.resource import Resource
 from tests.policies.cases import Case
 from tests.policies.plans import DIGEST, container, iam, planned, task, urn
 
@@ -13,7 +13,7 @@ BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 _ISSUER = "token.actions.githubusercontent.com"
 
 
-def pipeline(subject: str) -> Planned:
+def pipeline(subject: str) -> Resource:
     """A role for workflows with this subject."""
     trust = {
         "Effect": "Allow",
@@ -24,12 +24,12 @@ def pipeline(subject: str) -> Planned:
     return planned(ROLE, "deploy", assumeRolePolicy=iam(trust))
 
 
-def policy(action: str, on: str) -> Planned:
+def policy(action: str, on: str) -> Resource:
     """A policy that allows one action."""
     return planned(POLICY, "work", policy=iam({"Effect": "Allow", "Action": [action], "Resource": [on]}))
 
 
-def block(**changes: bool) -> Planned:
+def block(**changes: bool) -> Resource:
     """What closes the bucket."""
     closed = {
         "blockPublicAcls": True,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from policies.planned import NotKnown, Resource, is_unknown, texts_in
+from plan.inputs import Inputs, NotKnown, texts_in
+from plan.tokens import is_unknown
 
 
-def statements(resource: Resource, path: str) -> Iterator[Mapping[str, Any]]:
+def statements(resource: Inputs, path: str) -> Iterator[Mapping[str, Any]]:
     """The statements that allow something, of the document at a path. Raises NotKnown."""
     document = resource.document(path)
     if document is None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from policies.planned import Resource
+from plan.inputs import Inputs
 
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 DEFINITIONS = "containerDefinitions"
 
 
-def containers(task: Resource) -> tuple[Mapping[str, Any], ...]:
+def containers(task: Inputs) -> tuple[Mapping[str, Any], ...]:
     """The containers of a task definition. Raises NotKnown."""
     document = task.document(DEFINITIONS)
     return tuple(each for each in document or () if isinstance(each, Mapping))
