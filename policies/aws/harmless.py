@@ -18,7 +18,6 @@ FUNCTION = "aws:lambda/function:Function"
 
 # Rules within a topic that is checked for a type by its other rules.
 _DELETION = ("deletion-protection-in-prod", "deletable-in-dev")
-_KEPT = ("no-public-bucket", "key-rotation", "log-retention", "encrypted-cache")
 # Topics about what runs.
 _RUNNING = ("scaling", "gpus", "probes", "images", "machines", "rollback-configured")
 _NOT_BILLED_ITSELF = ("required-tags", "budget-exists")
@@ -257,7 +256,7 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
     Harmless(
         why="Keeps objects, and runs nothing; how they are encrypted, kept and aged is said beside it.",
         types=("aws:s3/bucket:Bucket",),
-        topics=(*_RUNNING, "identity", "network", *_KEPT, "budget-exists"),
+        topics=(*_RUNNING, "identity", "network", "key-rotation", "log-retention", "encrypted-cache", "budget-exists"),
     ),
     Harmless(
         why="Closes a bucket, or says how its objects are encrypted, kept and aged.",
@@ -295,18 +294,45 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
     Harmless(
         why="A key, and who may use it; KMS waits for days before one is deleted.",
         types=("aws:kms/key:Key",),
-        topics=(*_RUNNING, *_DELETION, "identity", "network", *_KEPT, "budget-exists"),
+        topics=(
+            *_RUNNING,
+            *_DELETION,
+            "identity",
+            "network",
+            "no-public-bucket",
+            "log-retention",
+            "encrypted-cache",
+            "budget-exists",
+        ),
     ),
     Harmless(why="A second name of a key.", types=("aws:kms/alias:Alias",), topics=(EVERY,)),
     Harmless(
         why="Logs of this account; their reach is IAM's, and what is written is billed by usage.",
         types=("aws:cloudwatch/logGroup:LogGroup",),
-        topics=(*_RUNNING, *_DELETION, "identity", "network", *_KEPT, "budget-exists"),
+        topics=(
+            *_RUNNING,
+            *_DELETION,
+            "identity",
+            "network",
+            "no-public-bucket",
+            "key-rotation",
+            "encrypted-cache",
+            "budget-exists",
+        ),
     ),
     Harmless(
         why="A cache inside the network, without scaling; it holds what can be made again.",
         types=("aws:elasticache/replicationGroup:ReplicationGroup",),
-        topics=(*_RUNNING, *_DELETION, "identity", "network", *_KEPT, "budget-exists"),
+        topics=(
+            *_RUNNING,
+            *_DELETION,
+            "identity",
+            "network",
+            "no-public-bucket",
+            "key-rotation",
+            "log-retention",
+            "budget-exists",
+        ),
     ),
     Harmless(
         why="One value that roles with a right to it may read.",

@@ -18,7 +18,7 @@ from policies.judging import outcome_of, outcome_of_check
 from policies.rehearsal import section
 from policies.rule import Level, Rule
 from policies.rules import rule_of
-from tests.policies.cases import capacity, reach
+from tests.policies.aws import capacity, reach
 from tests.policies.plans import IMAGE, TODAY, container, context, planned, task
 
 _SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}

@@ -12,7 +12,7 @@ from plan.tokens import UNKNOWN
 from policies.aws.gpus import kinds_of
 from policies.judging import outcome_of
 from policies.rules import rule_of
-from tests.policies.cases import reach, supply
+from tests.policies.aws import reach, supply
 from tests.policies.plans import DIGEST, container, context, iam, planned, task
 
 FUNCTION = "aws:lambda/function:Function"
