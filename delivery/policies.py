@@ -6,6 +6,7 @@ import textwrap
 
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data, data_json, table
+from policies.coverage import types_of
 from policies.judging import described
 from policies.rule import Rule
 from policies.rules import RULES, ids, rule_of
@@ -44,7 +45,7 @@ def explained(rule: Rule) -> str:
         *_wrapped("remedy    ", rule.remedy),
         *_wrapped("severity  ", str(rule.severity)),
         *_wrapped("strict    ", levels),
-        *(f"{'judges    ' if at == 0 else ' ' * 10}{type_}" for at, type_ in enumerate(rule.types)),
+        *(f"{'judges    ' if at == 0 else ' ' * 10}{type_}" for at, type_ in enumerate(types_of(rule))),
         *_wrapped("exception ", "an entry in policies/exceptions.yaml with a reason and a last day"),
     ]
     return "\n".join(parts)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-
-from policies.planned import Resource
-from policies.rule import ALWAYS, STACK, Rule, Scene, Severity
 
 FILE = Path(__file__).with_name("exceptions.yaml")
 _KEYS = {"rule", "resource", "stack", "reason", "expires"}
@@ -74,26 +71,3 @@ def _entry(entry: Any, where: str, known_rules: Collection[str]) -> Excepted:
         expires=entry["expires"],
         stack=str(entry.get("stack") or "*"),
     )
-
-
-def _in_date(_: Resource, scene: Scene) -> Iterator[str]:
-    for each in scene.context.exceptions:
-        if each.expires < scene.context.today and fnmatchcase(scene.context.stack, each.stack):
-            yield (
-                f"the exception from {each.rule} for '{each.resource}' ended on {each.expires:%Y-%m-%d} ({each.reason})."
-            )
-
-
-RULES = (
-    Rule(
-        id="exceptions-in-date",
-        title="No exception has outlived its last day.",
-        why="An exception that nobody ends becomes the rule. Its last day makes somebody decide again.",
-        severity=Severity.MEDIUM,
-        enforcement=ALWAYS,
-        types=(STACK,),
-        reads={},
-        remedy="Take it out of policies/exceptions.yaml, or give it a new day and a reason that still holds.",
-        check=_in_date,
-    ),
-)

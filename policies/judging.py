@@ -6,9 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.clouds import known_as
+from plan.inputs import NotKnown
+from plan.resource import STACK, Resource
+from plan.scope import Scope
+from policies.check import Check, NotCovered, Scene
 from policies.context import Context
-from policies.planned import NotKnown, Planned, known_as
-from policies.rule import STACK, Level, Rule, Scene
+from policies.coverage import checks_of, gap, types_of
+from policies.rule import Level, Rule
 from policies.rules import RULES
 
 
@@ -24,11 +29,15 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided:
-    """A rule that could not be held against a resource, because of an input that is named."""
+    """A rule that could not be held against a resource: an input is not known yet, or no table knows its type.
+
+    The first is only told, and decided when the value is there; the second is mandatory in prod where the rule is.
+    """
 
     rule: str
     urn: str
     message: str
+    level: Level = Level.ADVISORY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +53,14 @@ class Report:
     @property
     def refuses(self) -> bool:
         """Whether the deployment must not go on."""
-        return any(each.level is Level.MANDATORY for each in self.violations)
+        return bool(self.refusals)
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Why: each mandatory violation, then each resource that mandatory rules cannot be held against."""
+        broken = (each.message for each in self.violations if each.level is Level.MANDATORY)
+        open_ = (each for each in self.undecided if each.level is Level.MANDATORY)
+        return (*broken, *(f"{message} [{', '.join(rules)}]" for message, rules in by_message(open_).items()))
 
     def as_json(self) -> dict[str, Any]:
         """The `policies` part of a command's JSON."""
@@ -54,21 +70,25 @@ class Report:
                 {"rule": each.rule, "urn": each.urn, "message": each.message, "enforcement": each.level}
                 for each in self.violations
             ],
-            "undecided": [{"rule": each.rule, "urn": each.urn, "message": each.message} for each in self.undecided],
+            "undecided": [
+                {"rule": each.rule, "urn": each.urn, "message": each.message, "enforcement": each.level}
+                for each in self.undecided
+            ],
             "excepted": [{"rule": each.rule, "urn": each.urn, "message": each.message} for each in self.excepted],
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one rule says of one resource; `undecided` is empty where it could decide."""
+    """What one rule says of one resource. `undecided` names an input that is not known, `uncovered` a gap in the tables."""
 
-    violations: tuple[str, ...]
-    excepted: tuple[str, ...]
-    undecided: str
+    violations: tuple[str, ...] = ()
+    excepted: tuple[str, ...] = ()
+    undecided: str = ""
+    uncovered: str = ""
 
 
-def judge(resources: Iterable[Planned], context: Context) -> Report:
+def judge(resources: Iterable[Resource], context: Context) -> Report:
     """Hold every rule of the context's environment against the resources of one stack."""
     planned = _with_stack(resources, context)
     rules = tuple(each for each in RULES if each.enforcement.level(context.environment) is not Level.OFF)
@@ -77,12 +97,14 @@ def judge(resources: Iterable[Planned], context: Context) -> Report:
     excepted: list[Violation] = []
     for rule in rules:
         level = rule.enforcement.level(context.environment)
+        of_uncovered = rule.enforcement.of_uncovered(context.environment)
         for subject in planned.values():
             outcome = outcome_of(rule, subject, context, planned)
             for messages, into in ((outcome.violations, violations), (outcome.excepted, excepted)):
                 into += (Violation(rule=rule.id, urn=subject.urn, message=each, level=level) for each in messages)
-            if outcome.undecided:
-                undecided.append(Undecided(rule=rule.id, urn=subject.urn, message=outcome.undecided))
+            for message, how in ((outcome.undecided, Level.ADVISORY), (outcome.uncovered, of_uncovered)):
+                if message:
+                    undecided.append(Undecided(rule=rule.id, urn=subject.urn, message=message, level=how))
     return Report(
         environment=context.environment,
         rules=rules,
@@ -92,32 +114,43 @@ def judge(resources: Iterable[Planned], context: Context) -> Report:
     )
 
 
-def outcome_of(rule: Rule, subject: Planned, context: Context, planned: Mapping[str, Planned]) -> Outcome:
-    """Hold one rule against one resource; nothing where the rule is not about its type."""
-    if known_as(subject.type) not in rule.types:
-        return Outcome(violations=(), excepted=(), undecided="")
+def outcome_of(rule: Rule, subject: Resource, context: Context, planned: Mapping[str, Resource]) -> Outcome:
+    """Hold one rule against one resource; nothing where the rule cannot be broken by its type."""
+    check = checks_of(rule).get(known_as(subject.type))
+    if check is not None:
+        return outcome_of_check(rule, check, subject, context, planned)
+    missing = gap(rule, subject)
+    if not missing or _is_excepted(rule, subject, context):
+        return Outcome()
+    return Outcome(uncovered=f"{subject.name}: cannot be decided: {missing}.")
+
+
+def outcome_of_check(
+    rule: Rule, check: Check, subject: Resource, context: Context, planned: Mapping[str, Resource]
+) -> Outcome:
+    """What a rule's check for a type says of a resource of it."""
+    reads = check.all_reads(known_as(subject.type))
+    scope = Scope(resources=planned, reader=f"rule {rule.id}", reads=reads)
     messages: list[str] = []
-    undecided = ""
+    undecided = uncovered = ""
     try:
-        for sentence in rule.check(rule.sees(subject), Scene(context=context, rule=rule, planned=planned)):
-            messages.append(f"{subject.name}: {sentence} {rule.remedy}")  # noqa: PERF401  kept when the next is NotKnown
+        for sentence in check.judge(scope.sees(subject), Scene(context=context, rule=rule, scope=scope)):
+            messages.append(f"{subject.name}: {sentence} {check.remedy or rule.remedy}")  # noqa: PERF401  kept when the next raises
     except NotKnown as reason:
         undecided = f"{subject.name}: cannot be decided: {reason}."
-    is_excepted = any(each.covers(rule.id, subject.name, context.stack, context.today) for each in context.exceptions)
-    return Outcome(
-        violations=() if is_excepted else tuple(messages),
-        excepted=tuple(messages) if is_excepted else (),
-        undecided="" if is_excepted else undecided,
-    )
+    except NotCovered as reason:
+        uncovered = f"{subject.name}: cannot be decided: {reason}."
+    if _is_excepted(rule, subject, context):
+        return Outcome(excepted=tuple(messages))
+    return Outcome(violations=tuple(messages), undecided=undecided, uncovered=uncovered)
 
 
-def bearing() -> dict[str, tuple[str, ...]]:
-    """Every input path that a rule reads, by resource type: `a.b` of a map, `a[].b` of each item of a list."""
-    paths: dict[str, set[str]] = {}
-    for rule in RULES:
-        for type_, read in rule.reads.items():
-            paths.setdefault(type_, set()).update(read)
-    return {type_: tuple(sorted(paths[type_])) for type_ in sorted(paths) if paths[type_]}
+def by_message(undecided: Iterable[Undecided]) -> dict[str, list[str]]:
+    """The rules that cannot be decided for one and the same reason."""
+    rules: dict[str, list[str]] = {}
+    for each in undecided:
+        rules.setdefault(each.message, []).append(each.rule)
+    return rules
 
 
 def described(rule: Rule, enforcement: object) -> dict[str, Any]:
@@ -127,15 +160,19 @@ def described(rule: Rule, enforcement: object) -> dict[str, Any]:
         "title": rule.title,
         "severity": rule.severity,
         "enforcement": enforcement,
-        "types": list(rule.types),
+        "types": list(types_of(rule)),
         "remedy": rule.remedy,
     }
 
 
-def _with_stack(resources: Iterable[Planned], context: Context) -> dict[str, Planned]:
+def _is_excepted(rule: Rule, subject: Resource, context: Context) -> bool:
+    return any(each.covers(rule.id, subject.name, context.stack, context.today) for each in context.exceptions)
+
+
+def _with_stack(resources: Iterable[Resource], context: Context) -> dict[str, Resource]:
     """The resources by URN; the stack itself is one of them, so that a rule can be about it."""
     planned = {each.urn: each for each in resources}
     if not any(each.type == STACK for each in planned.values()):
         urn = f"urn:pulumi:{context.stack}::trimaran::{STACK}::trimaran-{context.stack}"
-        planned[urn] = Planned(urn=urn, type=STACK, inputs={})
+        planned[urn] = Resource(urn=urn, type=STACK, inputs={}, custom=False)
     return planned

@@ -6,6 +6,7 @@ import datetime
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -24,12 +25,11 @@ from pulumi_policy import (
 from pulumi_policy.deserialize import serialize_properties
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
+from plan.resource import PROVIDER, Resource, made
 from policies.context import Context
 from policies.exceptions import ExceptionsError, current
 from policies.judging import outcome_of
-from policies.planned import Planned, plain
-from policies.preview import provider_tags, region_of
-from policies.rule import STACK, Level, Rule
+from policies.rule import Level, Rule
 from policies.rules import RULES, ids
 
 NAME = "trimaran"
@@ -71,9 +71,9 @@ class _Seen:
 
     def __init__(self, config: Mapping[str, str]) -> None:
         self._config = config
-        self._by_urn: dict[str, tuple[str, Planned]] = {}
+        self._by_urn: dict[str, tuple[str, Resource]] = {}
 
-    def resource(self, args: ResourceValidationArgs, rule: str) -> Planned:
+    def resource(self, args: ResourceValidationArgs, rule: str) -> Resource:
         """The resource that a rule is asked about; the first rule that is asked about it unwraps it for the others."""
         known = self._by_urn.get(args.urn)
         if known is None or known[0] == rule:
@@ -81,35 +81,27 @@ class _Seen:
             self._by_urn[args.urn] = known
         return known[1]
 
-    def stack(self, args: StackValidationArgs) -> dict[str, Planned]:
+    def stack(self, args: StackValidationArgs) -> dict[str, Resource]:
         """Every resource of the stack, now with what each refers to."""
-        return {each.urn: self._with_links(each) for each in args.resources if not _is_provider(each.resource_type)}
+        return {
+            each.urn: self._with_links(each) for each in args.resources if not each.resource_type.startswith(PROVIDER)
+        }
 
-    def _with_links(self, resource: Any) -> Planned:
+    def _with_links(self, resource: Any) -> Resource:
         planned = self._by_urn[resource.urn][1] if resource.urn in self._by_urn else _planned(resource, self._config)
-        return Planned(
-            urn=planned.urn,
-            type=planned.type,
-            inputs=planned.inputs,
-            links={
-                key: tuple(each.urn for each in others)
-                for key, others in resource.property_dependencies.items()
-                if others
-            },
-            default_tags=planned.default_tags,
-            region=planned.region,
-        )
+        links = {key: tuple(each.urn for each in others) for key, others in resource.property_dependencies.items()}
+        return replace(planned, links={key: urns for key, urns in links.items() if urns})
 
 
-def _planned(args: Any, config: Mapping[str, str]) -> Planned:
-    inputs = plain(serialize_properties(args.props))
-    provider = plain(serialize_properties(args.provider.props)) if args.provider else {}
-    return Planned(
+def _planned(args: Any, config: Mapping[str, str]) -> Resource:
+    """A resource as it is registered. A component has no provider: nobody makes it."""
+    return made(
         urn=args.urn,
-        type=args.resource_type,
-        inputs=inputs,
-        default_tags=provider_tags(provider),
-        region=region_of(inputs, provider, config) if args.resource_type.startswith("aws:") else "",
+        type_=args.resource_type,
+        custom=args.provider is not None,
+        inputs=serialize_properties(args.props),
+        provider=serialize_properties(args.provider.props) if args.provider else {},
+        config=config,
     )
 
 
@@ -122,7 +114,7 @@ def _policy(rule: Rule, context: Context, seen: _Seen) -> Policy:
         "remediation_steps": rule.remedy,
     }
     # The stack itself is registered before its resources, but it is judged with them.
-    if rule.among_peers or rule.types == (STACK,):
+    if rule.among_peers or rule.over_stack:
         return StackValidationPolicy(validate=_over_stack(rule, context, seen), **common)
     return ResourceValidationPolicy(validate=_over_resource(rule, context, seen), **common)
 
@@ -146,19 +138,20 @@ def _over_stack(rule: Rule, context: Context, seen: _Seen) -> Callable[[StackVal
 
 
 def _tell(
-    rule: Rule, subjects: Iterable[Planned], context: Context, planned: Mapping[str, Planned], report: ReportViolation
+    rule: Rule, subjects: Iterable[Resource], context: Context, planned: Mapping[str, Resource], report: ReportViolation
 ) -> None:
     outcomes = [(each.urn, outcome_of(rule, each, context, planned)) for each in subjects]
+    # What no table knows is as strict as the rule where it is mandatory in prod; the engine has one level for a rule, so
+    # elsewhere it is told as what cannot be decided is.
+    level = rule.enforcement.level(context.environment)
+    reported = rule.enforcement.of_uncovered(context.environment) is level
     for urn, outcome in outcomes:
-        for message in outcome.violations:
+        for message in (*outcome.violations, *([outcome.uncovered] if outcome.uncovered and reported else [])):
             report(message, urn)
     undecided = [outcome.undecided for _, outcome in outcomes if outcome.undecided]
+    undecided += [outcome.uncovered for _, outcome in outcomes if outcome.uncovered and not reported]
     if undecided:
         raise CannotDecide("\n".join(undecided))
-
-
-def _is_provider(type_: str) -> bool:
-    return type_.startswith("pulumi:providers:")
 
 
 def _stack() -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from policies.rule import STACK, Level, Rule
+from plan.resource import STACK
+from policies.coverage import types_of
+from policies.rule import Level, Rule
 from policies.rules import RULES
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/policies.md"
@@ -52,7 +54,7 @@ def _shown(level: Level) -> str:
 
 
 def _section(rule: Rule) -> str:
-    types = ", ".join("the stack" if each == STACK else f"`{each}`" for each in rule.types)
+    types = ", ".join("the stack" if each == STACK else f"`{each}`" for each in types_of(rule))
     return f"## {rule.id}\n\n{rule.title} {rule.why}\n\nRemedy: {rule.remedy}\n\nJudges: {types}\n"
 
 

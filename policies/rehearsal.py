@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from catalog.clouds import also_known_as
+from plan.document import read
 from policies.context import Context
+from policies.coverage import bearing
 from policies.exceptions import ExceptionsError, current
-from policies.judging import Report, bearing, judge
-from policies.preview import planned_in
-from policies.rule import Level
+from policies.judging import Report, by_message, judge
 from policies.rules import ids
 
 _USAGE = 2
@@ -51,7 +52,7 @@ class PoliciesSection:
     def reads(self) -> Iterator[tuple[str, str]]:
         """(type, path) of every input that a rule reads, without list positions."""
         for type_, paths in bearing().items():
-            yield from ((type_, path.replace("[]", "")) for path in paths)
+            yield from ((token, path.replace("[]", "")) for token in also_known_as(type_) for path in paths)
 
     def judge(self, planned: Plan) -> Judged:
         """The rules' report on a plan."""
@@ -61,9 +62,8 @@ class PoliciesSection:
             return Judged(value={"error": str(error)}, lines=(str(error),), refusals=(str(error),), exit_code=_USAGE)
         config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in planned.config.items()}
         context = Context.of(planned.stack, config, datetime.date.today(), exceptions)
-        report = judge(planned_in(planned.digest), context)
-        refusals = [each.message for each in report.violations if each.level is Level.MANDATORY]
-        return Judged(value=report.as_json(), lines=lines_of(report), refusals=refusals)
+        report = judge(read(planned.digest).after.values(), context)
+        return Judged(value=report.as_json(), lines=lines_of(report), refusals=report.refusals)
 
 
 def section() -> PoliciesSection:
@@ -77,5 +77,5 @@ def lines_of(report: Report) -> list[str]:
     lines = [f"{len(report.rules)} rules, {count} violation{'s' * (count != 1)}"]
     lines += (f"{each.level}: {each.message} [{each.rule}]" for each in report.violations)
     lines += (f"excepted: {each.message} [{each.rule}]" for each in report.excepted)
-    lines += (f"undecided: {each.message} [{each.rule}]" for each in report.undecided)
+    lines += (f"undecided: {message} [{', '.join(rules)}]" for message, rules in by_message(report.undecided).items())
     return lines

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from delivery.cost.amounts import Case
+from cost.amounts import Case
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,8 +62,8 @@ def cost(
     ] = False,
 ) -> None:
     """Say what the next `up` of a stack will cost, line by line, before and after."""
+    from cost.gates import Gates
     from delivery.cost.command import Request, show
-    from delivery.cost.gates import Gates
     from delivery.platforms.targets import stack_name
 
     gates = Gates(

@@ -8,15 +8,16 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from delivery.cost import report, usage
-from delivery.cost.amounts import Case
+from cost import report, usage
+from cost.amounts import Case
+from cost.estimate import estimate_of
+from cost.gates import Gates, budget_of, judge
+from cost.lines import Estimate
+from cost.table import render
 from delivery.cost.cli import Format
-from delivery.cost.estimate import Estimate, estimate_of
-from delivery.cost.gates import Gates, budget_of, judge
-from delivery.cost.preview import NotAPreview, Preview, parse, read
-from delivery.cost.table import render
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data, data_json, say
+from plan.document import NotAPreview, Preview, parse, read
 
 _PIPE_WIDTH = 100
 

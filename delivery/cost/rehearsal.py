@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from delivery.cost import preview as previews
-from delivery.cost.amounts import Case
-from delivery.cost.bearing import READS
-from delivery.cost.estimate import estimate_of
-from delivery.cost.gates import Gates, budget_of, judge
-from delivery.cost.report import values
-from delivery.cost.rows import change_text, summary, total_text
+from cost.amounts import Case
+from cost.estimate import estimate_of
+from cost.families import bearing
+from cost.gates import Gates, budget_of, judge
+from cost.report import values
+from cost.rows import change_text, summary, total_text
 from delivery.failure import ExitCode
+from plan import document
 
 
 def rehearsal_section(preview: Mapping[str, Any]) -> dict[str, Any]:
     """What the preview that was rehearsed would cost; `digest` is the engine's own document."""
-    plan = previews.read(preview["digest"])
+    plan = document.read(preview["digest"])
     estimate = estimate_of(plan)
     case = Case.EXPECTED
     verdict = judge(estimate, Gates(budget_usd=budget_of(plan.config)), case)
@@ -33,4 +33,4 @@ def rehearsal_section(preview: Mapping[str, Any]) -> dict[str, Any]:
 
 def reads() -> Iterator[tuple[str, str]]:
     """Every input that money depends on, without list positions."""
-    return ((type_, path.replace("[]", "")) for type_, paths in READS.items() for path in paths)
+    return ((type_, path.replace("[]", "")) for type_, paths in bearing().items() for path in paths)

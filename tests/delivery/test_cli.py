@@ -33,7 +33,7 @@ def trimaran(*arguments: str, cwd: Path = ROOT, **environment: str) -> subproces
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The command line in a directory of its own, without any state."""
-    for folder in ("delivery", "stacks", "providers", "catalog"):
+    for folder in ("delivery", "stacks", "providers", "cost", "plan", "catalog"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "Pulumi.*.yaml"))
     for file in ("Pulumi.yaml", "pyproject.toml"):
         shutil.copy(ROOT / file, tmp_path)

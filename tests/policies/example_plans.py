@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delivery.cost.bearing import READS
-from policies import Context, Planned, bearing
+from cost import families
+from plan.document import read as read_preview
+from plan.resource import ENGINE, Resource
+from policies import Context, bearing
 from policies import rehearsal as section_module
-from policies.preview import planned_in
 from policies.rehearsal import Judged, Plan, PoliciesSection
 from tests.policies.plans import TODAY
 
@@ -26,7 +27,7 @@ class ExamplePlan:
 
     stack: str
     config: Mapping[str, str]
-    resources: tuple[Planned, ...]
+    resources: tuple[Resource, ...]
 
     def context(self, **changes: Any) -> Context:
         """What it is judged in, with some of its `trimaran:` config replaced."""
@@ -38,12 +39,13 @@ def read(stack: str) -> ExamplePlan:
     """A plan from its file."""
     document = json.loads((_GOLDEN / f"{stack}.json").read_text(encoding="utf-8"))
     resources = tuple(
-        Planned(
+        Resource(
             urn=each["urn"],
             type=each["type"],
             inputs=each["inputs"],
             links={key: tuple(urns) for key, urns in each.get("links", {}).items()},
             region=each.get("region", ""),
+            custom=each["type"].partition(":")[0] not in ENGINE,
         )
         for each in document["resources"]
     )
@@ -82,13 +84,13 @@ def rehearsed(stack: str, preview_arguments: Sequence[str] = ()) -> str:
 
 def _text(digest: Mapping[str, Any]) -> str:
     """Only the inputs that rules or quantities read, sorted, so that a change of the plan is a small change of the file."""
-    resources = [_shortened(each) for each in sorted(planned_in(digest), key=lambda each: each.urn)]
+    resources = [_shortened(each) for each in sorted(read_preview(digest).after.values(), key=lambda each: each.urn)]
     config = {key: value for key, value in sorted(digest["config"].items()) if isinstance(value, str)}
     return json.dumps({"config": config, "resources": resources}, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _shortened(planned: Planned) -> dict[str, Any]:
-    paths = (*bearing().get(planned.type, ()), *READS.get(planned.type, ()))
+def _shortened(planned: Resource) -> dict[str, Any]:
+    paths = (*bearing().get(planned.type, ()), *families.bearing().get(planned.type, ()))
     keys = {path.split(".")[0].removesuffix("[]") for path in paths}
     short = {
         "urn": planned.urn,

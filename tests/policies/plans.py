@@ -1,4 +1,4 @@
-"""Planned resources for the rules' tests, in the wire form that the engine gives."""
+"""Resource resources for the rules' tests, in the wire form that the engine gives."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from plan.resource import STACK, Resource
 from policies.context import Context
 from policies.exceptions import Excepted
-from policies.planned import Planned
-from policies.rule import STACK
 
 TODAY = datetime.date(2026, 11, 24)
 DIGEST = f"sha256:{'0' * 64}"
@@ -22,9 +21,9 @@ def urn(type_: str, name: str) -> str:
     return f"urn:pulumi:aws-ecs-prod::trimaran::{type_}::{name}"
 
 
-def planned(type_: str, called: str, links: Mapping[str, str] | None = None, /, **inputs: Any) -> Planned:
+def planned(type_: str, called: str, links: Mapping[str, str] | None = None, /, **inputs: Any) -> Resource:
     """A resource; `links` are the URNs that an input refers to."""
-    return Planned(
+    return Resource(
         urn=urn(type_, called),
         type=type_,
         inputs=inputs,
@@ -33,9 +32,9 @@ def planned(type_: str, called: str, links: Mapping[str, str] | None = None, /, 
     )
 
 
-def the_stack() -> Planned:
+def the_stack() -> Resource:
     """The stack itself."""
-    return Planned(urn=urn(STACK, "trimaran-aws-ecs-prod"), type=STACK, inputs={})
+    return Resource(urn=urn(STACK, "trimaran-aws-ecs-prod"), type=STACK, inputs={}, custom=False)
 
 
 def context(
@@ -59,7 +58,7 @@ def container(**changes: Any) -> dict[str, Any]:
     }
 
 
-def task(name: str, *containers: Mapping[str, Any]) -> Planned:
+def task(name: str, *containers: Mapping[str, Any]) -> Resource:
     """A task definition of these containers."""
     return planned(
         "aws:ecs/taskDefinition:TaskDefinition", name, family=name, containerDefinitions=json.dumps(containers)

@@ -1,35 +1,67 @@
-"""Every rule with what keeps it and what breaks it, in inputs that the SDK itself would take."""
+"""Every rule with what keeps it and what breaks it, on every cloud, in inputs that its SDK itself would take."""
 
 from __future__ import annotations
 
+import importlib
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 
-from policies import RULES, Planned, judge
+from plan.resource import STACK, Resource
+from policies import RULES, judge
+from policies.check import EVERY
+from policies.coverage import checks_of, reads_of
 from policies.judging import Outcome, outcome_of
-from policies.rule import STACK, Rule
-from policies.rules import rule_of
+from policies.rule import Rule
+from policies.rules import TOPICS, rule_of
 from providers.rehearsal.checking import check_strictly
 from providers.rehearsal.findings import Finding, Place
 from providers.rehearsal.sdk import Sdk
-from tests.policies.cases import Case, capacity, reach, supply
+from tests.policies.aws import capacity
+from tests.policies.cases import Case
 from tests.policies.plans import context
 
-CASES = (*capacity.CASES, *supply.CASES, *reach.CASES)
-IDS = [f"{each.rule}-{at}" for at, each in enumerate(CASES)]
+ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_what_keeps_a_rule_passes(case: Case) -> None:
+def clouds() -> list[str]:
+    """The folders of clouds that judge anything."""
+    return sorted(path.parent.name for path in (ROOT / "policies").glob("*/tables.py"))
+
+
+@cache
+def cases_of(cloud: str) -> ModuleType:
+    """A cloud's cases."""
+    path = f"tests/policies/{cloud}/cases.py"
+    assert (ROOT / path).exists(), (
+        f"policies/{cloud} has no cases: create {path} with SDK and CASES, good and bad for each rule"
+    )
+    return importlib.import_module(f"tests.policies.{cloud}.cases")
+
+
+@cache
+def sdk_of(cloud: str) -> Sdk:
+    """The classes of a cloud's SDK."""
+    return Sdk(cases_of(cloud).SDK)
+
+
+CASES: list[tuple[str, Case]] = [(cloud, case) for cloud in clouds() for case in cases_of(cloud).CASES]
+IDS = [f"{cloud}-{each.rule}-{at}" for at, (cloud, each) in enumerate(CASES)]
+BAD = [(cloud, each) for cloud, each in CASES if each.bad]
+
+
+@pytest.mark.parametrize(("cloud", "case"), CASES, ids=IDS)
+def test_what_keeps_a_rule_passes(cloud: str, case: Case) -> None:
     """Without a violation, and decided."""
     outcomes = _outcomes(case, case.good)
 
-    assert [each for each in outcomes if each.violations or each.undecided] == []
+    assert [each for each in outcomes if each.violations or each.undecided or each.uncovered] == []
 
 
-@pytest.mark.parametrize(
-    "case", [each for each in CASES if each.bad], ids=[f"{each.rule}: {each.says}" for each in CASES if each.bad]
-)
-def test_what_breaks_a_rule_is_one_sentence(case: Case) -> None:
+@pytest.mark.parametrize(("cloud", "case"), BAD, ids=[f"{each.rule}: {each.says}" for _, each in BAD])
+def test_what_breaks_a_rule_is_one_sentence(cloud: str, case: Case) -> None:
     """With the value seen, and the remedy at its end."""
     rule = _rule(case)
 
@@ -40,22 +72,20 @@ def test_what_breaks_a_rule_is_one_sentence(case: Case) -> None:
     assert messages[0].endswith(rule.remedy)
 
 
-def test_every_rule_has_both_cases() -> None:
-    """The exceptions' own rule is judged on their file, not on resources."""
-    covered = {each.rule for each in CASES if each.good and each.bad}
+@pytest.mark.parametrize("cloud", clouds())
+def test_every_rule_that_a_cloud_checks_has_both_cases(cloud: str) -> None:
+    """And those over the whole stack; the exceptions' own rule is judged on their file, not on resources."""
+    checked = {rule for table in importlib.import_module(f"policies.{cloud}.tables").CHECKS for rule in table}
+    over_stack = {rule.id for rule in RULES if rule.over_stack} - {"exceptions-in-date"}
+    covered = {each.rule for each in cases_of(cloud).CASES if each.good and each.bad}
 
-    assert {each.id for each in RULES} - covered == {"exceptions-in-date"}
-
-
-@pytest.fixture(scope="module")
-def sdk() -> Sdk:
-    """The classes of pulumi-aws."""
-    return Sdk("pulumi_aws")
+    assert not (checked | over_stack) - covered, f"add cases to tests/policies/{cloud}/cases.py"
 
 
-@pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_cases_are_what_the_sdk_would_send(case: Case, sdk: Sdk) -> None:
+@pytest.mark.parametrize(("cloud", "case"), CASES, ids=IDS)
+def test_cases_are_what_the_sdk_would_send(cloud: str, case: Case) -> None:
     """No name, type or nesting that its classes do not have; a rule about inputs that never come would never say no."""
+    sdk = sdk_of(cloud)
     wrong = [
         finding.sentence
         for each in (*case.good, *case.bad)
@@ -68,17 +98,57 @@ def test_cases_are_what_the_sdk_would_send(case: Case, sdk: Sdk) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_what_a_rule_reads_exists(rule: Rule, sdk: Sdk) -> None:
-    """Types and paths are those of the SDK."""
-    for type_, paths in rule.reads.items():
-        inputs = sdk.resource_type(type_).inputs
+def test_what_a_rule_reads_exists(rule: Rule) -> None:
+    """Types and paths are those of the SDK of their cloud."""
+    for type_, paths in reads_of(rule).items():
+        inputs = _sdk_with(type_).resource_type(type_).inputs
         for path in paths:
             shape = inputs
             for step in path.split("."):
                 assert step.removesuffix("[]") in shape.members, f"{type_}: {path}"
                 shape = shape.members[step.removesuffix("[]")].shape()
                 shape = shape.element() if shape.element and step.endswith("[]") else shape
-    assert all(type_ == STACK or type_ in sdk for type_ in rule.types)
+    assert all(type_ == STACK or type_ in _sdk_with(type_) for type_ in checks_of(rule))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_is_checked_somewhere(rule: Rule) -> None:
+    """One that no cloud's table has would never say no, and leave everything undecided."""
+    topic = next(name for name, rules in TOPICS.items() if rule in rules)
+
+    assert checks_of(rule), f"add a check of {rule.id} to policies/<cloud>/{topic}.py"
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_every_file_of_a_cloud_is_in_its_tables(cloud: str) -> None:
+    """A table that nobody reads would leave its types undecided."""
+    tables = importlib.import_module(f"policies.{cloud}.tables")
+    modules = [
+        importlib.import_module(f"policies.{cloud}.{path.stem}") for path in (ROOT / "policies" / cloud).glob("*.py")
+    ]
+    missing = [
+        each.__name__
+        for each in modules
+        if each is not tables and hasattr(each, "CHECKS") and each.CHECKS not in tables.CHECKS
+    ]
+
+    assert not missing, f"add to CHECKS in policies/{cloud}/tables.py: {missing}"
+    used = {(rule, type_) for rule in RULES for type_ in checks_of(rule)}
+    assert {
+        (rule_of(id_), type_) for table in tables.CHECKS for id_, checks in table.items() for type_ in checks
+    } <= used, f"add policies/{cloud}/tables.py to policies/coverage.py"
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_what_is_declared_harmless_is_there_and_says_why(cloud: str) -> None:
+    """Types of the SDK, topics and rules that exist, none that is checked for the type anyway."""
+    names = {EVERY, *TOPICS, *(each.id for each in RULES)}
+    for each in importlib.import_module(f"policies.{cloud}.tables").HARMLESS:
+        assert each.why.endswith(".")
+        assert set(each.topics) <= names
+        assert [type_ for type_ in each.types if type_ not in sdk_of(cloud)] == []
+        checked = {(rule.id, type_) for rule in RULES for type_ in checks_of(rule) if rule.id in each.topics}
+        assert not {(id_, type_) for id_, type_ in checked if type_ in each.types}
 
 
 def test_a_plan_that_keeps_everything_is_quiet() -> None:
@@ -92,7 +162,11 @@ def test_a_plan_that_keeps_everything_is_quiet() -> None:
     assert report.undecided == ()
 
 
-def _outcomes(case: Case, resources: tuple[Planned, ...]) -> list[Outcome]:
+def _sdk_with(type_: str) -> Sdk:
+    return next((sdk_of(cloud) for cloud in clouds() if type_ in sdk_of(cloud)), sdk_of(clouds()[0]))
+
+
+def _outcomes(case: Case, resources: tuple[Resource, ...]) -> list[Outcome]:
     planned = {each.urn: each for each in resources}
     surroundings = context(case.environment, **case.config)
     return [outcome_of(_rule(case), each, surroundings, planned) for each in planned.values()]

@@ -156,7 +156,7 @@ def test_limits_come_from_the_stacks_own_config(project: Project) -> None:
 
 def test_a_file_of_exceptions_that_cannot_be_used_stops_the_preview(project: Project, tmp_path: Path) -> None:
     """With its sentence, from a copy of the pack."""
-    for folder in ("policies", "catalog", "stacks"):
+    for folder in ("policies", "cost", "plan", "catalog", "stacks"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / ".venv").symlink_to(sys.prefix)
     (tmp_path / "policies/exceptions.yaml").write_text("exceptions: [{rule: image-digest}]")

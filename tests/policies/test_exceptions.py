@@ -9,7 +9,7 @@ import pytest
 from policies import judge
 from policies.exceptions import Excepted, ExceptionsError, current, read
 from policies.rules import ids
-from tests.policies.cases import reach
+from tests.policies.aws import reach
 from tests.policies.plans import TODAY, context, planned
 
 KEY = planned("aws:kms/key:Key", "main", tags=reach.TAGS)

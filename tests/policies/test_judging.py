@@ -8,14 +8,17 @@ from typing import Any, ClassVar
 
 import pytest
 
-from policies import RULES, Context, Planned, bearing, judge
-from policies.judging import outcome_of
-from policies.planned import UNKNOWN, Resource
-from policies.preview import planned_in
+from plan.inputs import Inputs
+from plan.resource import Resource
+from plan.tokens import UNKNOWN
+from policies import RULES, Context, bearing, judge
+from policies.check import Judge, Scene
+from policies.coverage import checks_of, reads_of
+from policies.judging import outcome_of, outcome_of_check
 from policies.rehearsal import section
-from policies.rule import Level, Rule, Scene
+from policies.rule import Level, Rule
 from policies.rules import rule_of
-from tests.policies.cases import capacity, reach
+from tests.policies.aws import capacity, reach
 from tests.policies.plans import IMAGE, TODAY, container, context, planned, task
 
 _SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -29,9 +32,10 @@ def the_rule(id_: str) -> Rule:
     return rule
 
 
-def changed(rule: Rule, resource: Planned, check: Any) -> None:
+def changed(rule: Rule, resource: Resource, judge: Judge) -> None:
     """Run a rule with another function."""
-    outcome_of(replace(rule, check=check), resource, context(), {resource.urn: resource})
+    check = replace(checks_of(rule)[resource.type], judge=judge)
+    outcome_of_check(rule, check, resource, context(), {resource.urn: resource})
 
 
 def test_a_mandatory_violation_refuses() -> None:
@@ -119,7 +123,7 @@ def test_the_sdks_other_name_for_a_thing_escapes_no_rule(type_: str, rule: str) 
 def test_reading_an_input_that_is_not_declared_fails() -> None:
     """So the list of inputs that decide is that of the code."""
 
-    def check(resource: Resource, scene: Scene) -> Iterator[str]:
+    def check(resource: Inputs, scene: Scene) -> Iterator[str]:
         yield resource.text("namePrefix")
 
     with pytest.raises(LookupError, match="reads 'namePrefix' of aws:kms/key:Key, which its `reads` does not declare"):
@@ -129,7 +133,7 @@ def test_reading_an_input_that_is_not_declared_fails() -> None:
 def test_looking_at_peers_must_be_asked_for() -> None:
     """A rule that is judged one resource at a time would see none."""
 
-    def check(resource: Resource, scene: Scene) -> Iterator[str]:
+    def check(resource: Inputs, scene: Scene) -> Iterator[str]:
         yield from (each.name for each in scene.of("aws:kms/key:Key"))
 
     with pytest.raises(LookupError, match="key-rotation looks at other resources without `among_peers`"):
@@ -140,7 +144,7 @@ def test_every_declared_input_is_on_the_list() -> None:
     """And nothing else."""
     listed = {(type_, path) for type_, paths in bearing().items() for path in paths}
 
-    assert listed == {(type_, path) for rule in RULES for type_, paths in rule.reads.items() for path in paths}
+    assert listed == {(type_, path) for rule in RULES for type_, paths in reads_of(rule).items() for path in paths}
     assert ("aws:ecs/taskDefinition:TaskDefinition", "containerDefinitions") in listed
 
 
@@ -183,15 +187,6 @@ DOCUMENT: dict[str, Any] = {
         {"op": "delete", "urn": "urn:gone", "oldState": {"urn": "urn:gone", "type": LISTENER}},
     ],
 }
-
-
-def test_a_previews_resources() -> None:
-    """What will be: without what goes, what is only looked at, and providers, whose region and tags count."""
-    (web,) = planned_in(DOCUMENT)
-
-    assert (web.name, web.type, web.region, web.default_tags) == ("web", LISTENER, "eu-west-1", {"owner": "me"})
-    assert web.inputs == {"port": 443, "sslPolicy": "x"}
-    assert web.links == {"loadBalancerArn": ("urn:edge",)}
 
 
 class _Plan:

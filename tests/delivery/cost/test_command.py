@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from delivery.cost.gates import budget_of
+from cost.gates import budget_of
 from delivery.cost.rehearsal import reads, rehearsal_section
-from tests.delivery.cost.made import created, state
-from tests.delivery.cost.test_quantities import gpu_group
+from tests.cost.aws.test_quantities import gpu_group
+from tests.plan.made import created, state
 
 ROOT = Path(__file__).resolve().parents[3]
-CHANGED = Path(__file__).with_name("previews") / "changed.json"
+CHANGED = ROOT / "tests/cost/previews/changed.json"
 
 
 def cost(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,113 @@
+"""Reads what `pulumi preview --json --show-sames` printed: every resource of a stack as it is and as it will be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from plan.resource import PROVIDER, STACK, Resource, made
+
+_LOOKED_AT = frozenset({"read", "read-replacement", "read-discard"})
+_ONLY_OLD = frozenset({"delete", "discard", "remove-pending-replace"})
+# Marks a step whose new state the engine left out without a word: it is not gone, nobody knows what it will be.
+_UNREADABLE = "unreadable"
+
+
+class NotAPreview(ValueError):
+    """A document that is not what the engine prints; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A planned change of one stack: its resources by URN, without providers and without what is only looked at.
+
+    `components` names, by URN, the outermost component that a resource belongs to; empty where it belongs to none.
+    """
+
+    stack: str
+    config: Mapping[str, str]
+    components: Mapping[str, str]
+    before: Mapping[str, Resource]
+    after: Mapping[str, Resource]
+
+
+def parse(text: str) -> Preview:
+    """The preview in what the engine printed; remarks in front of the document are skipped. Raises NotAPreview."""
+    try:
+        document = json.loads(text[max(text.find("{"), 0) :], parse_float=Decimal, parse_int=Decimal)
+    except ValueError as error:
+        raise NotAPreview(f"it is not JSON ({error})") from None
+    return read(document)
+
+
+def read(document: Any) -> Preview:
+    """The preview in a parsed document. Raises NotAPreview."""
+    steps = document.get("steps") if isinstance(document, dict) else None
+    if not isinstance(steps, list) or not all(isinstance(step, dict) and "urn" in step for step in steps):
+        raise NotAPreview("it has no list `steps` as `pulumi preview --json` prints it")
+    config = {key: value for key, value in (document.get("config") or {}).items() if isinstance(value, str)}
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for step in steps:
+        urn, op = step["urn"], str(step.get("op"))
+        if op in _LOOKED_AT:
+            continue
+        if "oldState" in step:
+            before.setdefault(urn, step["oldState"])
+        if "newState" in step:
+            after.setdefault(urn, step["newState"])
+        elif op not in _ONLY_OLD:
+            after.setdefault(urn, {**step.get("oldState", {"type": _type_of(urn)}), _UNREADABLE: True})
+    states = {**before, **after}
+    return Preview(
+        stack=_stack(steps),
+        config=config,
+        components={urn: _component(urn, states) for urn in states},
+        before=_resources(before, config),
+        after=_resources(after, config),
+    )
+
+
+def _resources(states: Mapping[str, Any], config: Mapping[str, str]) -> dict[str, Resource]:
+    """The stack's own: a provider is none, nor is something that belongs to somebody else and is only referred to."""
+    return {
+        urn: _resource(urn, state, states, config)
+        for urn, state in states.items()
+        if not state.get("external") and not state["type"].startswith(PROVIDER)
+    }
+
+
+def _resource(urn: str, state: Mapping[str, Any], states: Mapping[str, Any], config: Mapping[str, str]) -> Resource:
+    provider, _, _ = str(state.get("provider") or "").rpartition("::")
+    return made(
+        urn=urn,
+        type_=state["type"],
+        custom=bool(state.get("custom", True)),
+        readable=not state.get(_UNREADABLE),
+        inputs=state.get("inputs") or {},
+        outputs=state.get("outputs") or {},
+        provider=(states.get(provider) or {}).get("inputs") or {},
+        config=config,
+        links=state.get("propertyDependencies") or {},
+    )
+
+
+def _component(urn: str, states: Mapping[str, Any]) -> str:
+    """The name of the outermost component a resource belongs to; empty where it belongs to none."""
+    component = ""
+    parent = (states.get(urn) or {}).get("parent")
+    while parent and parent in states and states[parent]["type"] != STACK:
+        component = parent.rpartition("::")[2]
+        parent = states[parent].get("parent")
+    return component
+
+
+def _stack(steps: Iterable[Mapping[str, Any]]) -> str:
+    return next((step["urn"].split("::")[0].removeprefix("urn:pulumi:") for step in steps), "")
+
+
+def _type_of(urn: str) -> str:
+    return urn.split("::")[2].rpartition("$")[2]

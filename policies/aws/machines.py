@@ -1,0 +1,53 @@
+"""How instances are started: their credentials out of reach of what runs on them, their disks encrypted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from plan.inputs import Inputs
+from policies.check import Check, Checks, Scene
+
+TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+INSTANCE = "aws:ec2/instance:Instance"
+VOLUME = "aws:ebs/volume:Volume"
+_DISKS = "blockDeviceMappings"
+
+
+def _imdsv2(resource: Inputs, scene: Scene) -> Iterator[str]:
+    tokens = resource.text("metadataOptions.httpTokens", "optional")
+    if tokens != "required":
+        yield f"metadataOptions.httpTokens is {tokens}, so one forged request reads the instance's credentials."
+
+
+def _encrypted_volume(volume: Inputs, scene: Scene) -> Iterator[str]:
+    if not volume.flag("encrypted"):
+        yield "encrypted is not true."
+
+
+def _encrypted_root(instance: Inputs, scene: Scene) -> Iterator[str]:
+    if not instance.flag("rootBlockDevice.encrypted"):
+        yield "rootBlockDevice.encrypted is not true."
+
+
+def _encrypted_mappings(template: Inputs, scene: Scene) -> Iterator[str]:
+    if not template.count(_DISKS):
+        yield f"{_DISKS} is empty, so the root disk is as the machine image has it."
+    for disk in template.each(_DISKS):
+        if disk.has("ebs") and not disk.flag("ebs.encrypted"):
+            yield f"the disk {disk.text('deviceName', 'without a name')} is not encrypted."
+
+
+CHECKS: Checks = {
+    "imdsv2": {
+        TEMPLATE: Check(judge=_imdsv2, reads=("metadataOptions.httpTokens",)),
+        INSTANCE: Check(judge=_imdsv2, reads=("metadataOptions.httpTokens",)),
+    },
+    "encrypted-disks": {
+        TEMPLATE: Check(
+            judge=_encrypted_mappings,
+            reads=(_DISKS, f"{_DISKS}[].deviceName", f"{_DISKS}[].ebs", f"{_DISKS}[].ebs.encrypted"),
+        ),
+        INSTANCE: Check(judge=_encrypted_root, reads=("rootBlockDevice.encrypted",)),
+        VOLUME: Check(judge=_encrypted_volume, reads=("encrypted",)),
+    },
+}

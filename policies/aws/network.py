@@ -1,0 +1,110 @@
+"""Who can reach what, and how: encrypted, from nowhere public unless the stack says so, without cutting long answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from plan.inputs import Inputs
+from policies.check import Check, Checks, Scene
+from policies.openings import Ports, opened_to_the_world
+
+BALANCER = "aws:lb/loadBalancer:LoadBalancer"
+LISTENER = "aws:lb/listener:Listener"
+SERVICE = "aws:ecs/service:Service"
+FUNCTION_URL = "aws:lambda/functionUrl:FunctionUrl"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+GROUP_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
+INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+
+
+def _tls(listener: Inputs, scene: Scene) -> Iterator[str]:
+    protocol = listener.text("protocol", "HTTP")
+    if protocol in ("HTTPS", "TLS"):
+        policy = listener.text("sslPolicy")
+        if "TLS13" not in policy:
+            yield f"sslPolicy is {policy or 'not set'}, which offers TLS older than 1.2 or lacks 1.3."
+        return
+    actions = listener.each("defaultActions")
+    if actions and all(each.text("redirect.protocol") == "HTTPS" for each in actions):
+        return
+    inside = [each.flag("internal") for each in scene.linked(listener, "loadBalancerArn", BALANCER)]
+    if scene.context.environment == "dev" and inside and all(inside):
+        return
+    yield f"protocol is {protocol} and it does not only redirect to HTTPS: keys and prompts travel readable."
+
+
+def _private_balancer(balancer: Inputs, scene: Scene) -> Iterator[str]:
+    if not scene.context.public and not balancer.flag("internal"):
+        yield "internal is not true, so it has public addresses."
+
+
+def _private_tasks(service: Inputs, scene: Scene) -> Iterator[str]:
+    if not scene.context.public and service.flag("networkConfiguration.assignPublicIp"):
+        yield "assignPublicIp is true, so each task has a public address."
+
+
+def _private_function(url: Inputs, scene: Scene) -> Iterator[str]:
+    if not scene.context.public and url.text("authorizationType") == "NONE":
+        yield "authorizationType is NONE, so everybody may call it."
+
+
+def _closed_group(group: Inputs, scene: Scene) -> Iterator[str]:
+    for rule in group.each("ingress"):
+        yield from _closed(rule.texts("cidrBlocks") + rule.texts("ipv6CidrBlocks"), _ports(rule, "protocol"), scene)
+
+
+def _closed_rule(rule: Inputs, scene: Scene) -> Iterator[str]:
+    if rule.text("type") == "ingress":
+        yield from _closed(rule.texts("cidrBlocks") + rule.texts("ipv6CidrBlocks"), _ports(rule, "protocol"), scene)
+
+
+def _closed_ingress(rule: Inputs, scene: Scene) -> Iterator[str]:
+    ranges = tuple(rule.text(each) for each in ("cidrIpv4", "cidrIpv6") if rule.has(each))
+    yield from _closed(ranges, _ports(rule, "ipProtocol"), scene)
+
+
+def _closed(ranges: tuple[str, ...], ports: Ports, scene: Scene) -> Iterator[str]:
+    return (f"{each} may connect to {ports.shown}." for each in opened_to_the_world(ranges, ports, scene))
+
+
+def _ports(rule: Inputs, protocol: str) -> Ports:
+    if rule.text(protocol) in ("-1", "all"):
+        return Ports()
+    return Ports(first=rule.whole("fromPort"), last=rule.whole("toPort"))
+
+
+def _idle_timeout(balancer: Inputs, scene: Scene) -> Iterator[str]:
+    seconds, least = balancer.whole("idleTimeout"), scene.context.allowed.idle_timeout_s
+    if balancer.text("loadBalancerType", "application") != "application":
+        return
+    if seconds is None:
+        yield "idleTimeout is not set, which is 60 s: an answer that pauses for longer is cut."
+    elif seconds < least:
+        yield f"idleTimeout is {seconds} s: an answer that pauses for longer is cut; it should be at least {least} s."
+
+
+_INGRESS = ("cidrBlocks", "fromPort", "ipv6CidrBlocks", "protocol", "toPort")
+_INLINE = ("ingress", *(f"ingress[].{each}" for each in _INGRESS))
+
+CHECKS: Checks = {
+    "tls-only": {
+        LISTENER: Check(
+            judge=_tls,
+            reads=("defaultActions", "defaultActions[].redirect.protocol", "protocol", "sslPolicy"),
+            peers={BALANCER: ("internal",)},
+        ),
+    },
+    "no-public-ingress": {
+        BALANCER: Check(judge=_private_balancer, reads=("internal",)),
+        SERVICE: Check(judge=_private_tasks, reads=("networkConfiguration.assignPublicIp",)),
+        FUNCTION_URL: Check(judge=_private_function, reads=("authorizationType",)),
+    },
+    "closed-security-groups": {
+        GROUP: Check(judge=_closed_group, reads=_INLINE),
+        GROUP_RULE: Check(judge=_closed_rule, reads=(*_INGRESS, "type")),
+        INGRESS_RULE: Check(judge=_closed_ingress, reads=("cidrIpv4", "cidrIpv6", "fromPort", "ipProtocol", "toPort")),
+        DEFAULT_GROUP: Check(judge=_closed_group, reads=_INLINE),
+    },
+    "idle-timeout": {BALANCER: Check(judge=_idle_timeout, reads=("idleTimeout", "loadBalancerType"))},
+}

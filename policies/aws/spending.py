@@ -1,0 +1,91 @@
+"""What is spent on AWS: tags, budgets, and how many replicas at what price a stack may come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from plan.inputs import Inputs
+from policies.aws.containers import DEFINITIONS, TASK
+from policies.aws.scaling import GROUP, PROVIDER, SERVICE, TARGET, most_tasks, uses_gpu
+from policies.check import Check, Checks, Scene
+from policies.spending import Budget, Spending, lacking_tags
+
+BUDGET = "aws:budgets/budget:Budget"
+# What is billed or holds data, and can carry tags as a map.
+_TAGGED = (
+    "aws:cloudwatch/logGroup:LogGroup",
+    "aws:ec2/launchTemplate:LaunchTemplate",
+    "aws:ec2/natGateway:NatGateway",
+    "aws:ec2/vpc:Vpc",
+    "aws:ecr/repository:Repository",
+    "aws:ecs/cluster:Cluster",
+    SERVICE,
+    "aws:ecs/taskDefinition:TaskDefinition",
+    "aws:elasticache/replicationGroup:ReplicationGroup",
+    "aws:iam/role:Role",
+    "aws:kms/key:Key",
+    "aws:lambda/function:Function",
+    "aws:lb/loadBalancer:LoadBalancer",
+    "aws:s3/bucket:Bucket",
+)
+
+
+def _tags(resource: Inputs, scene: Scene) -> Iterator[str]:
+    """Its own tags with those that its provider adds; one whose value is not known is there."""
+    yield from lacking_tags({**resource.resource.default_tags, **resource.pairs("tags")}, scene)
+
+
+def _propagated_tags(group: Inputs, scene: Scene) -> Iterator[str]:
+    """The provider's default tags do not reach an Auto Scaling group, nor what it starts."""
+    listed = {each.text("key"): each for each in group.each("tags")}
+    given = {key: "set" for key, each in listed.items() if each.has("value") and each.flag("propagateAtLaunch")}
+    yield from lacking_tags(given, scene)
+
+
+def _without_spot(group: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A group's inputs with on-demand instances in place of Spot ones, whose price moves but is never above theirs."""
+    mixed = group.get("mixedInstancesPolicy")
+    if not isinstance(mixed, Mapping):
+        return group
+    kept = {key: value for key, value in mixed.items() if key != "instancesDistribution"}
+    return {**group, "mixedInstancesPolicy": kept}
+
+
+def _managed_without_spot(provider: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same of instances that ECS manages."""
+    managed = provider.get("managedInstancesProvider")
+    if not isinstance(managed, Mapping):
+        return provider
+    template = {**(managed.get("instanceLaunchTemplate") or {}), "capacityOptionType": "ON_DEMAND"}
+    return {**provider, "managedInstancesProvider": {**managed, "instanceLaunchTemplate": template}}
+
+
+def _most_replicas(scene: Scene) -> tuple[Sequence[int], Sequence[int]]:
+    """An Auto Scaling group has room for twice the tasks, blue beside green, but only while a deployment runs."""
+    gpu: list[int] = []
+    cpu: list[int] = []
+    for service in scene.of(SERVICE):
+        (gpu if uses_gpu(service, scene) else cpu).append(most_tasks(service, scene))
+    return gpu, cpu
+
+
+CHECKS: Checks = {
+    "required-tags": {
+        **dict.fromkeys(_TAGGED, Check(judge=_tags, reads=("tags",))),
+        GROUP: Check(judge=_propagated_tags, reads=("tags", "tags[].key", "tags[].propagateAtLaunch", "tags[].value")),
+    },
+}
+SPENDING = Spending(
+    scales=(SERVICE,),
+    budgets={
+        BUDGET: Budget(
+            notifies=lambda budget: budget.count("notifications") > 0,
+            limit_usd=lambda budget: budget.text("limitAmount"),
+        )
+    },
+    dearest={GROUP: _without_spot, PROVIDER: _managed_without_spot},
+    most_replicas=_most_replicas,
+    budget_reads={SERVICE: (), BUDGET: ("limitAmount", "notifications")},
+    replica_reads={SERVICE: ("desiredCount", "name"), TARGET: ("maxCapacity", "resourceId"), TASK: (DEFINITIONS,)},
+)

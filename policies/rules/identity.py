@@ -1,0 +1,33 @@
+"""Who may do what: no wildcards, no pipeline role that any branch can take, no key in plain sight."""
+
+from __future__ import annotations
+
+from policies.rule import ALWAYS, Rule, Severity
+
+RULES = (
+    Rule(
+        id="no-wildcard-iam",
+        title="No policy allows every action, or all actions of a service on everything.",
+        why="What runs an image from outside must not be able to do more than its work when somebody breaks into it.",
+        severity=Severity.CRITICAL,
+        enforcement=ALWAYS,
+        remedy="List the actions that are needed and the ARNs that they are needed on.",
+        among_peers=True,
+    ),
+    Rule(
+        id="bound-trust",
+        title="A role can be taken only by those it names; a pipeline's by one repository and environment.",
+        why="A trust without a subject lets any repository on GitHub deploy into this account.",
+        severity=Severity.CRITICAL,
+        enforcement=ALWAYS,
+        remedy="Name the principal; for GitHub let the sub be like repo:<owner>/<name>:environment:<environment>.",
+    ),
+    Rule(
+        id="secrets-not-in-environment",
+        title="No secret stands readable in an environment variable.",
+        why="Task definitions and functions show their environment to everybody who may describe them, for ever.",
+        severity=Severity.CRITICAL,
+        enforcement=ALWAYS,
+        remedy="Put it into an SSM SecureString parameter and refer to it by name in the container's secrets.",
+    ),
+)

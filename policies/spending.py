@@ -1,0 +1,161 @@
+"""What a stack as a whole spends and where: regions, a budget, the cost at its upper bound. What differs by cloud, its folder says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from catalog.clouds import cloud_of_type, known_as
+from plan.document import Preview
+from plan.inputs import Inputs, NotKnown
+from plan.resource import ENGINE, Resource
+from plan.scope import Reads
+from policies.check import NotCovered, Scene
+
+if TYPE_CHECKING:
+    from cost.lines import Estimate
+
+# More than any bound allows.
+_AS_MANY_AS_FIT = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How a cloud's type of budget is read: whether it tells anybody, and its limit in dollars a month as text."""
+
+    notifies: Callable[[Inputs], bool]
+    limit_usd: Callable[[Inputs], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What the rules about money ask of a cloud.
+
+    `scales` are its types that grow with the load, `budgets` those that warn. `dearest` gives, by type, the inputs with what
+    may be cheaper for a while taken out. `most_replicas` lists the most replicas of each service, with a GPU and without.
+    `budget_reads` and `replica_reads` are the inputs that they may read, by type.
+    """
+
+    scales: tuple[str, ...]
+    budgets: Mapping[str, Budget]
+    dearest: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
+    most_replicas: Callable[[Scene], tuple[Sequence[int], Sequence[int]]]
+    budget_reads: Reads = field(default_factory=dict)
+    replica_reads: Reads = field(default_factory=dict)
+
+
+def lacking_tags(given: Mapping[str, str], scene: Scene) -> Iterator[str]:
+    """A sentence that names the tags, or labels, that are wanted and not given, in any spelling."""
+    folded = {_folded(key): value for key, value in given.items()}
+    missing = [each for each in scene.context.allowed.tags if not folded.get(_folded(each))]
+    if missing:
+        yield f"it lacks the tag{'s' * (len(missing) > 1)} {', '.join(missing)}."
+
+
+def _folded(key: str) -> str:
+    name = key.lower().replace("-", "").replace("_", "")
+    return "environment" if name == "env" else name
+
+
+def regions(_: Inputs, scene: Scene) -> Iterator[str]:
+    """Each region that is not allowed, with what would be there."""
+    allowed = scene.context.regions
+    if allowed is None:
+        return
+    everything = [each for each in scene.everything if each.type.partition(":")[0] not in ENGINE]
+    seen: dict[str, list[Resource]] = {}
+    for each in sorted(everything, key=lambda each: each.name):
+        cloud = cloud_of_type(each.type)
+        if cloud and cloud.region_keys:
+            seen.setdefault(each.region, []).append(each)
+    for region, resources in seen.items():
+        if region and region not in allowed:
+            count = f" and {len(resources) - 1} more" if len(resources) > 1 else ""
+            yield f"{resources[0].name}{count} would be in {region}; trimaran:limits.regions allows {', '.join(allowed)}."
+    strangers = [each.name for each in everything if cloud_of_type(each.type) is None]
+    if strangers:
+        raise NotCovered(f"no row of catalog/clouds.py says where {', '.join(strangers)} would be")
+    if "" in seen:
+        cloud = cloud_of_type(seen[""][0].type)
+        keys = " nor ".join(cloud.region_keys) if cloud else ""
+        raise NotKnown(f"the region of {seen[''][0].name} is said neither by it, its provider nor {keys}")
+
+
+def budget(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str]]:
+    """Judges whether a stack that scales on any of these clouds has a budget that tells somebody."""
+
+    def judge(_: Inputs, scene: Scene) -> Iterator[str]:
+        if not any(scene.of(type_) for each in clouds for type_ in each.scales):
+            return
+        there = [(one, kind) for each in clouds for type_, kind in each.budgets.items() for one in scene.of(type_)]
+        if not any(kind.notifies(one) for one, kind in there):
+            yield "it has no budget that notifies anybody." if there else "it has no budget."
+        cap = scene.context.monthly_usd
+        for one, kind in there:
+            limit = kind.limit_usd(one)
+            if cap is not None and limit and Decimal(limit) > cap:
+                yield f"{one.name} warns only at {limit} USD; trimaran:limits.monthlyUsd is {cap}."
+
+    return judge
+
+
+def cost_cap(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str]]:
+    """Judges what a stack costs when every replica that is allowed runs all month."""
+
+    def judge(_: Inputs, scene: Scene) -> Iterator[str]:
+        cap = scene.context.monthly_usd
+        if cap is None:
+            return
+        # Only here: the cost model brings pydantic with it, and a stack without a cap needs neither.
+        from cost.amounts import Case
+        from cost.families import is_known
+
+        estimate = _at_most(scene, clouds)
+        most = estimate.total("after")
+        if most.usd > cap:
+            dearest = max(estimate.lines, key=lambda line: line.usd("after", Case.EXPECTED) or Decimal(0))
+            yield (
+                f"if every replica that is allowed runs all month it costs {'at least ' * most.at_least}{most.usd:,.0f} USD, "
+                f"most of it {dearest.name} ({dearest.item}); trimaran:limits.monthlyUsd is {cap}."
+            )
+            return
+        strangers = dict.fromkeys(line.type for line in estimate.unknown if not is_known(line.type))
+        if strangers:
+            raise NotCovered(f"no family in cost/ says what {', '.join(strangers)} costs")
+        if estimate.unknown:
+            first = estimate.unknown[0]
+            raise NotKnown(f"what {first.name} costs is not known ({first.item})")
+
+    return judge
+
+
+def _at_most(scene: Scene, clouds: Sequence[Spending]) -> Estimate:
+    """The estimate of what the stack will be with all replicas awake."""
+    from cost.estimate import estimate_of
+    from cost.usage import Profile, Usage
+
+    dearest = {type_: change for each in clouds for type_, change in each.dearest.items()}
+    after = {
+        each.urn: replace(each, inputs=dearest.get(known_as(each.type), _unchanged)(each.inputs))
+        for each in scene.everything
+    }
+    preview = Preview(stack=scene.context.stack, config=scene.context.config, components={}, before={}, after=after)
+    gpu, cpu = _most_replicas(scene, clouds)
+    awake = Profile(replicas=gpu, busy_hours_per_day=Decimal(24), wakes_per_day=Decimal(0), api_replicas=cpu)
+    return estimate_of(preview, Usage(expected=awake))
+
+
+def _unchanged(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    return inputs
+
+
+def _most_replicas(scene: Scene, clouds: Sequence[Spending]) -> tuple[Decimal, Decimal]:
+    """The most replicas with a GPU and without one; where no service has any, whatever else scales may be full all month."""
+    found = [each.most_replicas(scene) for each in clouds]
+    gpu = [count for counts, _ in found for count in counts] or [0]
+    cpu = [count for _, counts in found for count in counts]
+    # While a promotion runs there is a second engine, which replaces the first or goes again.
+    engines = max(gpu) if scene.context.promoting else sum(gpu)
+    return Decimal(engines or _AS_MANY_AS_FIT), Decimal(sum(cpu) or _AS_MANY_AS_FIT)

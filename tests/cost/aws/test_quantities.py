@@ -1,0 +1,245 @@
+"""How AWS bills what scales, shares, sleeps and wakes: what is more than a row of `rows.py`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from cost.amounts import Case, State
+from cost.estimate import estimate
+from cost.usage import Profile, Usage
+from tests.cost.made import lines, usd
+from tests.plan.made import NOT_KNOWN, created, state, urn
+
+GROUP = "aws:autoscaling/group:Group"
+TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+SERVICE = "aws:ecs/service:Service"
+TASK = "aws:ecs/taskDefinition:TaskDefinition"
+TARGET = "aws:appautoscaling/target:Target"
+HOURS = Decimal(730)
+
+
+def expect(**profile: Any) -> Usage:
+    """A usage file with one expected month."""
+    return Usage(expected=Profile(**profile))
+
+
+def gpu_group(template: dict[str, Any] | None = None, **group: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A group of instances and its launch template, linked as on a first preview."""
+    disk = {"deviceName": "/dev/xvda", "ebs": {"volumeSize": 100, "volumeType": "gp3"}}
+    made = state(TEMPLATE, **(template or {"instanceType": "g6.xlarge", "blockDeviceMappings": [disk]}))
+    links = {"launchTemplate": [made["urn"]]}
+    return made, state(GROUP, links=links, launchTemplate={"id": NOT_KNOWN}, **group)
+
+
+def test_an_amount_for_the_whole_stack_is_shared_by_alike_resources() -> None:
+    """Two log groups do not write everything twice; one that has its own figure keeps it."""
+    groups = [state("aws:cloudwatch/logGroup:LogGroup", name, retentionInDays=30) for name in ("a", "b")]
+    usage = Usage(expected=Profile(log_gb=Decimal(20)), resources={"b": Profile(log_gb=Decimal(5))})
+    ingestion = {
+        line.name: usd(line) for line in estimate(created(*groups), usage).lines if line.key == "log-ingestion"
+    }
+
+    assert ingestion == {"a": Decimal("5"), "b": Decimal("2.5")}
+
+
+def test_a_group_that_may_be_empty_is_open_up_to_its_maximum() -> None:
+    """Scale to zero is not zero dollars: it is from nothing to the maximum all month."""
+    line = lines(*gpu_group(minSize=0, maxSize=4))["instances.scaled-out"]
+
+    assert line.state is State.USAGE_DEPENDENT
+    assert [line.usd("after", case) for case in Case] == [0, None, Decimal("0.8048") * 4 * HOURS]
+    assert "busy_hours_per_day" in line.reasons[0]
+
+
+def test_the_idle_tail_and_the_loading_of_each_wake_are_billed() -> None:
+    """Busy seconds alone would be too little: 3 wakes a day of 300 s idling and 300 s loading are half an hour."""
+    month = expect(busy_hours_per_day=8, replicas="1.5", wakes_per_day=3, idle_timeout_s=300, wake_s=300)
+    found = lines(*gpu_group(minSize=0, maxSize=4), usage=month)
+
+    days = HOURS / 24
+    assert usd(found["instances.scaled-out"]) == (Decimal("0.8048") * 12 * days).quantize(Decimal("0.000001"))
+    assert usd(found["instances.loading-and-idle"]) == (Decimal("0.8048") * days / 2).quantize(Decimal("0.000001"))
+    assert usd(found["root-disks.scaled-out"]) == (Decimal(8) * Decimal("12.5") * days / HOURS).quantize(
+        Decimal("0.000001")
+    )
+
+
+def test_no_more_than_the_maximum_is_billed() -> None:
+    """A profile that asks for more replicas than there may be gets the maximum."""
+    month = expect(busy_hours_per_day=24, replicas=9, wakes_per_day=0)
+
+    line = lines(*gpu_group(minSize=0, maxSize=2), usage=month)["instances.scaled-out"]
+
+    assert usd(line) == Decimal("0.8048") * 2 * HOURS
+
+
+def test_the_minimum_is_always_on() -> None:
+    """It is billed whatever the usage, with its disk."""
+    found = lines(*gpu_group(minSize=2, maxSize=2))
+
+    assert usd(found["instances.always-on"]) == Decimal("0.8048") * 2 * HOURS
+    assert usd(found["root-disks.always-on"]) == Decimal("0.08") * 100 * 2
+    assert "instances.scaled-out" not in found
+
+
+def test_a_list_of_types_is_priced_at_the_first_and_bounded_by_the_dearest() -> None:
+    """The cloud takes what it has: the wanted type is expected, the dearest one the high case."""
+    overrides = [{"instanceType": each} for each in ("g6.xlarge", "g6e.xlarge", "g5.xlarge")]
+    template, group = gpu_group(minSize=1, maxSize=1)
+    group["inputs"].pop("launchTemplate")
+    group["inputs"]["mixedInstancesPolicy"] = {"launchTemplate": {"overrides": overrides}}
+    group["propertyDependencies"] = {"mixedInstancesPolicy": [template["urn"]]}
+
+    line = lines(template, group)["instances.always-on"]
+
+    assert [line.usd("after", case) for case in Case] == [
+        Decimal("0.8048") * HOURS,
+        Decimal("0.8048") * HOURS,
+        Decimal("1.861") * HOURS,
+    ]
+
+
+def test_spot_above_an_on_demand_base() -> None:
+    """The base is on-demand; the rest is Spot, whose price the catalogue does not know: unknown, not free."""
+    policy = {"instancesDistribution": {"onDemandBaseCapacity": 1, "onDemandPercentageAboveBaseCapacity": 0}}
+    found = lines(*gpu_group(minSize=3, maxSize=3, mixedInstancesPolicy=policy))
+
+    assert usd(found["instances.always-on"]) == Decimal("0.8048") * HOURS
+    spot = found["spot-instances.always-on"]
+    assert spot.state is State.UNKNOWN
+    assert "no rate for aws:ec2-spot:g6.xlarge in us-east-1" in spot.reasons
+
+
+def test_faster_disks_cost_more() -> None:
+    """Only what is above what gp3 has anyway."""
+    disk = {"ebs": {"volumeSize": 100, "volumeType": "gp3", "throughput": 500, "iops": 4000}}
+    template = {"instanceType": "g6.xlarge", "blockDeviceMappings": [disk]}
+    found = lines(*gpu_group(template, minSize=1, maxSize=1))
+
+    assert usd(found["disk-throughput.always-on"]) == Decimal("0.04") * 375
+    assert usd(found["disk-operations.always-on"]) == Decimal("0.005") * 1000
+
+
+def test_a_disk_that_the_image_decides_is_unknown() -> None:
+    """No mapping in the launch template: its size is the machine image's."""
+    found = lines(*gpu_group({"instanceType": "g6.xlarge"}, minSize=1, maxSize=1))
+
+    assert found["root-disks.always-on"].state is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("pool", "keys"),
+    [
+        ({"minSize": 2, "poolState": "Stopped"}, {"root-disks.warm-pool"}),
+        ({"minSize": 2, "poolState": "Running"}, {"root-disks.warm-pool", "warm-pool"}),
+    ],
+)
+def test_a_warm_pool_costs_its_disks_and_running_also_itself(pool: dict[str, Any], keys: set[str]) -> None:
+    """Stopped is not free."""
+    found = lines(*gpu_group(minSize=0, maxSize=2, warmPool=pool))
+
+    assert {key for key in found if "warm-pool" in key} == keys
+    assert usd(found["root-disks.warm-pool"]) == Decimal("0.08") * 100 * 2
+
+
+def fargate(**service: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A Fargate service of 1 vCPU and 2 GB tasks."""
+    task = state(TASK, "task", cpu="1024", memory="2048")
+    links = {"taskDefinition": [task["urn"]]}
+    return task, state(SERVICE, "api", links=links, **{"launchType": "FARGATE", "desiredCount": 2, **service})
+
+
+def test_fargate_tasks_are_always_on() -> None:
+    """ECS writes sizes as texts of CPU units and MiB."""
+    found = lines(*fargate())
+
+    assert usd(found["task-vcpu.always-on"]) == Decimal("0.04048") * 2 * HOURS
+    assert usd(found["task-memory.always-on"]) == Decimal("0.004445") * 4 * HOURS
+
+
+def test_scaling_of_a_service_is_found_by_its_name() -> None:
+    """The target names the service in a text; without usage the minimum is billed and the rest is open."""
+    target = state(TARGET, resourceId="service/cluster/api", minCapacity=1, maxCapacity=3)
+    found = lines(*fargate(name="api"), target)
+
+    assert usd(found["task-vcpu.always-on"]) == Decimal("0.04048") * HOURS
+    assert found["task-vcpu.scaled-out"].usd("after", Case.HIGH) == Decimal("0.04048") * 2 * HOURS
+    assert usd(lines(*fargate(name="api"), target, usage=expect(api_replicas=2))["task-vcpu.scaled-out"]) == (
+        Decimal("0.04048") * HOURS
+    )
+
+
+def test_tasks_with_public_addresses_pay_for_them() -> None:
+    """One address a task."""
+    found = lines(*fargate(networkConfiguration={"assignPublicIp": True}))
+
+    assert usd(found["tasks-public-ipv4"]) == Decimal("0.005") * 2 * HOURS
+
+
+def test_a_service_on_instances_costs_nothing_more() -> None:
+    """The instances are billed with their group."""
+    strategies = [{"capacityProvider": "gpu", "weight": 1}]
+
+    assert not lines(*fargate(launchType=None, capacityProviderStrategies=strategies))
+
+
+def test_a_size_that_is_not_known_yet_makes_its_line_unknown() -> None:
+    """Only that line: the memory is still priced."""
+    task, service = fargate()
+    task["inputs"]["cpu"] = NOT_KNOWN
+    found = lines(task, service)
+
+    assert found["task-vcpu.always-on"].state is State.UNKNOWN
+    assert found["task-vcpu.always-on"].reasons == ("cpu is not known before the first `up`",)
+    assert found["task-memory.always-on"].state is State.PRICED
+
+
+def test_a_choice_that_is_not_known_yet_makes_the_resource_unknown() -> None:
+    """Whether it is Fargate decides everything."""
+    found = lines(*fargate(launchType=NOT_KNOWN))
+
+    assert [line.state for line in found.values()] == [State.UNKNOWN]
+
+
+def test_managed_instances_cost_instances_and_a_fee_without_a_rate() -> None:
+    """The fee is not in the catalogue: unknown, so that nobody takes the sum for the whole."""
+    launch = {"instanceRequirements": {"allowedInstanceTypes": ["g6.xlarge"]}}
+    provider = state(
+        "aws:ecs/capacityProvider:CapacityProvider", managedInstancesProvider={"instanceLaunchTemplate": launch}
+    )
+    service = state(
+        SERVICE,
+        "engine",
+        links={"capacityProviderStrategies": [provider["urn"]]},
+        capacityProviderStrategies=[{"capacityProvider": "managed"}],
+        desiredCount=1,
+    )
+    found = lines(provider, service)
+
+    assert usd(found["managed-instances.on-demand"]) == Decimal("0.8048") * HOURS
+    assert found["management-fee"].state is State.UNKNOWN
+
+
+def test_a_gateway_endpoint_and_a_standard_parameter_are_free() -> None:
+    """They have a line only where they cost something."""
+    assert not lines(state("aws:ec2/vpcEndpoint:VpcEndpoint", vpcEndpointType="Gateway"))
+    assert not lines(state("aws:ssm/parameter:Parameter", value="[secret]"))
+
+
+def test_a_region_without_rates_is_unknown() -> None:
+    """The rate of another region is not used, but named."""
+    line = lines(state("aws:ec2/natGateway:NatGateway"), region="ap-south-2")["nat-gateway"]
+
+    assert line.state is State.UNKNOWN
+    assert line.reasons == ("no rate for aws:vpc:nat-gateway in ap-south-2; it is known in eu-west-1, us-east-1",)
+
+
+def test_a_type_that_nobody_has_declared_is_unknown() -> None:
+    """A new kind of resource never slips through as free."""
+    line = lines(state("aws:new/thing:Thing"))["everything"]
+
+    assert line.state is State.UNKNOWN
+    assert line.urn == urn("aws:new/thing:Thing", "one")

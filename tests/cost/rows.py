@@ -1,0 +1,48 @@
+"""A row of a cloud's table of tests: one type, what decides its bill, and the dollars that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from tests.plan.made import state, urn
+
+Inputs = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The line `key` of a resource costs `usd` (a product such as `0.01 * 730 * 3`) a month.
+
+    With `stated`, it is open until a usage file says these keys. `beside` are resources that it looks at, one of a type;
+    `links` says by which input it refers to which of them, and those of `referring` refer to it.
+    """
+
+    type: str
+    key: str
+    usd: str
+    inputs: Inputs = field(default_factory=dict)
+    stated: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, Inputs] = field(default_factory=dict)
+    referring: Mapping[str, Inputs] = field(default_factory=dict)
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The resource and those it needs, as a preview has them."""
+        links = {link: [urn(type_, "beside")] for link, type_ in self.links.items()}
+        back = {"link": [urn(self.type, "one")]}
+        return [
+            state(self.type, links=links, **self.inputs),
+            *(state(type_, "beside", **inputs) for type_, inputs in self.beside.items()),
+            *(state(type_, "referring", links=back, **inputs) for type_, inputs in self.referring.items()),
+        ]
+
+    @property
+    def dollars(self) -> Decimal:
+        """The product, to the millionth as a charge is."""
+        result = Decimal(1)
+        for factor in self.usd.split("*"):
+            result *= Decimal(factor.strip())
+        return result.quantize(Decimal("0.000001"))

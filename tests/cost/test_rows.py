@@ -1,0 +1,84 @@
+"""Every type that a cloud bills, row by row: the line, its state, its dollars; and no type and no usage key is forgotten."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from cost.amounts import State
+from cost.families import BILLED, FREE
+from cost.tokens import USAGE_KEYS
+from cost.usage import Profile, Usage
+from tests.cost.made import lines, usd
+from tests.cost.rows import Row
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def clouds() -> list[str]:
+    """The folders of clouds that bill anything."""
+    return sorted(path.parent.name for path in (ROOT / "cost").glob("*/families.py"))
+
+
+def rows_of(cloud: str) -> tuple[Row, ...]:
+    """A cloud's table of tests."""
+    path = f"tests/cost/{cloud}/rows.py"
+    assert (ROOT / path).exists(), f"cost/{cloud} has no tests: create {path} with ROWS, a row for each billed type"
+    rows: tuple[Row, ...] = importlib.import_module(f"tests.cost.{cloud}.rows").ROWS
+    return rows
+
+
+ROWS = [pytest.param(row, id=f"{row.type}: {row.key}") for cloud in clouds() for row in rows_of(cloud)]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_type_is_billed_as_its_row_says(row: Row) -> None:
+    """What is always billed has a number however little is known; what usage decides, once a usage file says it."""
+    month = Profile.model_validate(dict(row.stated))
+
+    line = lines(*row.resources(), usage=Usage(expected=month))[row.key]
+
+    assert usd(line) == row.dollars
+    assert line.state is State.PRICED
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_usage_decides_is_open_and_says_what_would_close_it(row: Row) -> None:
+    """Never zero, never a guess."""
+    line = lines(*row.resources())[row.key]
+
+    assert (line.state is State.USAGE_DEPENDENT) == bool(row.stated)
+    assert all(key in " ".join(line.reasons) for key in row.stated)
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_every_billed_type_has_a_row(cloud: str) -> None:
+    """A family without an example of what it says is not done."""
+    billed = importlib.import_module(f"cost.{cloud}.families").BILLED
+    missing = set(billed) - {row.type for row in rows_of(cloud)}
+
+    assert not missing, f"add a row to tests/cost/{cloud}/rows.py for {', '.join(sorted(missing))}"
+
+
+def test_every_family_of_a_cloud_is_in_the_one_table() -> None:
+    """A folder that nobody reads would leave its types unknown."""
+    for cloud in clouds():
+        billed = importlib.import_module(f"cost.{cloud}.families").BILLED
+        assert set(billed) <= set(BILLED), f"add cost/{cloud}/families.py to cost/families.py"
+
+
+def test_every_usage_key_is_a_field_of_a_usage_file() -> None:
+    """A price by a key that no usage file may say could never be told by anybody; a field that nobody asks for is dead."""
+    asked = {key: type_ for type_, billed in BILLED.items() for key in billed.usage_keys}
+    fields = set(Profile.model_fields)
+
+    assert not set(asked) - fields, f"add to Profile in cost/usage.py: {sorted(set(asked) - fields)}"
+    assert not fields - set(asked) - set(USAGE_KEYS), f"nobody asks for {sorted(fields - set(asked) - set(USAGE_KEYS))}"
+
+
+def test_what_is_free_says_where_that_is_said() -> None:
+    """A declaration without a source is a guess."""
+    assert all(FREE.values())
+    assert not set(FREE) & set(BILLED)

@@ -1,0 +1,141 @@
+"""A preview is read as the engine writes it: both sides, links, regions, components, secrets and unknown values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from plan.document import NotAPreview, Preview, parse, read
+from plan.inputs import NotKnown
+from plan.scope import Scope
+from plan.tokens import UNKNOWN
+from tests.plan.made import NOT_KNOWN, STACK, created, preview, state, step, urn
+
+PREVIEWS = Path(__file__).parents[1] / "cost/previews"
+SERVICE = "aws:ecs/service:Service"
+TASK = "aws:ecs/taskDefinition:TaskDefinition"
+NAT = "aws:ec2/natGateway:NatGateway"
+
+
+@pytest.fixture(scope="module")
+def changed() -> Preview:
+    """What a real engine printed for a change of a real program."""
+    return parse((PREVIEWS / "changed.json").read_text())
+
+
+def test_both_sides_are_read(changed: Preview) -> None:
+    """What goes is only before, what stays is on both sides."""
+    log_group = next(urn for urn in changed.before if "logGroup" in urn)
+
+    assert changed.stack == "aws-ecs-dev"
+    assert log_group not in changed.after
+
+
+def test_components_and_the_stack_are_told_from_what_a_provider_makes(changed: Preview) -> None:
+    """And providers are none of the stack's resources."""
+    kinds = {each.type.partition(":")[0]: each.custom for each in changed.after.values()}
+
+    assert kinds == {"aws": True, "pulumi": False, "trimaran": False}
+
+
+def test_a_link_is_followed_though_its_value_is_not_known() -> None:
+    """On the first preview a service's task definition has no id yet."""
+    new = parse((PREVIEWS / "created.json").read_text()).after
+    scope = Scope(resources=new, reader="a test", reads={})
+    (service,) = scope.of(SERVICE)
+
+    assert new[service.resource.urn].inputs["taskDefinition"] == UNKNOWN
+    assert [each.name for each in scope.linked(service, "taskDefinition", TASK)] == ["api"]
+
+
+def test_remarks_in_front_of_the_document_are_skipped() -> None:
+    """The engine may warn on the same stream."""
+    assert parse("warning: something\n" + json.dumps(created(state(NAT)))).after
+
+
+@pytest.mark.parametrize("text", ["", "no preview", "{", "[]", "{}", '{"steps": 3}', '{"steps": [{"op": "create"}]}'])
+def test_anything_else_is_refused(text: str) -> None:
+    """With a reason, not a traceback."""
+    with pytest.raises(NotAPreview):
+        parse(text)
+
+
+def test_the_region_is_the_resources_then_the_providers_then_the_configs() -> None:
+    """The nearest one that is known counts."""
+    provider = "pulumi:providers:aws"
+    of_provider = state(provider, "west", region="us-west-2")
+    own = state(NAT, "own", region="eu-west-1")
+    plain = state(NAT, "plain")
+    elsewhere = {**state(NAT, "elsewhere"), "provider": f"{urn(provider, 'west')}::{NOT_KNOWN}"}
+
+    read_ = read(created(of_provider, own, plain, elsewhere)).after
+
+    assert {each.name: each.region for each in read_.values()} == {
+        "own": "eu-west-1",
+        "plain": "us-east-1",
+        "elsewhere": "us-west-2",
+    }
+
+
+def test_the_component_is_the_outermost_one() -> None:
+    """Nested parts are billed with the part a person knows."""
+    outer = state("trimaran:aws:Engine", "engine", custom=False)
+    inner = state("trimaran:aws:Group", "group", custom=False, parent=outer["urn"])
+    leaf = state(NAT, "leaf", parent=inner["urn"])
+    stack = {**state("pulumi:pulumi:Stack", custom=False), "urn": STACK}
+
+    assert read(created(stack, outer, inner, leaf)).components[leaf["urn"]] == "engine"
+
+
+def test_what_is_only_looked_at_is_not_billed() -> None:
+    """A resource that the stack reads belongs to somebody else."""
+    document = preview(step(None, state(NAT), op="read"), step(None, {**state(NAT, "two"), "external": True}))
+
+    assert not read(document).after
+
+
+def test_a_step_that_the_engine_could_not_write_down_is_not_readable() -> None:
+    """The engine silently leaves the new state out; whoever reads an input of it hears so."""
+    broken = {"op": "update", "urn": urn(NAT, "one"), "oldState": state(NAT, connectivityType="public")}
+
+    (one,) = read(preview(broken)).after.values()
+
+    assert (one.type, one.readable) == (NAT, False)
+    scope = Scope(resources={one.urn: one}, reader="a test", reads={NAT: ("connectivityType",)})
+    with pytest.raises(NotKnown, match="the engine could not write down what it will be"):
+        scope.sees(one).text("connectivityType")
+
+
+def test_a_type_says_where_it_is_in_its_own_clouds_words() -> None:
+    """A location, a zone of a region, or the config key of its package; nothing where the cloud has no regions."""
+    run, disk = "gcp:cloudrunv2/service:Service", "gcp:compute/disk:Disk"
+    app, pod = "azure-native:app:ContainerApp", "kubernetes:core/v1:Pod"
+    document = created(
+        state(run, "run", location="asia-east1"),
+        state(disk, "disk", zone="asia-east1-b"),
+        state(run, "silent"),
+        state(app, "app", location=NOT_KNOWN),
+        state(pod, "pod", region="nowhere"),
+        **{"gcp:region": "europe-west4", "azure-native:location": "eastus"},
+    )
+
+    assert {each.name: each.region for each in read(document).after.values()} == {
+        "run": "asia-east1",
+        "disk": "asia-east1",
+        "silent": "europe-west4",
+        "app": "eastus",
+        "pod": "",
+    }
+
+
+def test_what_a_provider_adds_is_known_with_its_secrets_opened() -> None:
+    """Its tags travel as a text of JSON, a secret in a wrapper."""
+    provider = state("pulumi:providers:aws", "ours", defaultTags='{"tags":{"owner":"me"}}')
+    wrapped = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "x"}
+    key = {**state("aws:kms/key:Key", description=wrapped), "provider": f"{provider['urn']}::{NOT_KNOWN}"}
+
+    (one,) = read(created(provider, key)).after.values()
+
+    assert (one.default_tags, one.inputs) == ({"owner": "me"}, {"description": "x"})

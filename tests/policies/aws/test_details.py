@@ -1,0 +1,242 @@
+"""The finer points of single rules, as tables of inputs and what is said of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from plan.resource import Resource
+from plan.tokens import UNKNOWN
+from policies.aws.gpus import kinds_of
+from policies.judging import outcome_of
+from policies.rules import rule_of
+from tests.policies.aws import reach, supply
+from tests.policies.plans import DIGEST, container, context, iam, planned, task
+
+FUNCTION = "aws:lambda/function:Function"
+_ISSUER = "token.actions.githubusercontent.com"
+
+
+def said(rule_id: str, resource: Resource, environment: str = "prod", **config: Any) -> tuple[str, ...]:
+    """What a rule says of one resource on its own."""
+    rule = rule_of(rule_id)
+    assert rule is not None
+    outcome = outcome_of(rule, resource, context(environment, **config), {resource.urn: resource})
+    assert outcome.undecided == ""
+    return tuple(
+        each.removeprefix(f"{resource.name}: ").removesuffix(rule.remedy).strip() for each in outcome.violations
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_secret"),
+    [
+        ("HF_TOKEN", "abc", True),
+        ("API_KEY", "abc", True),
+        ("TRIMARAN_API_KEYS", "me=abc", True),
+        ("DB_PASSWORD", "abc", True),
+        ("GREETING", "sk-proj-0123456789abcdef0123", True),
+        ("NOTE", "AKIAIOSFODNN7EXAMPLE", True),
+        ("TRIMARAN_REDIS_URL", "rediss://user:hunter2@cache:6379", True),
+        ("PRIVATE", "-----BEGIN RSA PRIVATE KEY-----", True),
+        ("TRIMARAN_API_KEYS_FILE", "/run/keys", False),
+        ("KEY_ENV", "NAME", False),
+        ("SECRET_ARN", "arn:aws:secretsmanager:…", False),
+        ("TRIMARAN_ALLOW_NO_KEYS", "1", False),
+        ("MAX_TOKENS", "4096", False),
+        ("TOKENIZER", "llama", False),
+        ("TRIMARAN_REDIS_URL", "rediss://cache:6379", False),
+        ("API_KEY", "", False),
+    ],
+)
+def test_secrets_are_told_by_name_and_by_value(name: str, value: str, is_secret: bool) -> None:
+    """The value itself is never shown."""
+    found = said("secrets-not-in-environment", task("t", container(environment=[{"name": name, "value": value}])))
+
+    assert found == ((f"container 'app' has a readable value in {name}.",) if is_secret else ())
+
+
+def test_a_functions_environment_counts_too() -> None:
+    """The same words, the other shape."""
+    function = planned(FUNCTION, "proxy", role="r", environment={"variables": {"API_TOKEN": "abc", "PORT": "1"}})
+
+    assert said("secrets-not-in-environment", function) == ("environment.variables has a readable value in API_TOKEN.",)
+
+
+@pytest.mark.parametrize(
+    ("image", "registry"),
+    [
+        (f"123456789012.dkr.ecr.eu-west-1.amazonaws.com/a/b@{DIGEST}", None),
+        (f"public.ecr.aws/aws-observability/aws-otel-collector@{DIGEST}", None),
+        (f"public.ecr.aws/somebody/else@{DIGEST}", "public.ecr.aws/somebody/else"),
+        (f"vllm/vllm-openai:v1@{DIGEST}", "docker.io/vllm/vllm-openai"),
+        (f"ghcr.io:443/a/b:1@{DIGEST}", "ghcr.io:443/a/b"),
+        (
+            f"evil.example/123456789012.dkr.ecr.x.amazonaws.com@{DIGEST}",
+            "evil.example/123456789012.dkr.ecr.x.amazonaws.com",
+        ),
+    ],
+)
+def test_an_images_registry(image: str, registry: str | None) -> None:
+    """A short name is one on the public hub; a path that looks like a registry is none."""
+    wanted = (
+        ()
+        if registry is None
+        else (f"the image of container 'app' comes from '{registry}', which is no registry of yours.",)
+    )
+
+    assert said("registry-allow-list", task("t", container(image=image))) == wanted
+
+
+@pytest.mark.parametrize(
+    ("image", "is_pinned"),
+    [
+        (f"a/b@{DIGEST}", True),
+        (f"a/b:1@{DIGEST}", True),
+        ("a/b:1", False),
+        ("a/b@sha256:abc", False),
+        (f"a/b@{DIGEST}-x", False),
+    ],
+)
+def test_a_digest_is_64_hex_digits(image: str, is_pinned: bool) -> None:
+    """Nothing less, nothing more."""
+    assert (said("image-digest", planned(FUNCTION, "f", role="r", imageUri=image)) == ()) is is_pinned
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ({"Action": "s3:GetObject", "Resource": "*"}, None),
+        ({"Action": "s3:*", "Resource": "arn:aws:s3:::mine/*"}, None),
+        ({"Action": ["ecr:GetAuthorizationToken"], "Resource": "*"}, None),
+        ({"Action": "*", "Resource": "arn:aws:s3:::mine"}, "a statement allows the action *."),
+        ({"Action": "s3:*", "Resource": ["arn:x", "*"]}, "a statement allows the action s3:* on every resource."),
+        ({"Action": "bedrock:*", "Resource": "arn:x"}, "a statement allows the action bedrock:*."),
+        ({"Action": "iam:PassRole", "Resource": "*"}, "a statement allows the action iam:PassRole on every resource."),
+        ({"NotAction": "iam:*", "Resource": "*"}, "a statement allows everything except its NotAction."),
+        ({"Effect": "Deny", "Action": "*", "Resource": "*"}, None),
+    ],
+)
+def test_which_statements_are_too_wide(statement: dict[str, Any], says: str | None) -> None:
+    """What is denied may be as wide as it likes."""
+    policy = planned(supply.POLICY, "p", policy=iam({"Effect": "Allow", **statement}))
+
+    assert said("no-wildcard-iam", policy) == ((says,) if says else ())
+
+
+def test_administrators_are_found_wherever_they_are_made() -> None:
+    """By an attachment, in a role's list, in an inline policy."""
+    arn = "arn:aws:iam::aws:policy/AdministratorAccess"
+    inline = [{"name": "all", "policy": iam({"Effect": "Allow", "Action": "*", "Resource": "*"})}]
+    attachment = planned("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "a", role="r", policyArn=arn)
+    role = planned(supply.ROLE, "r", assumeRolePolicy=iam(), managedPolicyArns=[arn], inlinePolicies=inline)
+
+    assert said("no-wildcard-iam", attachment) == ("it is given AdministratorAccess.",)
+    assert said("no-wildcard-iam", role) == ("it is given AdministratorAccess.", "a statement allows the action *.")
+
+
+@pytest.mark.parametrize(
+    ("subject", "is_bound"),
+    [
+        ("repo:owner/name:environment:prod", True),
+        ("repo:owner/name:pull_request", True),
+        ("repo:owner/name:ref:refs/heads/main", True),
+        ("repo:owner/name:*", False),
+        ("repo:owner/*:environment:prod", False),
+        ("repo:*/*:environment:prod", False),
+        ("repo:owner/name:environment:*", False),
+        ("*", False),
+    ],
+)
+def test_which_subjects_are_bound(subject: str, is_bound: bool) -> None:
+    """To one repository, and within it to one environment, branch or event."""
+    assert (said("bound-trust", supply.pipeline(subject)) == ()) is is_bound
+
+
+@pytest.mark.parametrize(
+    ("trust", "says"),
+    [
+        ({"Principal": "*", "Action": "sts:AssumeRole"}, "everybody in AWS may take this role."),
+        ({"Principal": {"AWS": ["*"]}, "Action": "sts:AssumeRole"}, "everybody in AWS may take this role."),
+        (
+            {"Principal": {"Federated": f"arn:x/{_ISSUER}"}, "Action": "x"},
+            "every repository on GitHub may take this role.",
+        ),
+        ({"Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}, None),
+    ],
+)
+def test_who_may_take_a_role(trust: dict[str, Any], says: str | None) -> None:
+    """A service of AWS, or somebody who is named."""
+    role = planned(supply.ROLE, "r", assumeRolePolicy=iam({"Effect": "Allow", **trust}))
+
+    assert said("bound-trust", role) == ((says,) if says else ())
+
+
+@pytest.mark.parametrize(
+    ("ranges", "ports", "public", "says"),
+    [
+        ("10.0.0.0/8", (8000, 8000), False, None),
+        ("203.0.113.7/32", (8000, 8000), False, None),
+        ("0.0.0.0/0", (443, 443), False, "0.0.0.0/0 may connect to port 443."),
+        ("0.0.0.0/0", (443, 443), True, None),
+        ("0.0.0.0/0", (80, 443), True, "0.0.0.0/0 may connect to ports 80-443."),
+        ("128.0.0.0/1", (22, 22), True, "128.0.0.0/1 may connect to port 22."),
+    ],
+)
+def test_which_ranges_are_the_world(ranges: str, ports: tuple[int, int], public: bool, says: str | None) -> None:
+    """On the ports of the web it may come in where the stack is public."""
+    opened = reach.opened(cidrIpv4=ranges, fromPort=ports[0], toPort=ports[1])
+
+    assert said("closed-security-groups", opened, ingress={"public": public}) == ((says,) if says else ())
+
+
+def test_what_goes_out_is_no_ingress() -> None:
+    """A rule of the old kind says its direction."""
+    rule = {"securityGroupId": "sg-1", "protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}
+    kind = "aws:ec2/securityGroupRule:SecurityGroupRule"
+
+    assert said("closed-security-groups", planned(kind, "out", type="egress", **rule)) == ()
+    assert said("closed-security-groups", planned(kind, "in", type="ingress", **rule)) == (
+        "0.0.0.0/0 may connect to every port.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "kinds"),
+    [("g6.xlarge", ("L4",)), ("g6.*", ("L4",)), ("p5*", ("H100", "H200")), ("m7i.large", ()), ("trn1.32xlarge", ("",))],
+)
+def test_what_an_instance_type_brings(instance_type: str, kinds: tuple[str, ...]) -> None:
+    """A wildcard brings all that it matches; an accelerator that the catalog lacks is not nothing."""
+    assert kinds_of(instance_type) == kinds
+
+
+def test_a_type_that_ecs_may_choose_counts() -> None:
+    """As does one among a group's alternatives."""
+    chosen = {"instanceLaunchTemplate": {"instanceRequirements": {"allowedInstanceTypes": ["g6.*", "p5.48xlarge"]}}}
+    provider = planned("aws:ecs/capacityProvider:CapacityProvider", "p", managedInstancesProvider=chosen)
+    overrides = {"launchTemplate": {"overrides": [{"instanceType": "g6.xlarge"}, {"instanceType": "g6e.xlarge"}]}}
+    group = planned("aws:autoscaling/group:Group", "g", maxSize=1, minSize=0, mixedInstancesPolicy=overrides)
+
+    assert said("gpu-allow-list", provider, "dev") == ("p5.48xlarge has H100 GPUs; dev allows T4, L4, A10G.",)
+    assert said("gpu-allow-list", group, "dev") == ("g6e.xlarge has L40S GPUs; dev allows T4, L4, A10G.",)
+
+
+def test_a_tag_that_is_not_known_yet_is_there() -> None:
+    """Its value is somebody's output, so it is not forgotten."""
+    key = planned("aws:kms/key:Key", "k", tags={**reach.TAGS, "owner": UNKNOWN})
+
+    assert said("required-tags", key) == ()
+
+
+def test_what_may_not_be_told_is_not_told() -> None:
+    """A document that is no JSON names the input, not its text."""
+    rule = rule_of("image-digest")
+    assert rule is not None
+    broken = planned("aws:ecs/taskDefinition:TaskDefinition", "t", family="t", containerDefinitions="{secret")
+
+    outcome = outcome_of(rule, broken, context(), {})
+
+    assert outcome.undecided == "t: cannot be decided: containerDefinitions is not JSON."
+    assert json.dumps(outcome.violations) == "[]"

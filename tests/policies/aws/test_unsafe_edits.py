@@ -1,0 +1,305 @@
+"""One unsafe edit of an example stack for each rule: it trips that rule and no other."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from plan.resource import Resource
+from policies import RULES, Context, Report, judge
+from policies.exceptions import Excepted
+from tests.policies import example_plans
+
+
+class Edit(Enum):
+    """What an edit does to an input other than setting it; the same in every process, unlike an object's address."""
+
+    GONE = "gone"
+
+
+GONE = Edit.GONE
+SERVICE = "aws:ecs/service:Service"
+TASK = "aws:ecs/taskDefinition:TaskDefinition"
+TARGET = "aws:appautoscaling/target:Target"
+GROUP = "aws:autoscaling/group:Group"
+TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+BALANCER = "aws:lb/loadBalancer:LoadBalancer"
+POLICY = "aws:iam/rolePolicy:RolePolicy"
+DEV, PROD, GROUND, GROUND_DEV = "aws-ecs-dev", "aws-ecs-prod", "aws-foundation-prod", "aws-foundation-dev"
+BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+WIDE = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """The input at `path` of the resources called `name` becomes `value`; GONE takes it, or the whole resource, away.
+
+    A path goes through maps, lists and JSON texts alike. `config` replaces parts of the stack's config.
+    """
+
+    rule: str
+    stack: str
+    type: str = ""
+    name: str = ""
+    path: tuple[str | int, ...] = ()
+    value: Any = GONE
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+EDITS = (
+    Edit(rule="max-replicas", stack=PROD, type=SERVICE, name="api", path=("desiredCount",), value=41),
+    Edit(rule="blue-green-headroom", stack=PROD, type=GROUP, name="gpu", path=("maxSize",), value=1),
+    Edit(rule="scale-to-zero-in-dev", stack=DEV, type=GROUP, name="gpu", path=("warmPool",), value={"minSize": 1}),
+    Edit(rule="always-on-in-prod", stack=PROD, type=TARGET, name="api", path=("minCapacity",), value=0),
+    Edit(
+        rule="gpu-allow-list",
+        stack=DEV,
+        type=GROUP,
+        name="gpu",
+        path=("mixedInstancesPolicy", "launchTemplate", "overrides", 1, "instanceType"),
+        value="g6e.2xlarge",
+    ),
+    Edit(rule="rollback-configured", stack=PROD, type=SERVICE, name="api", path=("alarms", "rollback"), value=False),
+    Edit(
+        rule="deletion-protection-in-prod",
+        stack=PROD,
+        type=BALANCER,
+        name="balancer",
+        path=("enableDeletionProtection",),
+        value=False,
+    ),
+    Edit(
+        rule="deletable-in-dev",
+        stack=GROUND_DEV,
+        type="aws:s3/bucket:Bucket",
+        name="models",
+        path=("forceDestroy",),
+        value=False,
+    ),
+    Edit(
+        rule="health-checks",
+        stack=PROD,
+        type="aws:lb/targetGroup:TargetGroup",
+        name="green",
+        path=("healthCheck", "path"),
+        value="/",
+    ),
+    Edit(
+        rule="image-digest",
+        stack=PROD,
+        type=TASK,
+        name="api-*",
+        path=("containerDefinitions", 0, "image"),
+        value="123456789012.dkr.ecr.us-east-1.amazonaws.com/aws-foundation-prod-app:latest",
+    ),
+    Edit(
+        rule="registry-allow-list",
+        stack=PROD,
+        type=TASK,
+        name="engine-*",
+        path=("containerDefinitions", 0, "image"),
+        value=f"vllm/vllm-openai@sha256:{'0' * 64}",
+    ),
+    Edit(
+        rule="immutable-tags",
+        stack=GROUND,
+        type="aws:ecr/repository:Repository",
+        name="app",
+        path=("imageTagMutability",),
+        value="MUTABLE",
+    ),
+    Edit(rule="no-wildcard-iam", stack=PROD, type=POLICY, name="api", path=("policy", "Statement", 0), value=WIDE),
+    Edit(
+        rule="bound-trust",
+        stack=GROUND,
+        type="aws:iam/role:Role",
+        name="deploy",
+        path=(
+            "assumeRolePolicy",
+            "Statement",
+            0,
+            "Condition",
+            "StringEquals",
+            "token.actions.githubusercontent.com:sub",
+        ),
+        value="repo:owner/name:*",
+    ),
+    Edit(
+        rule="secrets-not-in-environment",
+        stack=PROD,
+        type=TASK,
+        name="api-*",
+        path=("containerDefinitions", 0, "environment", 0),
+        value={"name": "TRIMARAN_API_KEYS", "value": "me=not-so-secret"},
+    ),
+    Edit(
+        rule="tls-only",
+        stack=PROD,
+        type="aws:lb/listener:Listener",
+        name="production",
+        path=("protocol",),
+        value="HTTP",
+    ),
+    Edit(rule="no-public-ingress", stack=PROD, type=BALANCER, name="balancer", path=("internal",), value=False),
+    Edit(
+        rule="closed-security-groups",
+        stack=PROD,
+        type="aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        name="in-443-0",
+        path=("cidrIpv4",),
+        value="0.0.0.0/0",
+    ),
+    Edit(rule="idle-timeout", stack=PROD, type=BALANCER, name="balancer", path=("idleTimeout",), value=60),
+    Edit(
+        rule="imdsv2", stack=PROD, type=TEMPLATE, name="gpu", path=("metadataOptions", "httpTokens"), value="optional"
+    ),
+    Edit(
+        rule="encrypted-disks",
+        stack=PROD,
+        type=TEMPLATE,
+        name="gpu",
+        path=("blockDeviceMappings", 0, "ebs", "encrypted"),
+        value="false",
+    ),
+    Edit(rule="no-public-bucket", stack=GROUND, type=BLOCK, name="models"),
+    Edit(
+        rule="key-rotation", stack=GROUND, type="aws:kms/key:Key", name="key", path=("enableKeyRotation",), value=False
+    ),
+    Edit(
+        rule="log-retention",
+        stack=PROD,
+        type="aws:cloudwatch/logGroup:LogGroup",
+        name="api",
+        path=("retentionInDays",),
+    ),
+    Edit(
+        rule="encrypted-cache",
+        stack=PROD,
+        type="aws:elasticache/replicationGroup:ReplicationGroup",
+        name="redis",
+        path=("transitEncryptionEnabled",),
+        value=False,
+    ),
+    Edit(rule="required-tags", stack=PROD, type=BALANCER, name="balancer", path=("tags", "owner")),
+    Edit(rule="region-allow-list", stack=PROD, config={"limits": {"monthlyUsd": "6000", "regions": ["eu-west-1"]}}),
+    Edit(rule="budget-exists", stack=PROD, type="aws:budgets/budget:Budget", name="budget"),
+    Edit(rule="monthly-cost-cap", stack=PROD, type=GROUP, name="gpu", path=("minSize",), value=8),
+)
+
+
+@functools.cache
+def plan(stack: str) -> example_plans.ExamplePlan:
+    """A stack's plan, read once."""
+    return example_plans.read(stack)
+
+
+def judged(edit: Edit) -> Report:
+    """The rules' report on the plan after an edit."""
+    whole = plan(edit.stack)
+    changed = [_edited(each, edit) for each in whole.resources]
+    assert not edit.type or [each for each in changed if each is None or each not in whole.resources] != []
+    return judge([each for each in changed if each is not None], whole.context(**edit.config))
+
+
+@pytest.mark.parametrize("stack", example_plans.STACKS)
+def test_the_examples_keep_every_rule(stack: str) -> None:
+    """And every rule can decide."""
+    report = judge(plan(stack).resources, plan(stack).context())
+
+    assert [each.message for each in report.violations] == []
+    assert [each.message for each in report.undecided] == []
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.rule)
+def test_an_unsafe_edit_trips_its_rule_and_no_other(edit: Edit) -> None:
+    """In one sentence."""
+    report = judged(edit)
+
+    assert [each.rule for each in report.violations] == [edit.rule], [each.message for each in report.violations]
+    assert report.undecided == ()
+
+
+def test_every_rule_has_its_edit() -> None:
+    """The last one is about the file of exceptions, and its edit is below."""
+    assert {each.id for each in RULES} - {each.rule for each in EDITS} == {"exceptions-in-date"}
+
+
+def test_an_exception_that_has_run_out_trips_its_rule_and_no_other() -> None:
+    """Even where nothing needs it any more."""
+    whole = plan(PROD)
+    old = Excepted(rule="image-digest", resource="api", reason="no digest yet", expires=date(2026, 1, 31))
+
+    report = judge(whole.resources, replace(whole.context(), exceptions=(old,)))
+
+    assert [each.rule for each in report.violations] == ["exceptions-in-date"]
+
+
+def test_a_promotion_is_not_a_second_bill() -> None:
+    """While it runs there are two engines, one of which replaces the other; without one, two are two."""
+    whole = plan(PROD)
+    green = [
+        replace(each, urn=f"{each.urn}-green", links=_renamed(each.links))
+        for each in whole.resources
+        if each.name.startswith("engine-")
+    ]
+    both = [*whole.resources, *green]
+
+    def told(context: Context) -> set[str]:
+        return {each.rule for each in judge(both, context).violations}
+
+    assert told(whole.context(candidate={"image": "x"})) == set()
+    assert told(whole.context()) == {"monthly-cost-cap"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stack", example_plans.STACKS)
+def test_the_plans_are_those_of_the_programs(stack: str) -> None:
+    """Rewrite them with: .venv/bin/python -m tests.policies.example_plans"""
+    assert example_plans.path_of(stack).read_text(encoding="utf-8") == example_plans.rehearsed(stack)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stack", [DEV, PROD])
+def test_the_pack_lets_the_examples_pass(stack: str) -> None:
+    """The real engine, the real program and the pack: nothing in what the engine itself hands over trips a rule."""
+    assert example_plans.rehearsed(stack, ("--policy-pack", str(example_plans.ROOT / "policies"))) != ""
+
+
+def _renamed(links: Any) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(f"{urn}-green" if "::engine-" in urn else urn for urn in urns) for key, urns in links.items()}
+
+
+def _edited(planned: Resource, edit: Edit) -> Resource | None:
+    if planned.type != edit.type or not fnmatchcase(planned.name, edit.name):
+        return planned
+    if not edit.path:
+        return None
+    inputs = copy.deepcopy(dict(planned.inputs))
+    _set(inputs, edit.path, edit.value)
+    return replace(planned, inputs=inputs)
+
+
+def _set(container: Any, path: tuple[str | int, ...], value: Any) -> None:
+    """Set what is at a path; a JSON text on the way is opened and closed again."""
+    first, *rest = path
+    if not rest:
+        if value is GONE:
+            del container[first]
+        else:
+            container[first] = value
+        return
+    inside = container[first]
+    if isinstance(inside, str):
+        opened = json.loads(inside)
+        _set(opened, tuple(rest), value)
+        container[first] = json.dumps(opened)
+    else:
+        _set(inside, tuple(rest), value)
