@@ -19,13 +19,13 @@ from policies.exceptions import Excepted
 from tests.policies import example_plans
 
 
-class Edit(Enum):
+class Absence(Enum):
     """What an edit does to an input other than setting it; the same in every process, unlike an object's address."""
 
     GONE = "gone"
 
 
-GONE = Edit.GONE
+GONE = Absence.GONE
 SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 TARGET = "aws:appautoscaling/target:Target"
