@@ -5,26 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+from typer.core import TyperGroup
+from typer.main import get_group
+
+from delivery.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/cli.md"
-_COMMANDS = (
-    "up",
-    "down",
-    "status",
-    "logs",
-    "serve",
-    "rehearse",
-    "bootstrap",
-    "weights sync",
-    "pulumi",
-    "doctor",
-    "cost",
-    "policies",
-    "eval",
-    "test",
-)
 _HEAD = """# The command line
 
 Written from the live help by `python -m delivery.reference`; a test compares the two.
@@ -33,14 +23,31 @@ Data goes to stdout, everything else to stderr. `--json` wherever there is a tab
 0 done, 1 failed, 2 usage or bad config, 3 a gate said no, 4 not enough evidence, 5 could not measure, 130 stopped with
 Ctrl-C.
 """
+_PULUMI = "Hands everything on: `./trimaran pulumi --help` is Pulumi's own help.\n"
 
 
 def reference() -> str:
     """The page as it should be."""
     sections = [f"## `./trimaran`\n\n```text\n{_help()}\n```\n"]
-    sections += [f"## `{name}`\n\n```text\n{_help(*name.split())}\n```\n" for name in _COMMANDS if name != "pulumi"]
-    sections.append("## `pulumi`\n\nHands everything on: `./trimaran pulumi --help` is Pulumi's own help.\n")
+    for command in commands():
+        name = " ".join(command)
+        # It hands `--help` on, too.
+        said = _PULUMI if name == "pulumi" else f"```text\n{_help(*command)}\n```\n"
+        sections.append(f"## `{name}`\n\n{said}")
     return "\n".join((_HEAD, *sections))
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Every command that the command line has, as the words that a person types, in its own order."""
+    return list(_inside(get_group(app), ()))
+
+
+def _inside(group: TyperGroup, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from _inside(command, (*path, name))
+        else:
+            yield (*path, name)
 
 
 def _help(*command: str) -> str:

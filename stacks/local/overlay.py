@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stacks.config import ConfigError, Settings
+from stacks.local.routes_file import RoutesFile
 from stacks.targets import nearest
 
 
@@ -26,37 +25,35 @@ class Source:
         return ConfigError(f"trimaran:{self.key}.{name} {why}", f"./trimaran pulumi config {what} --stack {self.stack}")
 
 
-def of(document: Mapping[str, Any], settings: Settings, source: Source) -> dict[str, str]:
-    """What the settings change about the routes: `model` and `systemPrompt`; empty for nothing. Raises ConfigError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """The model that answers by default, and its system prompt."""
+
+    model: str
+    system_prompt: str
+
+
+def overlay_of(file: RoutesFile, settings: Settings, source: Source) -> Overlay | None:
+    """What the settings change about the routes; None for nothing. Raises ConfigError."""
     if settings.model_revision:
         raise source.refused(
             "modelRevision", f"is set, but the routes file '{source.path}' pins each model by its backends."
         )
-    models, default = document["models"], document.get("default_model") or ""
+    models = list(file.prompts)
     if settings.model and settings.model not in models:
         raise source.refused(
             "model",
             f"'{settings.model}' is not a model of the routes file '{source.path}'."
             f" Its models: {', '.join(models)}.{nearest(settings.model, models)}",
-            next(iter(models)),
+            models[0] if models else "",
         )
-    name = settings.model or default
-    if settings.system_prompt is not None and name not in models:
+    model = settings.model or file.default_model
+    if settings.system_prompt is not None and model not in models:
         raise source.refused(
             "systemPrompt", f"has no model to go to: the routes file '{source.path}' has no default_model."
         )
-    wanted = {"model": name, "systemPrompt": _prompt(models, name)}
-    if settings.system_prompt is not None:
-        wanted["systemPrompt"] = settings.system_prompt
-    return {} if wanted == {"model": default, "systemPrompt": _prompt(models, default)} else wanted
-
-
-def laid(document: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str, Any]:
-    """The routes with the changes."""
-    name = changes["model"]
-    model = {**(document["models"][name] or {}), "system_prompt": changes["systemPrompt"]}
-    return {**document, "models": {**document["models"], name: model}, "default_model": name}
-
-
-def _prompt(models: Mapping[str, Any], name: str) -> str:
-    return str((models.get(name) or {}).get("system_prompt") or "")
+    written = file.prompts.get(model, "")
+    prompt = written if settings.system_prompt is None else settings.system_prompt
+    if (model, prompt) == (file.default_model, written):
+        return None
+    return Overlay(model=model, system_prompt=prompt)

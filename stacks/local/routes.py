@@ -11,9 +11,9 @@ import yaml
 
 from catalog.models import EMBEDDED
 from stacks.config import ConfigError, Settings
-from stacks.local import overlay
+from stacks.local import routes_file
 from stacks.local.config import LocalConfig
-from stacks.local.overlay import Source
+from stacks.local.overlay import Source, overlay_of
 from stacks.targets import nearest
 
 DEFAULT_MODEL = "smollm2-135m-instruct"
@@ -90,16 +90,7 @@ def from_file(
     """
     try:
         text = path.read_text(encoding="utf-8")
-        document = yaml.safe_load(text)
-        backends = list(document["backends"].values())
-        routes = Routes(
-            environment={"TRIMARAN_ROUTES": str(path)},
-            settings={"routes": text},
-            models=tuple(document["models"]),
-            embedded=any(backend["adapter"] == "embedded" for backend in backends),
-            key_names=tuple(sorted({backend["key_env"] for backend in backends if "key_env" in backend})),
-        )
-        changes = overlay.of(document, settings or Settings(), Source(path=path, key=key, stack=stack))
+        file = routes_file.read(yaml.safe_load(text))
     except OSError as error:
         raise ConfigError(f"routes file '{path}' cannot be read: {error.strerror}.", remedy) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -109,13 +100,22 @@ def from_file(
             f"routes file '{path}' lacks what every routes file has: backends with an adapter each, and models.",
             f"see docs/interfaces.md, or {remedy}",
         ) from None
-    if not changes:
+    routes = Routes(
+        environment={"TRIMARAN_ROUTES": str(path)},
+        settings={"routes": text},
+        models=tuple(file.prompts),
+        embedded="embedded" in file.adapters,
+        key_names=file.key_names,
+    )
+    overlay = overlay_of(file, settings or Settings(), Source(path=path, key=key, stack=stack))
+    if overlay is None:
         return routes
+    document = routes_file.with_default(file, overlay.model, overlay.system_prompt)
     return replace(
         routes,
         # As text: the file itself, which the app would read again when it changes, says something else.
-        environment={"TRIMARAN_ROUTES_YAML": _dumped(overlay.laid(document, changes))},
-        settings={**routes.settings, **changes},
+        environment={"TRIMARAN_ROUTES_YAML": _dumped(document)},
+        settings={**routes.settings, "model": overlay.model, "systemPrompt": overlay.system_prompt},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from delivery.reference import reference
+from delivery.reference import commands, reference
 from stacks.config import NAMESPACE, keys_of
 from stacks.outputs import Outputs
 from stacks.targets import TARGETS
@@ -16,6 +16,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 def test_the_page_is_the_live_help() -> None:
     """Rewrite it with: .venv/bin/python -m delivery.reference"""
     assert (DOCS / "cli.md").read_text() == reference()
+
+
+def test_the_page_has_every_command() -> None:
+    """Also those that were added last, and those inside a group."""
+    assert {("promote",), ("rollback",), ("pipeline",), ("weights", "sync")} <= set(commands())
 
 
 def test_the_interfaces_page_names_every_key_and_output() -> None:

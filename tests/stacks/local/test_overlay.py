@@ -82,3 +82,11 @@ def test_what_cannot_be_laid_over_is_refused(
 
     assert raised.value.hint.startswith("./trimaran pulumi config ")
     assert raised.value.hint.endswith(" --stack local")
+
+
+def test_a_file_without_models_has_none_to_propose(tmp_path: Path) -> None:
+    """The remedy is to take the setting out."""
+    with pytest.raises(ConfigError, match="'quick' is not a model of the routes file") as raised:
+        laid(tmp_path, "backends: {a: {adapter: openai}}\nmodels: {}\n", model="quick")
+
+    assert raised.value.hint == "./trimaran pulumi config rm --path trimaran:candidate.settings.model --stack local"
