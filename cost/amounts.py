@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
-MISSING_USAGE = "not in the usage file: "
 HOURS_PER_MONTH = Decimal(730)
 DAYS_PER_MONTH = HOURS_PER_MONTH / 24
 SECONDS_PER_HOUR = Decimal(3600)
@@ -31,13 +30,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """A number in the low, expected and high case; None where it has no bound or nobody has said. `why` tells the reason."""
+    """A number in the low, expected and high case; None where it has no bound or nobody has said. `why` tells the reason.
+
+    `missing` are the keys that a usage file would have to say.
+    """
 
     low: Decimal | None
     expected: Decimal | None
     high: Decimal | None
     state: State = State.PRICED
     why: str = ""
+    missing: tuple[str, ...] = ()
 
     def at(self, case: Case) -> Decimal | None:
         """The number in one case."""
@@ -72,7 +75,7 @@ class Amount:
         low, expected, high = (
             None if each is None else each.quantize(step) for each in (self.low, self.expected, self.high)
         )
-        return Amount(low=low, expected=expected, high=high, state=self.state, why=self.why)
+        return replace(self, low=low, expected=expected, high=high)
 
     @property
     def is_nothing(self) -> bool:
@@ -86,8 +89,8 @@ def exactly(number: Decimal | int) -> Amount:
     return Amount(low=value, expected=value, high=value)
 
 
-def between(low: Amount, high: Amount, expected: Amount | None = None, why: str = "") -> Amount:
-    """From the low case of one to the high case of another; open in between unless `expected` says it."""
+def between(low: Amount, high: Amount, expected: Amount | None = None, missing: tuple[str, ...] = ()) -> Amount:
+    """From the low case of one to the high case of another; open in between, for want of `missing`, unless `expected` says it."""
     known = (low, high, *([expected] if expected else []))
     states = {each.state for each in known}
     if State.UNKNOWN in states:
@@ -97,18 +100,21 @@ def between(low: Amount, high: Amount, expected: Amount | None = None, why: str 
         expected=expected.expected if expected else None,
         high=high.high,
         state=expected.state if expected else State.USAGE_DEPENDENT,
-        why=why or (expected.why if expected else ""),
+        why=expected.why if expected else missing_usage(missing),
+        missing=expected.missing if expected else missing,
     )
 
 
 def depends(*keys: str) -> Amount:
     """An amount that only usage decides, from nothing upwards; `keys` are what a usage file would have to say."""
-    return Amount(low=Decimal(0), expected=None, high=None, state=State.USAGE_DEPENDENT, why=missing_usage(*keys))
+    return Amount(
+        low=Decimal(0), expected=None, high=None, state=State.USAGE_DEPENDENT, why=missing_usage(keys), missing=keys
+    )
 
 
-def missing_usage(*keys: str) -> str:
+def missing_usage(keys: Iterable[str]) -> str:
     """The reason of an amount that stays open."""
-    return f"{MISSING_USAGE}{', '.join(keys)}"
+    return f"not in the usage file: {', '.join(keys)}"
 
 
 def unknown(why: str) -> Amount:
@@ -135,4 +141,5 @@ def _combined(a: Amount, b: Amount, operation: Callable[[Decimal, Decimal], Deci
         None if left is None or right is None else operation(left, right)
         for left, right in ((a.low, b.low), (a.expected, b.expected), (a.high, b.high))
     )
-    return Amount(low=low, expected=expected, high=high, state=state, why="; ".join(whys))
+    missing = tuple(dict.fromkeys((*a.missing, *b.missing)))
+    return Amount(low=low, expected=expected, high=high, state=state, why="; ".join(whys), missing=missing)

@@ -14,7 +14,6 @@ from cost.amounts import (
     Case,
     State,
     between,
-    missing_usage,
 )
 from cost.usage import Usage
 
@@ -71,7 +70,7 @@ def _split(
     if room.state is State.UNKNOWN or room.is_nothing:
         return Running(always=floor, scaled=room, idling=NOTHING)
     if total is None or usage is None:
-        return Running(always=floor, scaled=between(NOTHING, room, why=missing_usage(*keys)), idling=NOTHING)
+        return Running(always=floor, scaled=between(NOTHING, room, missing=keys), idling=NOTHING)
     above = (total - floor).at_least(0).at_most(room)
     lowest = above if usage.says_in(Case.LOW, keys) else NOTHING
     highest = above if usage.says_in(Case.HIGH, keys) else room

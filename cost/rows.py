@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from cost.amounts import HOURS_PER_MONTH, MISSING_USAGE, Case, State
+from cost.amounts import HOURS_PER_MONTH, Case, State, missing_usage
 from cost.lines import Estimate, Line, Op, Total
 from cost.rates import dates
 
@@ -68,18 +68,16 @@ def summary(estimate: Estimate) -> list[str]:
 def assumptions(estimate: Estimate) -> list[str]:
     """Why numbers are missing and what the others rest on, each once, unknown ones first."""
     told: dict[str, list[Line]] = {}
+    missing: set[str] = set()
     for line in sorted(estimate.lines, key=lambda each: each.state is not State.UNKNOWN):
-        for reason in line.reasons if line.after else ():
-            told.setdefault(reason, []).append(line)
-    missing = sorted({key for reason in told for key in missing_keys(reason)})
-    named = {reason: ", ".join(dict.fromkeys(each.item for each in lines)) for reason, lines in told.items()}
-    gaps = [f"{items}: {reason}" for reason, items in named.items() if not missing_keys(reason)]
-    return [*gaps, *([f"{MISSING_USAGE}{', '.join(missing)}"] if missing else [])]
-
-
-def missing_keys(reason: str) -> list[str]:
-    """What a usage file would have to say, in a reason that speaks of that."""
-    return reason.removeprefix(MISSING_USAGE).split(", ") if reason.startswith(MISSING_USAGE) else []
+        if line.after is None:
+            continue
+        missing |= set(line.after.usd.missing)
+        for reason in line.reasons:
+            if not (line.after.usd.missing and reason == line.after.usd.why):
+                told.setdefault(reason, []).append(line)
+    gaps = [f"{', '.join(dict.fromkeys(each.item for each in lines))}: {reason}" for reason, lines in told.items()]
+    return [*gaps, *([missing_usage(sorted(missing))] if missing else [])]
 
 
 def dollars(usd: Decimal, *, signed: bool = False) -> str:

@@ -26,6 +26,9 @@ How strictly a rule holds depends on the stack's environment: `mandatory` stops 
 not judged. A rule that needs an input which is not known yet says so by name and decides when the value is there: during
 `up` at the latest.
 
+A resource of a type that a rule neither checks nor looks at, and that nobody has declared harmless for it, is *undecided*: in prod that is as strict as the
+rule itself, elsewhere it is told. So what no table knows is refused in prod by name, never passed over.
+
 Limits of one stack are in its config (`trimaran:limits`, `trimaran:ingress`, `trimaran:scaling`). What is allowed for every
 stack (registries, kinds of GPU, replicas, tags) is in [`policies/allowed.yaml`](../policies/allowed.yaml). An exception for one
 resource is an entry in [`policies/exceptions.yaml`](../policies/exceptions.yaml) with a reason and a last day, after which it

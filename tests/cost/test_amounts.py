@@ -25,6 +25,7 @@ def test_an_open_amount_keeps_its_reason_and_its_lowest() -> None:
 
     assert _values(result) == [2, None, None]
     assert result.why == "not in the usage file: log_gb"
+    assert (result * depends("replicas")).missing == ("log_gb", "replicas")
 
 
 def test_none_of_something_open_is_nothing() -> None:
@@ -34,9 +35,10 @@ def test_none_of_something_open_is_nothing() -> None:
 
 def test_between_is_open_inside_its_bounds() -> None:
     """The range is known, the number is not."""
-    result = between(exactly(0), exactly(4), why="it depends")
+    result = between(exactly(0), exactly(4), missing=("replicas",))
 
     assert _values(result) == [0, None, 4]
+    assert (result.why, result.missing) == ("not in the usage file: replicas", ("replicas",))
     assert result.state is State.USAGE_DEPENDENT
 
 

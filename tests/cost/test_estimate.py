@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cost.amounts import Case, State
@@ -45,6 +45,7 @@ def changes(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str, A
     return preview(*(step(before.get(urn), after.get(urn)) for urn in {**before, **after}))
 
 
+@settings(deadline=None)
 @given(stacks(), stacks(), usages)
 def test_the_total_is_the_sum_of_the_lines(old: list[Any], new: list[Any], usage: Usage) -> None:
     """Exactly, in every case, on both sides; and it says when it is only a lower bound."""
@@ -58,6 +59,7 @@ def test_the_total_is_the_sum_of_the_lines(old: list[Any], new: list[Any], usage
             assert total.at_least == (None in amounts)
 
 
+@settings(deadline=None)
 @given(stacks(), stacks(), usages)
 def test_a_change_reversed_is_the_change_negated(old: list[Any], new: list[Any], usage: Usage) -> None:
     """What was before is after, and the other way round."""
@@ -70,6 +72,7 @@ def test_a_change_reversed_is_the_change_negated(old: list[Any], new: list[Any],
     }
 
 
+@settings(deadline=None)
 @given(stacks(), usages)
 def test_nothing_changes_when_nothing_changes(stack: list[Any], usage: Usage) -> None:
     """Every line is the same."""
@@ -79,6 +82,7 @@ def test_nothing_changes_when_nothing_changes(stack: list[Any], usage: Usage) ->
     assert result.total("before") == result.total("after")
 
 
+@settings(deadline=None)
 @given(stacks(), usages)
 def test_low_is_not_above_expected_nor_expected_above_high(stack: list[Any], usage: Usage) -> None:
     """For each line, as far as they are known."""
@@ -96,6 +100,7 @@ def test_twice_the_quantity_is_twice_the_money(count: int, factor: int) -> None:
         assert usd(more[item]) == (usd(line) or 0) * factor
 
 
+@settings(deadline=None)
 @given(stacks())
 def test_unknown_is_never_zero(stack: list[Any]) -> None:
     """A line without a price has no number in any case."""

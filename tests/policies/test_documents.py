@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from policies import RULES
-from policies.judging import outcome_of
+from policies.judging import outcome_of_check
 from policies.reference import PAGE, page
 from tests.policies.plans import context, planned
 
@@ -103,9 +103,10 @@ def test_the_example_of_adding_a_rule_is_a_rule() -> None:
     text = (ROOT / "docs/adding-a-rule.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     exec(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0], names)
-    bucket = planned(names["VERSIONING"], "v", versioningConfiguration={"status": "Suspended"})
+    rule, type_ = names["RULE"], names["VERSIONING"]
+    bucket = planned(type_, "v", versioningConfiguration={"status": "Suspended"})
 
-    outcome = outcome_of(names["RULE"], bucket, context(), {})
+    outcome = outcome_of_check(rule, names["CHECKS"][rule.id][type_], bucket, context(), {})
 
     assert outcome.violations == (
         "v: versioningConfiguration.status is Suspended, so what is overwritten is gone. "

@@ -28,12 +28,28 @@ edge = R("aws:lb/loadBalancer:LoadBalancer", "edge", internal=True, idleTimeout=
          enableDeletionProtection=True)
 R("aws:lb/listener:Listener", "web", loadBalancerArn=edge.id, protocol="HTTP", defaultActions=[{"type": "forward"}])
 """
-TOO_MANY = """
+TOO_FOREIGN = """
+class Part(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("anybody:index:Part", name)
+part = Part("part")
+pulumi.CustomResource("gcp:cloudrunv2/service:Service", "run", {"location": "europe-west4"},
+                      opts=pulumi.ResourceOptions(parent=part))
+"""
+MANY = """
 R("aws:appautoscaling/target:Target", "scaling", maxCapacity=500, minCapacity=0)
 """
 UNKNOWN = """
 volume = R("aws:ebs/volume:Volume", "disk", encrypted=True, size=1000, type="gp3")
 R("aws:cloudwatch/logGroup:LogGroup", "logs", retentionInDays=volume.id.apply(lambda _: 30), tags=TAGS)
+"""
+FOREIGN = """
+class Part(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("anybody:index:Part", name)
+part = Part("part")
+pulumi.CustomResource("gcp:cloudrunv2/service:Service", "run", {"location": "europe-west4"},
+                      opts=pulumi.ResourceOptions(parent=part))
 """
 MANY = """
 for at in range(80):
@@ -91,6 +107,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
         [sys.executable, "-m", "tests.policies.any_provider"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert provider.stdout is not None
+    port = provider.stdout.readline().strip()
     environment = {
         **{key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
         "PATH": f"{os.environ['PATH']}{os.pathsep}{ROOT / 'tools' / 'host'}",
@@ -99,7 +116,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
         "PULUMI_HOME": str(tmp_path / "home"),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.stdout.readline().strip()}",
+        "PULUMI_DEBUG_PROVIDERS": f"aws:{port},gcp:{port}",
     }
     yield Project(root=tmp_path / "project", environment=environment)
     provider.kill()
@@ -138,6 +155,22 @@ def test_what_cannot_be_decided_is_told_and_does_not_stop(project: Project) -> N
 
     assert status == 0, output
     assert "logs: cannot be decided: retentionInDays is not known before the first `up`." in output
+
+
+def test_a_type_that_no_table_knows_stops_prod_by_name_and_is_told_in_dev(project: Project) -> None:
+    """A component is judged by its parts and is none itself."""
+    project.program(FOREIGN)
+
+    in_dev, said_in_dev = project.preview("gcp-cloud-run-dev")
+    in_prod, said_in_prod = project.preview("gcp-cloud-run-prod")
+
+    sentence = "run: cannot be decided: no check of policies/gcp/ knows gcp:cloudrunv2/service:Service"
+    assert in_dev == 0, said_in_dev
+    assert sentence in said_in_dev
+    assert in_prod != 0
+    assert sentence in said_in_prod
+    assert "[mandatory] [severity: high]  image-digest" in said_in_prod
+    assert "part: cannot be decided" not in said_in_prod
 
 
 def test_limits_come_from_the_stacks_own_config(project: Project) -> None:
