@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from delivery.cost.bearing import READS
+from delivery.rehearsal.prepared import prepared
+from delivery.rehearsal.targets import foundation_of, packages_of
 from policies import Context, Planned, bearing
-from policies import rehearsal as section_module
 from policies.preview import planned_in
-from policies.rehearsal import Judged, Plan, PoliciesSection
+from providers.rehearsal.clouds import cloud_of
 from tests.policies.plans import TODAY
 
 STACKS = ("aws-foundation-dev", "aws-foundation-prod", "aws-ecs-dev", "aws-ecs-prod")
@@ -57,27 +58,10 @@ def path_of(stack: str) -> Path:
 
 def rehearsed(stack: str, preview_arguments: Sequence[str] = ()) -> str:
     """The text of a stack's file, from the real engine and the real program. Raises Failure where the preview fails."""
-    from delivery.rehearsal import command
-
-    kept: list[Plan] = []
-
-    class Keeping(PoliciesSection):
-        def preview_arguments(self, root: Path, stack: str) -> Sequence[str]:
-            return preview_arguments
-
-        def judge(self, planned: Plan) -> Judged:
-            kept.append(planned)
-            return super().judge(planned)
-
     target, _, environment = stack.rpartition("-")
-    before = section_module.section
-    section_module.section = Keeping
-    try:
-        foundation = command.foundation_of(target, environment)
-        command.perform(ROOT, stack, command.packages_of(target), foundation=foundation, whole_cycle=False)
-    finally:
-        section_module.section = before
-    return _text(kept[0].digest)
+    clouds = [cloud_of(each) for each in packages_of(target)]
+    with prepared(ROOT, stack, clouds, foundation_of(target, environment)) as ready:
+        return _text(ready.run("preview", "preview", *preview_arguments).digest)
 
 
 def _text(digest: Mapping[str, Any]) -> str:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import copy
 import functools
 import json
+from enum import Enum
 from typing import Any
 
+from providers.rehearsal.clouds.aws.cloud import Aws
 from providers.rehearsal.findings import Finding
 from providers.rehearsal.inspection import Inspection, inspect
-from providers.rehearsal.package import Package
 from providers.rehearsal.rules.contract import Facts, Resource
 
-GONE = object()
+
+class Gone(Enum):
+    """Stands for an input that is not there."""
+
+    GONE = "gone"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+GONE = Gone.GONE
 
 CONTAINER: dict[str, Any] = {
     "name": "app",
@@ -193,9 +204,9 @@ INPUTS: dict[str, dict[str, Any]] = {
 
 
 @functools.cache
-def aws() -> Package:
+def aws() -> Aws:
     """The description of AWS, read once."""
-    return Package("aws")
+    return Aws()
 
 
 def changed(value: Any, path: str, new: Any) -> Any:

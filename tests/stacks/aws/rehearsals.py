@@ -17,6 +17,7 @@ import pytest
 
 from delivery.rehearsal.running import Rehearsed, Run
 from delivery.rehearsal.scratch import Scratch, scratch
+from providers.rehearsal.clouds import cloud_of
 from providers.rehearsal.record import Record
 from providers.rehearsal.server import Settings, serving
 
@@ -193,7 +194,7 @@ class Rehearsals:
         stack, foundation, changes = SHAPES[shape]
         project = self._open.enter_context(scratch(ROOT))
         record = Record()
-        ports = self._open.enter_context(serving(("aws",), record, Settings(refusing=True)))
+        ports = self._open.enter_context(serving([cloud_of("aws")], record, Settings(refusing=True)))
         if foundation:
             self._up(project, foundation, {}, ports, record, shape=foundation)
         self._up(project, stack, changes, ports, record, shape=shape)
@@ -209,7 +210,7 @@ class Rehearsals:
         shape: str,
     ) -> None:
         config = _with_changes(project, stack, changes)
-        rehearsed = Rehearsed(scratch=project, stack=stack, ports=ports, record=record)
+        rehearsed = Rehearsed(scratch=project, stack=stack, config=config, ports=ports, record=record)
         first = rehearsed.run("up", shape)
         made = Deployed(stack=stack, rehearsed=rehearsed, config=config, first=first)
         assert made.state

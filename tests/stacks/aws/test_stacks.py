@@ -14,8 +14,8 @@ import yaml
 from app.engines.kinds import KINDS
 from app.logic import routes as app_routes
 from delivery.rehearsal.running import Run
+from providers.rehearsal.clouds.aws.iam import check_policy
 from providers.rehearsal.findings import Finding, Place
-from providers.rehearsal.iam import check_policy
 from stacks.outputs import Outputs
 from tests.stacks.aws.rehearsals import SHAPES, Deployed, Rehearsals, Resource
 
