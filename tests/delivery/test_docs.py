@@ -8,13 +8,14 @@ from pathlib import Path
 from delivery.reference import reference
 from stacks.config import KEYS, NAMESPACE
 from stacks.outputs import Outputs
+from tests.goldens import Golden
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_page_is_the_live_help() -> None:
-    """Rewrite it with: .venv/bin/python -m delivery.reference"""
-    assert (DOCS / "cli.md").read_text() == reference()
+def test_the_page_is_the_live_help(golden: Golden) -> None:
+    """Every command and option."""
+    golden(DOCS / "cli.md", reference())
 
 
 def test_the_interfaces_page_names_every_key_and_output() -> None:

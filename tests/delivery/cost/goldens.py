@@ -1,4 +1,4 @@
-"""What a person sees, kept as files: rewrite them with `python -m tests.delivery.cost.goldens` and read the diff."""
+"""What a person sees of an estimate, in every format: the texts of the golden files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from pathlib import Path
 from delivery.cost import usage
 from delivery.cost.amounts import Case
 from delivery.cost.estimate import Estimate, estimate_of
-from delivery.cost.preview import parse, read
+from delivery.cost.preview import parse
 from delivery.cost.report import markdown, sources, values
 from delivery.cost.table import render
 
-ROOT = Path(__file__).resolve().parents[3]
-FOLDER = ROOT / "tests/golden/cost"
 PREVIEWS = Path(__file__).with_name("previews")
 USAGE = Path(__file__).with_name("usage.yaml")
 WIDE, NARROW = 100, 60
@@ -24,13 +22,6 @@ def of_preview(name: str, with_usage: bool) -> Estimate:
     """The estimate of a preview that a real engine printed."""
     stated = usage.parse(USAGE.read_text(), USAGE.name) if with_usage else usage.NO_USAGE
     return estimate_of(parse((PREVIEWS / f"{name}.json").read_text()), stated)
-
-
-def of_stack(stack: str) -> Estimate:
-    """The estimate of a stack of this repository, rehearsed."""
-    from delivery.cost.rehearsed import document
-
-    return estimate_of(read(document(ROOT, stack)))
 
 
 def wide(estimate: Estimate) -> str:
@@ -48,22 +39,3 @@ RENDERED: Mapping[str, Callable[[], str]] = {
     "changed.json": lambda: json.dumps(values(of_preview("changed", with_usage=True), Case.EXPECTED), indent=1) + "\n",
     "changed-sources.txt": lambda: "\n".join(sources(of_preview("changed", with_usage=True))) + "\n",
 }
-
-
-def stacks() -> list[str]:
-    """The cloud stacks whose config is in the repository and that can be rehearsed."""
-    paths = (ROOT / "stacks/environments").glob("Pulumi.aws-*.yaml")
-    return sorted(path.stem.removeprefix("Pulumi.") for path in paths)
-
-
-def main() -> None:
-    """Write every file anew."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, rendered in RENDERED.items():
-        (FOLDER / name).write_text(rendered(), encoding="utf-8")
-    for stack in stacks():
-        (FOLDER / f"{stack}.txt").write_text(wide(of_stack(stack)), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
