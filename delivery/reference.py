@@ -24,6 +24,7 @@ _COMMANDS = (
     "policies",
     "eval",
     "test",
+    "goldens",
 )
 _HEAD = """# The command line
 

@@ -19,6 +19,7 @@ promote: base local quality | pulumi nginx
 rollback: base local quality | pulumi nginx
 pipeline: base local policies quality | pulumi nginx
 test: base local test policies quality aws | pulumi nginx redis-server? chromium?
+goldens: base local test policies quality aws | pulumi
 *: base |
 '
 
