@@ -275,6 +275,14 @@ def check() -> None:
     checks.check(ROOT)
 
 
+@app.command()
+def goldens() -> None:
+    """Write every golden file anew: plans, costs, policies, transcripts, pages. The diff is the review."""
+    from delivery import goldens as module
+
+    module.rewrite(ROOT)
+
+
 def main() -> NoReturn:
     """Run the command line and exit with its status; a person's mistake never shows a traceback."""
     try:

@@ -21,6 +21,7 @@ pipeline: base local policies quality | pulumi nginx
 test: base local test policies quality aws | pulumi nginx redis-server? chromium?
 test-pure: base test |
 check: base local test policies quality aws |
+goldens: base local test policies quality aws | pulumi
 *: base |
 '
 

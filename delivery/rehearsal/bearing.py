@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from catalog import rehearsal
 from providers.rehearsal.inspection import Input, Inspection
+from providers.rehearsal.tables import table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +16,10 @@ class Bearing:
     inputs: Mapping[str, tuple[str, ...]]
 
     @staticmethod
-    def of(read: Iterable[tuple[str, str]]) -> Bearing:
-        """The catalog's list and these (type, path) pairs."""
-        path = Path(rehearsal.__path__[0]) / "bearing.toml"
-        found: dict[str, set[str]] = {
-            token: set(paths) for token, paths in tomllib.loads(path.read_text(encoding="utf-8"))["inputs"].items()
-        }
+    def of(packages: Iterable[str], read: Iterable[tuple[str, str]]) -> Bearing:
+        """The catalog's lists for these packages, and these (type, path) pairs."""
+        listed = (table(package, "bearing").get("inputs", {}) for package in packages)
+        found: dict[str, set[str]] = {token: set(paths) for each in listed for token, paths in each.items()}
         for token, each in read:
             found.setdefault(token, set()).add(each)
         return Bearing(inputs={token: tuple(sorted(paths)) for token, paths in found.items()})

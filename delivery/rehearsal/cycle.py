@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from catalog import rehearsal
 from delivery.failure import Failure
 from delivery.rehearsal.running import Rehearsed, Step
+from providers.rehearsal.tables import table
 from stacks.targets import named_in
 
+_AGAIN = "up again"
+# One replica more or fewer, where a target has no change of its own in its cloud's table.
+_USUAL = {"key": "trimaran:scaling", "path": "max", "default": 4, "add": -1}
 
-def live(rehearsed: Rehearsed) -> list[dict[str, Any]]:
+
+def live(rehearsed: Rehearsed, packages: Sequence[str]) -> list[dict[str, Any]]:
     """Go through it; one entry for each part. Raises Failure for a change where none is expected."""
-    change = change_for(named_in(rehearsed.stack)[0])
+    change = change_for(named_in(rehearsed.stack)[0], packages)
     up = rehearsed.run("up", "up")
     parts = [_part("up", up.steps)]
-    again = rehearsed.run("up", "up again")
-    refuse_unexpected("up again", again.changes, ())
-    parts.append(_part("up again", again.changes))
+    again = rehearsed.run("up", _AGAIN)
+    refuse_unexpected(_AGAIN, again.changes, ())
+    parts.append(_part(_AGAIN, again.changes))
     config = rehearsed.scratch.config(rehearsed.stack)
     rehearsed.scratch.write_config(rehearsed.stack, changed(config, change))
     name = f"{change['key'].partition(':')[2]}.{change['path']} changed"
@@ -32,12 +34,12 @@ def live(rehearsed: Rehearsed) -> list[dict[str, Any]]:
     return parts
 
 
-def change_for(target: str) -> dict[str, Any]:
-    """The change of config that is tried on a target."""
-    text = (Path(rehearsal.__path__[0]) / "cycle.toml").read_text(encoding="utf-8")
-    changes = tomllib.loads(text)
-    found: dict[str, Any] = changes.get(target, changes["default"])
-    return found
+def change_for(target: str, packages: Sequence[str]) -> dict[str, Any]:
+    """The change of config that is tried on a target, with the types that its clouds' tables let it update."""
+    tables = [table(package, "cycle") for package in packages]
+    own: dict[str, Any] = next((each[target] for each in tables if target in each), {})
+    may_change = [token for each in tables for token in each.get("may_change", ())]
+    return own or {**_USUAL, "may_change": may_change}
 
 
 def changed(config: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,9 +62,9 @@ def refuse_unexpected(part: str, changes: Sequence[Step], may_change: Sequence[s
             reasons = f" ({', '.join(step.changed)})" if step.changed else ""
             raise Failure(
                 f"'{part}' would {step.op} {step.token} '{step.name}'{reasons}.",
-                "a program must give the same inputs for the same config; catalog/rehearsal/cycle.toml says what may change"
-                if not may_change
-                else "if it should, add its type to catalog/rehearsal/cycle.toml",
+                "a program must give the same inputs for the same config"
+                if part == _AGAIN
+                else f"if it should, add its type to catalog/rehearsal/{step.token.partition(':')[0]}/cycle.toml",
             )
 
 

@@ -109,6 +109,6 @@ def _block(title: str, lines: Sequence[str]) -> None:
 
 
 def _short(token: str) -> str:
-    """A type as its SDK's users write it: aws.ecs.Service for aws:ecs/service:Service. The JSON has the whole token."""
+    """A type as its SDK's users write it: its package, module and class. The JSON has the whole token."""
     package, module, kind = token.split(":")
     return ".".join((package, module.partition("/")[0], kind))

@@ -59,10 +59,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsed:
-    """A stack on the throw-away project, with the providers that stand in for its clouds."""
+    """A stack on the throw-away project, with the providers that stand in for its clouds; `config` is without secrets."""
 
     scratch: Scratch
     stack: str
+    config: Mapping[str, Any]
     ports: Mapping[str, int]
     record: Record
 

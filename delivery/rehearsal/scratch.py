@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from catalog import rehearsal
 from delivery.engine import executable
 from delivery.failure import ExitCode, Failure
 from delivery.rehearsal import program
@@ -26,8 +29,7 @@ _CONFIG = "environments"
 # A config value that only its owner can decrypt stands in a rehearsal as this, which reads as a `name=key` line too.
 _STAND_IN = "rehearsed=rehearsed-secret"
 _DEAD_PROXY = "http://127.0.0.1:9"
-# Whatever a cloud's own tools would find the user's account by.
-_CREDENTIALS = ("AWS_", "AZURE_", "ARM_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "PULUMI_", "KUBE")
+_OURS = "PULUMI_"
 _KEPT = ("PULUMI_DEBUG_COMMANDS", "PULUMI_PYTHON_CMD")
 
 
@@ -62,7 +64,9 @@ class Scratch:
 
     def environment(self) -> dict[str, str]:
         """What the engine and the program see: nothing of the user's accounts, and no way out."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(_CREDENTIALS) or key in _KEPT}
+        accounts = _accounts()
+        withheld = (_OURS, *(beginning for each in accounts for beginning in each["withheld"]))
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(withheld) or key in _KEPT}
         nowhere = str(self.directory / "nowhere")
         return {
             **kept,
@@ -72,14 +76,8 @@ class Scratch:
             "PULUMI_CONFIG_PASSPHRASE": _PASSPHRASE,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            "AWS_ACCESS_KEY_ID": "AKIAREHEARSAL",
-            "AWS_SECRET_ACCESS_KEY": "rehearsal",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": nowhere,
-            "AWS_SHARED_CREDENTIALS_FILE": nowhere,
-            "AZURE_CONFIG_DIR": nowhere,
-            "CLOUDSDK_CONFIG": nowhere,
-            "KUBECONFIG": nowhere,
+            **{key: value for each in accounts for key, value in each.get("instead", {}).items()},
+            **{key: nowhere for each in accounts for key in each.get("files", ())},
             **{key: _DEAD_PROXY for name in ("HTTP_PROXY", "HTTPS_PROXY") for key in (name, name.lower())},
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
@@ -105,6 +103,13 @@ class Scratch:
 
     def _config_path(self, stack: str) -> Path:
         return self.directory / _CONFIG / f"Pulumi.{stack}.yaml"
+
+
+@functools.cache
+def _accounts() -> list[dict[str, Any]]:
+    """What each cloud's own tools would find the user's account by."""
+    path = Path(rehearsal.__path__[0]) / "accounts.toml"
+    return [each for each in tomllib.loads(path.read_text(encoding="utf-8")).values() if isinstance(each, dict)]
 
 
 @contextmanager

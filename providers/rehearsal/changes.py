@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from providers.rehearsal.cloud import Cloud
 from providers.rehearsal.findings import folded
-from providers.rehearsal.package import Package
 from providers.rehearsal.values import Properties, is_unknown, leaves, plain
 
 
@@ -18,13 +18,13 @@ class Difference:
     undecided: tuple[str, ...] = ()
 
 
-def between(package: Package, token: str, old: Properties, new: Properties) -> Difference:
+def between(cloud: Cloud, token: str, old: Properties, new: Properties) -> Difference:
     """Compare two sets of inputs; one that is not known yet counts as changed."""
     names = sorted({*old, *new})
     changed = tuple(each for each in names if _differs(old.get(each), new.get(each)))
     if not changed:
         return Difference()
-    create_only = package.create_only(token)
+    create_only = cloud.create_only(token)
     if create_only is None:
         return Difference(changed=changed, undecided=changed)
     return Difference(changed=changed, replacing=tuple(each for each in changed if create_only.get(folded(each))))

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers.rehearsal import iam, rules
+from providers.rehearsal import rules
 from providers.rehearsal.checking import check_loosely, check_strictly
-from providers.rehearsal.findings import Finding, NotKnown, Place, Seen, Validated, snake
-from providers.rehearsal.package import Package
+from providers.rehearsal.cloud import Cloud
+from providers.rehearsal.findings import Finding, NotKnown, Place, Seen, snake
 from providers.rehearsal.rules.contract import Facts, Resource
 from providers.rehearsal.shapes import Kind, Shape
-from providers.rehearsal.values import Path, at, dotted, is_unknown, leaves, opened
+from providers.rehearsal.values import Path, dotted, is_unknown, leaves, opened
 
 # A type says all there is to say of these; of a text or a number it says little.
 _SETTLED_BY_TYPE = (Kind.BOOLEAN,)
@@ -61,20 +61,20 @@ class _Tally:
             self.by.append(label)
 
 
-def inspect(package: Package, resource: Resource, peers: Iterable[Resource], facts: Facts) -> Inspection:
+def inspect(cloud: Cloud, resource: Resource, peers: Iterable[Resource], facts: Facts) -> Inspection:
     """Check a resource of a known type."""
     tally = _Tally()
-    shape = package.sdk.resource_type(resource.token).inputs
-    sdk = f"sdk {package.name} {package.sdk.version}"
+    shape = cloud.sdk.resource_type(resource.token).inputs
+    sdk = f"sdk {cloud.name} {cloud.sdk.version}"
     tally.add(sdk, check_strictly(resource.inputs, shape, Place(), resource.token), settles=False)
     tally.validated |= {path for path, _ in leaves(resource.inputs) if _settled(shape, path)}
-    for foreign in package.foreign(resource.token):
+    for foreign in cloud.foreign(resource.token):
         tally.add(foreign.label, check_loosely(resource.inputs, foreign.shape, Place(), foreign.names))
-    for path, grammar in package.documents(resource.token).items():
+    for path, grammar in cloud.documents(resource.token).items():
         for place, value in _values_at(resource.inputs, path.split("."), Place()):
-            label, seen = _document(package, value, place, grammar)
+            label, seen = _document(cloud, value, place, grammar)
             tally.add(label, seen)
-    tally.add(f"rules {package.limits['checked']}", rules.apply(package.name, resource, peers, facts))
+    tally.add(f"rules {cloud.limits.get('checked', '')}", rules.apply(cloud.rules, resource, peers, facts))
     return _result(resource, shape, tally)
 
 
@@ -124,39 +124,11 @@ def _inside(shape: Shape, step: str | int) -> Shape | None:
     return shape.element() if shape.kind in (Kind.LIST, Kind.MAP) and shape.element else None
 
 
-def _document(package: Package, value: Any, place: Place, grammar: str) -> tuple[str, Iterator[Seen]]:
-    language, _, name = grammar.partition(":")
+def _document(cloud: Cloud, value: Any, place: Place, grammar: str) -> tuple[str, Iterator[Seen]]:
     inner, secret = opened(value)
-    place = place.hidden(secret)
     if is_unknown(inner):
         return grammar, iter((NotKnown(path=place.path),))
-    if language == "iam" and not iam.source():
-        return grammar, iter(())
-    if language == "iam":
-        return iam.source(), _whole(place, iam.check_policy(inner, place, name))
-    document, finding = iam.parsed(inner, place)
-    if finding:
-        return grammar, iter((finding,))
-    service, _, shape_name = name.partition(".")
-    shape = package.api_shape(service, shape_name) if language == "botocore" else None
-    if shape is None:
-        return "json", iter((Validated(path=place.path),))
-    seen = check_strictly(document, shape, place, f"{service} {shape_name.removesuffix('s')}")
-    return f"botocore {name}", _whole(place, seen, _missing(package, name, document, place))
-
-
-def _missing(package: Package, name: str, document: Any, place: Place) -> Iterator[Seen]:
-    for index, item in enumerate(document if isinstance(document, list) else ()):
-        for key in package.required_in(name):
-            if isinstance(item, dict) and at(item, key) is None and not is_unknown(item.get(key)):
-                inside = place.at(index).at(key)
-                yield Finding(place=inside, sentence=f"{inside} is missing; {name} requires it.")
-
-
-def _whole(place: Place, *several: Iterable[Seen]) -> Iterator[Seen]:
-    """The findings of a document; where there are none, the text that holds it is validated."""
-    found = [each for seen in several for each in seen if isinstance(each, Finding)]
-    yield from found or (Validated(path=place.path),)
+    return cloud.check_document(inner, place.hidden(secret), grammar)
 
 
 def _values_at(value: Any, steps: list[str], place: Place) -> Iterator[tuple[Place, Any]]:

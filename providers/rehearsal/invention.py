@@ -9,18 +9,20 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from providers.rehearsal.cloud import Cloud
 from providers.rehearsal.shapes import Kind, Shape
-from providers.rehearsal.values import UNKNOWN, Properties, is_unknown, name_of, plain
+from providers.rehearsal.values import UNKNOWN, Properties, at, is_unknown, name_of, plain
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _DEPTH = 4
 
 
-def auto_name(table: Mapping[str, Any], urn: str, token: str) -> tuple[str, str] | None:
+def auto_name(outputs: Mapping[str, Any], urn: str, token: str) -> tuple[str, str] | None:
     """The property and name that the provider gives a resource without one; None where it gives none."""
-    if token in table["never_named"]["types"]:
+    rules = outputs.get("autonaming", {})
+    rule = rules.get(token, rules.get("default"))
+    if rule is None or token in outputs.get("never_named", {}).get("types", ()):
         return None
-    rule = table["autonaming"].get(token, table["autonaming"]["default"])
     name = f"{name_of(urn)}-{_hex(urn, 7)}"
     return rule["property"], name.lower() if rule.get("lower") else name
 
@@ -32,22 +34,23 @@ def foretold(inputs: Properties, outputs: Shape) -> Properties:
 
 
 class Inventor:
-    """Invents for one package: `table` is its outputs file; `region` may change with the provider's configuration."""
+    """Invents for one cloud: where its resources pretend to be is in its table, until the provider's config says otherwise."""
 
-    def __init__(self, table: Mapping[str, Any]) -> None:
-        self._table = table
-        self.region: str = table["region"]
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._table = cloud.outputs
+        self._account = {name: str(value) for name, value in self._table.get("account", {}).items()}
 
-    @property
-    def account(self) -> str:
-        """The account that the rehearsal pretends to deploy to."""
-        return str(self._table["account"])
+    def configure(self, config: Properties) -> None:
+        """Take from a provider's configuration what it says of account and place."""
+        told = {name: at(config, name) for name in self._account}
+        self._account.update({name: value for name, value in told.items() if isinstance(value, str) and value})
 
     def create(self, urn: str, token: str, inputs: Properties, shape: Shape) -> tuple[str, Properties]:
         """An id and all outputs of a new resource."""
         seed = f"{urn}\0{json.dumps(plain(inputs), sort_keys=True, default=str)}"
-        known = {**self._facts(), **_texts(inputs), **_derived(plain(inputs))}
-        described = dict(self._table["types"].get(token, {}))
+        known = {**self._account, **_texts(inputs), **self._cloud.identifiers(plain(inputs))}
+        described = dict(self._table.get("types", {}).get(token, {}))
         made: Properties = {}
         identifier = self._filled(described.pop("id", ""), seed, known, described)
         known["id"] = known.get("id") or identifier or _by_default(token, known, seed)
@@ -70,20 +73,18 @@ class Inventor:
 
     def filled(self, template: Mapping[str, Any], seed: str, arguments: Properties) -> Properties:
         """A look-up's answer, filled in from its arguments and the rehearsed account."""
-        made: Properties = self._made(dict(template), seed, {**self._facts(), **_texts(arguments)})
+        made: Properties = self._made(dict(template), seed, {**self._account, **_texts(arguments)})
         return made
 
     def counting(self, token: str) -> tuple[str, ...]:
         """Outputs that count up with each update."""
-        return tuple(self._table["counts"].get(token, ()))
-
-    def _facts(self) -> dict[str, str]:
-        return {"account": self.account, "region": self.region, "partition": str(self._table["partition"])}
+        return tuple(self._table.get("counts", {}).get(token, ()))
 
     def _filled(self, template: str, seed: str, known: dict[str, str], described: Mapping[str, Any]) -> str:
-        """The id, which may be made from an output that stands beside it, such as the ARN."""
-        if template == "{arn}" and "arn" in described:
-            return str(self._made(described["arn"], f"{seed}\0arn", known))
+        """The id, which may be an output that stands beside it."""
+        whole = _FIELD.fullmatch(template)
+        if whole and whole[1] in described:
+            return str(self._made(described[whole[1]], f"{seed}\0{whole[1]}", known))
         return str(self._made(template, seed, known))
 
     def _made(self, template: Any, seed: str, known: Mapping[str, str]) -> Any:
@@ -100,10 +101,8 @@ class Inventor:
         if shape.optional or depth > _DEPTH:
             return None
         match shape.kind:
-            case Kind.TEXT if name == "arn" or name.endswith("Arn"):
-                return _arn(token, known)
-            case Kind.TEXT if name == "region":
-                return known["region"]
+            case Kind.TEXT if (text := self._cloud.invented(name, token, known)) is not None:
+                return text
             case Kind.TEXT:
                 return shape.values[0] if shape.values else f"rehearsed-{_hex(seed, 8)}"
             case Kind.INTEGER | Kind.NUMBER:
@@ -127,27 +126,11 @@ def _by_default(token: str, known: Mapping[str, str], seed: str) -> str:
     return known.get("name") or f"{token.rpartition(':')[2].lower()}-{_hex(seed, 12)}"
 
 
-def _arn(token: str, known: Mapping[str, str]) -> str:
-    module = token.split(":")[1].partition("/")[0]
-    kind = token.rpartition(":")[2].lower()
-    return f"arn:{known['partition']}:{module}:{known['region']}:{known['account']}:{kind}/{known['id']}"
-
-
 def _texts(inputs: Properties) -> dict[str, str]:
     return {
         name: str(value)
         for name, value in plain(inputs).items()
         if isinstance(value, str | int) and not is_unknown(value)
-    }
-
-
-def _derived(inputs: Properties) -> dict[str, str]:
-    """Names inside other resources' ARNs, which the ARN of this one is made of."""
-    balancer, listener = str(inputs.get("loadBalancerArn", "")), str(inputs.get("listenerArn", ""))
-    return {
-        "cluster_name": str(inputs.get("cluster", "default")).rpartition("/")[2],
-        "loadBalancerArn_as_listener": balancer.replace(":loadbalancer/", ":listener/"),
-        "listenerArn_as_rule": listener.replace(":listener/", ":listener-rule/"),
     }
 
 

@@ -7,7 +7,6 @@ seconds and hundreds of megabytes.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import importlib.util
 import json
 import re
@@ -34,8 +33,7 @@ class Sdk:
 
     def __init__(self, module: str, open_enums: Collection[str] = ()) -> None:
         self.root = _package_directory(module)
-        self.version = importlib.metadata.version(module.replace("_", "-"))
-        self._module = module
+        self.version: str = json.loads((self.root / "pulumi-plugin.json").read_text(encoding="utf-8"))["version"]
         self._open_enums = frozenset(open_enums)
         self._classes = _registered(self.root / "__init__.py")
         self._types: dict[str, ResourceType] = {}

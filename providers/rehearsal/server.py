@@ -14,16 +14,15 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from providers.rehearsal import changes, lookups
+from providers.rehearsal.cloud import Cloud
 from providers.rehearsal.findings import Finding, Place
 from providers.rehearsal.inspection import Inspection, inspect
 from providers.rehearsal.invention import Inventor, auto_name, foretold
-from providers.rehearsal.package import Package
 from providers.rehearsal.record import Record
 from providers.rehearsal.rules.contract import Facts, Resource
 from providers.rehearsal.values import (
     UNKNOWN,
     Properties,
-    at,
     is_unknown,
     leaves,
     opened,
@@ -49,15 +48,15 @@ class Settings:
 
 
 @contextmanager
-def serving(names: Iterable[str], record: Record, settings: Settings) -> Iterator[Mapping[str, int]]:
+def serving(clouds: Iterable[Cloud], record: Record, settings: Settings) -> Iterator[Mapping[str, int]]:
     """Serve these packages on loopback ports until the context ends; package -> port."""
     servers, ports = [], {}
     try:
-        for name in names:
+        for cloud in clouds:
             server = grpc.server(futures.ThreadPoolExecutor(max_workers=_THREADS), options=_NO_LIMIT)
-            provider = RehearsalProvider(Package(name), record, settings)
+            provider = RehearsalProvider(cloud, record, settings)
             provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
-            ports[name] = server.add_insecure_port("127.0.0.1:0")
+            ports[cloud.name] = server.add_insecure_port("127.0.0.1:0")
             server.start()
             servers.append(server)
         yield ports
@@ -69,13 +68,13 @@ def serving(names: Iterable[str], record: Record, settings: Settings) -> Iterato
 class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
     """Serves one package; what it learns goes into the record."""
 
-    def __init__(self, package: Package, record: Record, settings: Settings) -> None:
-        self._package = package
+    def __init__(self, cloud: Cloud, record: Record, settings: Settings) -> None:
+        self._cloud = cloud
         self._record = record
-        self._inventor = Inventor(package.outputs)
+        self._inventor = Inventor(cloud)
         self._refusing = settings.refusing
         self._inspecting = threading.Lock()
-        self._facts = Facts(limits=package.limits, gpu_quota=settings.gpu_quota)
+        self._facts = Facts(limits=cloud.limits, gpu_quota=settings.gpu_quota)
 
     def Handshake(
         self, request: provider_pb2.ProviderHandshakeRequest, context: grpc.ServicerContext
@@ -85,7 +84,7 @@ class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         """Tell the SDK's version, or the engine warns of a difference."""
-        return plugin_pb2.PluginInfo(version=self._package.sdk.version)
+        return plugin_pb2.PluginInfo(version=self._cloud.sdk.version)
 
     def Attach(self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext) -> empty_pb2.Empty:
         """Accept an engine that found this provider running."""
@@ -104,24 +103,22 @@ class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
     ) -> provider_pb2.ConfigureResponse:
-        """Learn the region."""
-        region = at(_properties(request.args), "region")
-        if isinstance(region, str) and region:
-            self._inventor.region = region
+        """Learn the region, and what else the configuration says of the account."""
+        self._inventor.configure(_properties(request.args))
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Check(self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext) -> provider_pb2.CheckResponse:
         """Name a resource that has none, and say all that is wrong with its inputs."""
         token, inputs = type_of(request.urn), _properties(request.news)
-        if token not in self._package.sdk:
-            reason = f"{token} is not a type of {self._package.name} {self._package.sdk.version}."
-            finding = Finding(place=Place(), sentence=reason + self._package.sdk.nearest(token))
+        if token not in self._cloud.sdk:
+            reason = f"{token} is not a type of {self._cloud.name} {self._cloud.sdk.version}."
+            finding = Finding(place=Place(), sentence=reason + self._cloud.sdk.nearest(token))
             self._record.inspected(_refused(request.urn, token, finding))
             return provider_pb2.CheckResponse(failures=[_failure(finding)])
-        inputs = as_text(self._named(request.urn, token, inputs), self._package.documents(token))
+        inputs = as_text(self._named(request.urn, token, inputs), self._cloud.documents(token))
         resource = Resource(urn=request.urn, token=token, inputs=inputs)
         with self._inspecting:
-            inspection = inspect(self._package, resource, self._record.peers(resource), self._facts)
+            inspection = inspect(self._cloud, resource, self._record.peers(resource), self._facts)
         self._record.inspected(inspection)
         told = inspection.findings if self._refusing else ()
         return provider_pb2.CheckResponse(inputs=_struct(inputs), failures=[_failure(each) for each in told])
@@ -130,10 +127,10 @@ class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Say which inputs changed and whether that takes a new resource."""
         token = type_of(request.urn)
         old, new = _properties(request.old_inputs), _properties(request.news)
-        difference = changes.between(self._package, token, old, new)
+        difference = changes.between(self._cloud, token, old, new)
         if difference.undecided:
             self._record.undecided_changes[request.urn] = difference.undecided
-        named = auto_name(self._package.outputs, request.urn, token)
+        named = auto_name(self._cloud.outputs, request.urn, token)
         kinds = provider_pb2.DiffResponse
         return provider_pb2.DiffResponse(
             changes=kinds.DIFF_SOME if difference.changed else kinds.DIFF_NONE,
@@ -145,7 +142,7 @@ class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         """Invent a resource, or foretell it."""
         token, inputs = type_of(request.urn), _properties(request.properties)
-        shape = self._package.sdk.resource_type(token).outputs
+        shape = self._cloud.sdk.resource_type(token).outputs
         if request.preview:
             return provider_pb2.CreateResponse(properties=_struct(foretold(inputs, shape)))
         identifier, outputs = self._inventor.create(request.urn, token, inputs, shape)
@@ -155,7 +152,7 @@ class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Find a resource as it was left; one that the program adopts by its id is invented."""
         token, known = type_of(request.urn), _properties(request.properties)
         if not known:
-            shape = self._package.sdk.resource_type(token).outputs
+            shape = self._cloud.sdk.resource_type(token).outputs
             _, known = self._inventor.create(request.urn, token, {"id": request.id, "name": request.id}, shape)
         return provider_pb2.ReadResponse(id=request.id, properties=_struct(known), inputs=request.inputs)
 
@@ -177,7 +174,7 @@ class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Answer a look-up from the package's file."""
         self._record.lookups.append(request.tok)
         try:
-            found = lookups.answer(self._package.lookups, request.tok, _properties(request.args), self._inventor)
+            found = lookups.answer(self._cloud, request.tok, _properties(request.args), self._inventor)
         except lookups.UnexpectedLookup as error:
             self._record.refused_lookups.append(str(error))
             return provider_pb2.InvokeResponse(failures=[provider_pb2.CheckFailure(reason=str(error))])
@@ -200,8 +197,8 @@ class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def _named(self, urn: str, token: str, inputs: Properties) -> Properties:
-        named = auto_name(self._package.outputs, urn, token)
-        members = self._package.sdk.resource_type(token).inputs.members
+        named = auto_name(self._cloud.outputs, urn, token)
+        members = self._cloud.sdk.resource_type(token).inputs.members
         if named is None or named[0] not in members or members[named[0]].required:
             return inputs
         if named[0] in inputs or f"{named[0]}Prefix" in inputs:

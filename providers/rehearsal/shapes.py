@@ -50,3 +50,12 @@ TEXT = Shape(kind=Kind.TEXT)
 INTEGER = Shape(kind=Kind.INTEGER)
 NUMBER = Shape(kind=Kind.NUMBER)
 BOOLEAN = Shape(kind=Kind.BOOLEAN)
+
+
+def inside(shape: Shape, path: str) -> Shape:
+    """The shape at a dotted path, through lists; the shape itself for an empty one."""
+    for step in path.split(".") if path else ():
+        while shape.kind is Kind.LIST and shape.element:
+            shape = shape.element()
+        shape = shape.members[step].shape()
+    return shape

@@ -1,26 +1,38 @@
-"""What a person sees is what was read and agreed to; `python -m tests.cost.goldens` rewrites it."""
+"""What a person sees is what was read and agreed to."""
 
 from __future__ import annotations
 
 import pytest
 
+from cost.estimate import estimate_of
 from cost.families import BILLED, FREE
-from tests.cost.goldens import FOLDER, RENDERED, of_stack, stacks, wide
+from plan.document import read
+from tests.cost.goldens import RENDERED, wide
+from tests.goldens import FOLDER, Golden
+from tests.stacks.aws.rehearsals import EXAMPLES
+from tests.stacks.rehearsals import Rehearsals
+
+COST = FOLDER / "cost"
 
 
 @pytest.mark.parametrize("name", RENDERED)
-def test_the_estimate_of_a_real_preview(name: str) -> None:
+def test_the_estimate_of_a_real_preview(name: str, golden: Golden) -> None:
     """Byte for byte, in every format."""
-    assert RENDERED[name]() == (FOLDER / name).read_text(encoding="utf-8")
+    golden(COST / name, RENDERED[name]())
 
 
-@pytest.mark.parametrize("stack", stacks())
-def test_the_estimate_of_a_stack(stack: str) -> None:
+@pytest.mark.parametrize("shape", EXAMPLES)
+def test_the_estimate_of_a_stack(shape: str, rehearsals: Rehearsals, golden: Golden) -> None:
     """The repository's own stacks, rehearsed; every type they make is declared."""
-    estimate = of_stack(stack)
+    estimate = estimate_of(read(rehearsals.planned(shape)))
 
+    golden(COST / f"{shape}.txt", wide(estimate))
     assert not {line.type for line in estimate.lines if line.type} - set(BILLED) - set(FREE)
-    assert wide(estimate) == (FOLDER / f"{stack}.txt").read_text(encoding="utf-8")
+
+
+def test_every_estimate_has_its_test() -> None:
+    """No file is left over."""
+    assert {each.name for each in COST.iterdir()} == {*RENDERED, *(f"{each}.txt" for each in EXAMPLES)}
 
 
 @pytest.mark.parametrize("name", [name for name in RENDERED if name.endswith(".txt")])

@@ -9,13 +9,14 @@ from delivery.reference import commands, reference
 from stacks.config import NAMESPACE, keys_of
 from stacks.outputs import Outputs
 from stacks.targets import TARGETS
+from tests.goldens import Golden
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_page_is_the_live_help() -> None:
-    """Rewrite it with: .venv/bin/python -m delivery.reference"""
-    assert (DOCS / "cli.md").read_text() == reference()
+def test_the_page_is_the_live_help(golden: Golden) -> None:
+    """Every command and option."""
+    golden(DOCS / "cli.md", reference())
 
 
 def test_the_page_has_every_command() -> None:

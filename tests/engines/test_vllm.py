@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -223,15 +224,10 @@ async def test_a_missing_program_is_one_sentence(vllm: Installed, tmp_path: Path
 
 def written_by_the_stack() -> dict[str, str]:
     """The environment of the app in the engine's task, as the plan of aws-ecs-dev has it."""
-    plan = json.loads((ROOT / "tests/policies/golden/aws-ecs-dev.json").read_text())
-    [task] = [
-        each
-        for each in plan["resources"]
-        if each["urn"].rpartition("::")[2].startswith("engine-")
-        and each["type"] == "aws:ecs/taskDefinition:TaskDefinition"
-    ]
-    app = next(each for each in json.loads(task["inputs"]["containerDefinitions"]) if each["name"] == "app")
-    return {each["name"]: each["value"] for each in app["environment"]}
+    plan = (ROOT / "tests/golden/plans/aws-ecs-dev.txt").read_text()
+    [task] = re.findall(r"^aws:ecs/taskDefinition:TaskDefinition engine-.*\n((?:  .*\n)+)", plan, re.MULTILINE)
+    values: list[tuple[str, str]] = re.findall(r"containerDefinitions\[app\]\.environment\[(\w+)\]=(.*)", task)
+    return {name: json.loads(value) if value.startswith('"') else value for name, value in values}
 
 
 async def test_the_app_runs_as_the_stack_starts_it(vllm: Installed, tmp_path: Path) -> None:

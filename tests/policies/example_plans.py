@@ -1,24 +1,16 @@
-"""The example stacks as the rules see them, kept in golden/. Run as a module, it rehearses them and rewrites the files."""
+"""The example stacks as the rules see them: what the real engine plans for the real programs, before anything exists."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from cost import families
 from plan.document import read as read_preview
-from plan.resource import ENGINE, Resource
-from policies import Context, bearing
-from policies import rehearsal as section_module
-from policies.rehearsal import Judged, Plan, PoliciesSection
+from plan.resource import Resource
+from policies import Context
 from tests.policies.plans import TODAY
-
-STACKS = ("aws-foundation-dev", "aws-foundation-prod", "aws-ecs-dev", "aws-ecs-prod")
-_GOLDEN = Path(__file__).with_name("golden")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,73 +27,7 @@ class ExamplePlan:
         return Context.of(self.stack, {**self.config, **changed}, TODAY)
 
 
-def read(stack: str) -> ExamplePlan:
-    """A plan from its file."""
-    document = json.loads((_GOLDEN / f"{stack}.json").read_text(encoding="utf-8"))
-    resources = tuple(
-        Resource(
-            urn=each["urn"],
-            type=each["type"],
-            inputs=each["inputs"],
-            links={key: tuple(urns) for key, urns in each.get("links", {}).items()},
-            region=each.get("region", ""),
-            custom=each["type"].partition(":")[0] not in ENGINE,
-        )
-        for each in document["resources"]
-    )
-    return ExamplePlan(stack=stack, config=document["config"], resources=resources)
-
-
-def path_of(stack: str) -> Path:
-    """Where a plan is kept."""
-    return _GOLDEN / f"{stack}.json"
-
-
-def rehearsed(stack: str, preview_arguments: Sequence[str] = ()) -> str:
-    """The text of a stack's file, from the real engine and the real program. Raises Failure where the preview fails."""
-    from delivery.rehearsal import command
-
-    kept: list[Plan] = []
-
-    class Keeping(PoliciesSection):
-        def preview_arguments(self, root: Path, stack: str) -> Sequence[str]:
-            return preview_arguments
-
-        def judge(self, planned: Plan) -> Judged:
-            kept.append(planned)
-            return super().judge(planned)
-
-    target, _, environment = stack.rpartition("-")
-    before = section_module.section
-    section_module.section = Keeping
-    try:
-        foundation = command.foundation_of(target, environment)
-        command.perform(ROOT, stack, command.packages_of(target), foundation=foundation, whole_cycle=False)
-    finally:
-        section_module.section = before
-    return _text(kept[0].digest)
-
-
-def _text(digest: Mapping[str, Any]) -> str:
-    """Only the inputs that rules or quantities read, sorted, so that a change of the plan is a small change of the file."""
-    resources = [_shortened(each) for each in sorted(read_preview(digest).after.values(), key=lambda each: each.urn)]
-    config = {key: value for key, value in sorted(digest["config"].items()) if isinstance(value, str)}
-    return json.dumps({"config": config, "resources": resources}, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-
-
-def _shortened(planned: Resource) -> dict[str, Any]:
-    paths = (*bearing().get(planned.type, ()), *families.bearing().get(planned.type, ()))
-    keys = {path.split(".")[0].removesuffix("[]") for path in paths}
-    short = {
-        "urn": planned.urn,
-        "type": planned.type,
-        "inputs": {key: value for key, value in planned.inputs.items() if key in keys},
-        "links": {key: sorted(urns) for key, urns in planned.links.items()},
-        "region": planned.region,
-    }
-    return {key: value for key, value in short.items() if value or key == "inputs"}
-
-
-if __name__ == "__main__":
-    for each in STACKS:
-        path_of(each).write_text(rehearsed(each), encoding="utf-8")
+def read(stack: str, preview: Mapping[str, Any]) -> ExamplePlan:
+    """A plan from the document that `pulumi preview --json --show-sames` prints."""
+    config = {key: value for key, value in preview["config"].items() if isinstance(value, str)}
+    return ExamplePlan(stack=stack, config=config, resources=tuple(read_preview(preview).after.values()))

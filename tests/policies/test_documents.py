@@ -15,6 +15,7 @@ import yaml
 from policies import RULES
 from policies.judging import outcome_of_check
 from policies.reference import PAGE, page
+from tests.goldens import Golden
 from tests.policies.plans import context, planned
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,9 +33,9 @@ def trimaran(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_page_is_that_of_the_rules() -> None:
-    """Rewrite it with: .venv/bin/python -m policies.reference"""
-    assert PAGE.read_text(encoding="utf-8") == page()
+def test_the_page_is_that_of_the_rules(golden: Golden) -> None:
+    """Every rule in full."""
+    golden(PAGE, page())
 
 
 def test_the_list_has_a_line_for_each_rule() -> None:

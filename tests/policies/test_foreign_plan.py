@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from catalog.clouds import CLOUDS
 from cost.amounts import State
 from cost.estimate import estimate
+from delivery.rehearsal.policies import PoliciesSection
+from delivery.rehearsal.sections import RehearsedPlan
 from plan.document import read
 from plan.resource import Resource
 from policies import RULES, Context, Report, judge
 from policies.coverage import gap
 from policies.exceptions import Excepted
-from policies.rehearsal import section
 from policies.rule import Level
 from policies.rules import TOPICS
 from tests.plan.made import created, state
@@ -36,25 +35,21 @@ DIGEST = created(
 )
 
 
-class Plan:
+def planned_as(environment: str) -> RehearsedPlan:
     """What a rehearsal hands over."""
-
-    def __init__(self, environment: str, digest: dict[str, Any] = DIGEST) -> None:
-        self.stack = f"gcp-cloud-run-{environment}"
-        self.config: dict[str, Any] = {"trimaran:limits": LIMITS}
-        self.digest = digest
+    return RehearsedPlan(stack=f"gcp-cloud-run-{environment}", config={"trimaran:limits": LIMITS}, digest=DIGEST)
 
 
 def judged(environment: str) -> Report:
     """The rules' report on the plan."""
-    plan = Plan(environment)
+    plan = planned_as(environment)
     config = {"trimaran:limits": '{"monthlyUsd": "1", "regions": ["europe-west4"]}'}
     return judge(read(plan.digest).after.values(), Context.of(plan.stack, config, TODAY))
 
 
 def test_in_prod_it_is_refused_with_what_is_undecided_named() -> None:
     """The service and the firewall each by name and type, with the rules that nobody can hold against them."""
-    judgement = section().judge(Plan("prod"))
+    judgement = PoliciesSection().judge(planned_as("prod"))
 
     refused = "\n".join(judgement.refusals)
     assert f"run: cannot be decided: no check of policies/gcp/ knows {RUN}" in refused

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
+from delivery.rehearsal.policies import PoliciesSection
+from delivery.rehearsal.sections import RehearsedPlan
 from plan.inputs import Inputs
 from plan.resource import Resource
 from plan.tokens import UNKNOWN
@@ -15,7 +17,6 @@ from policies import RULES, Context, bearing, judge
 from policies.check import Judge, Scene
 from policies.coverage import checks_of, reads_of
 from policies.judging import outcome_of, outcome_of_check
-from policies.rehearsal import section
 from policies.rule import Level, Rule
 from policies.rules import rule_of
 from tests.policies.aws import capacity, reach
@@ -189,21 +190,16 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-class _Plan:
-    """What a rehearsal hands over."""
-
-    stack = "aws-ecs-prod"
-    config: ClassVar[dict[str, Any]] = {"trimaran:limits": {"regions": ["us-east-1"]}}
-    digest = DOCUMENT
-
-
 def test_a_rehearsals_section() -> None:
     """The count first; a mandatory violation refuses with its sentence."""
-    judged = section().judge(_Plan())
+    section = PoliciesSection()
+    config = {"trimaran:limits": {"regions": ["us-east-1"]}}
+
+    judged = section.judge(RehearsedPlan(stack="aws-ecs-prod", config=config, digest=DOCUMENT))
 
     assert judged.lines[0] == f"{len(judge([], context()).rules)} rules, {len(judged.value['violations'])} violations"
     assert any("web would be in eu-west-1" in each for each in judged.refusals)
-    assert ("aws:autoscaling/group:Group", "tags.key") in set(section().reads())
+    assert ("aws:autoscaling/group:Group", "tags.key") in set(section.reads())
 
 
 def test_an_image_is_a_digest_in_the_fixtures_too() -> None:

@@ -1,4 +1,4 @@
-"""What callers read when a backend speaks another wire: whole transcripts, rewritten by `pytest tests/wire --update-goldens`."""
+"""What callers read when a backend speaks another wire: whole transcripts, rewritten by `./trimaran goldens`."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ each = pytest.mark.parametrize(("spoken", "wanted", "said"), CASES, ids=["-".joi
 
 
 @each
-def test_stream(spoken: str, wanted: Wire, said: str, golden: Callable[[str, bytes], None]) -> None:
+def test_stream(spoken: str, wanted: Wire, said: str, transcript: Callable[[str, bytes], None]) -> None:
     """Event by event, as the backend sent them."""
     codec, fake = SPOKEN[spoken]
     reader, writer = codec.reader(), WRITTEN[wanted].writer(include_usage=True)
     written = b"".join(writer.render(reader.read(event)) for event in fake.stream(SAID[said]))
-    golden(f"{spoken}-to-{wanted}-{said}.sse", written + writer.end())
+    transcript(f"{spoken}-to-{wanted}-{said}.sse", written + writer.end())
 
 
 @each
-def test_whole(spoken: str, wanted: Wire, said: str, golden: Callable[[str, bytes], None]) -> None:
+def test_whole(spoken: str, wanted: Wire, said: str, transcript: Callable[[str, bytes], None]) -> None:
     """One JSON body."""
     codec, fake = SPOKEN[spoken]
     written = WRITTEN[wanted].render_whole(codec.parse_whole(_body(fake.whole(SAID[said]))))
-    golden(f"{spoken}-to-{wanted}-{said}.json", written + b"\n")
+    transcript(f"{spoken}-to-{wanted}-{said}.json", written + b"\n")
 
 
 def _body(reply: Reply) -> bytes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from providers.rehearsal.findings import Finding, Place, Seen, snake
-from providers.rehearsal.values import Path, Properties, at
+from providers.rehearsal.values import Properties, at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,6 @@ class Facts:
 
     limits: Mapping[str, Any]
     gpu_quota: int | None = None
-    documents: Mapping[Path, Any] = field(default_factory=dict)
 
 
 class Rule(Protocol):

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cost.gates import budget_of
-from delivery.cost.rehearsal import reads, rehearsal_section
+from delivery.rehearsal.cost import CostSection
+from delivery.rehearsal.sections import Judged, RehearsedPlan
 from tests.cost.aws.test_quantities import gpu_group
 from tests.plan.made import created, state
 
@@ -102,25 +104,30 @@ def test_the_stacks_own_limit_is_a_gate_too() -> None:
     assert budget_of({}) is None
 
 
-def test_a_rehearsal_gets_lines_json_and_failures() -> None:
+def judged(digest: dict[str, Any]) -> Judged:
+    """What a rehearsal is told of a plan's cost."""
+    return CostSection().judge(RehearsedPlan(stack="aws-ecs-dev", config={}, digest=digest))
+
+
+def test_a_rehearsal_gets_lines_json_and_refusals() -> None:
     """As delivery/rehearsal/sections.py asks for them."""
     digest = created(*gpu_group(minSize=1, maxSize=1), **{"trimaran:limits": '{"monthlyUsd": "100"}'})
 
-    section = rehearsal_section({"stack": "aws-ecs-dev", "digest": digest})
+    told = judged(digest)
 
-    assert section["json"]["after_usd_per_month"] == "595.504"
-    assert section["failures"] == ["$595.50 a month is above trimaran:limits.monthlyUsd of $100.00."]
-    assert section["exit_code"] == 3
-    assert section["lines"][0] == "$595.50 a month (+$595.50)"
+    assert told.value["after_usd_per_month"] == "595.504"
+    assert told.refusals == ["$595.50 a month is above trimaran:limits.monthlyUsd of $100.00."]
+    assert told.exit_code == 3
+    assert told.lines[0] == "$595.50 a month (+$595.50)"
 
 
 def test_a_rehearsal_learns_which_inputs_bear_on_money() -> None:
     """By type and path, without list positions."""
-    assert ("aws:ec2/launchTemplate:LaunchTemplate", "blockDeviceMappings.ebs.volumeSize") in set(reads())
+    assert ("aws:ec2/launchTemplate:LaunchTemplate", "blockDeviceMappings.ebs.volumeSize") in set(CostSection().reads())
 
 
 def test_a_preview_with_plain_numbers_is_read_as_exactly() -> None:
     """The engine's document may have been parsed by others, with binary fractions."""
     digest = json.loads(json.dumps(created(state("aws:ebs/volume:Volume", size=0.1, type="gp3"))))
 
-    assert rehearsal_section({"stack": "s", "digest": digest})["json"]["after_usd_per_month"] == "0.008"
+    assert judged(digest).value["after_usd_per_month"] == "0.008"

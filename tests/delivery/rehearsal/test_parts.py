@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from delivery.failure import Failure
-from delivery.rehearsal import command, cycle, sections
+from delivery.rehearsal import cycle, targets
 from delivery.rehearsal.bearing import Bearing
 from delivery.rehearsal.running import Step, steps, told
 from delivery.rehearsal.scratch import _readable
@@ -54,7 +54,7 @@ def test_the_stack_its_providers_and_components_are_no_steps() -> None:
 )
 def test_the_changed_value_stays_possible(config: dict[str, Any], after: int) -> None:
     """One fewer replica, or one more where one fewer is none or below the least."""
-    assert cycle.changed(config, cycle.change_for("aws-ecs"))["trimaran:scaling"]["max"] == after
+    assert cycle.changed(config, cycle.change_for("aws-ecs", ["aws"]))["trimaran:scaling"]["max"] == after
 
 
 def test_a_change_may_update_the_listed_types_and_nothing_else() -> None:
@@ -67,8 +67,8 @@ def test_a_change_may_update_the_listed_types_and_nothing_else() -> None:
 
 def test_a_targets_own_change_counts_before_the_default() -> None:
     """A foundation has no replicas."""
-    assert cycle.change_for("aws-foundation")["key"] == "trimaran:tags"
-    assert cycle.change_for("aws-ecs")["key"] == "trimaran:scaling"
+    assert cycle.change_for("aws-foundation", ["aws"])["key"] == "trimaran:tags"
+    assert cycle.change_for("aws-ecs", ["aws"])["key"] == "trimaran:scaling"
 
 
 def test_bearing_inputs_are_found_by_path_or_by_its_beginning() -> None:
@@ -81,27 +81,8 @@ def test_bearing_inputs_are_found_by_path_or_by_its_beginning() -> None:
         urn=_URN, token="aws:autoscaling/group:Group", findings=(), by=(), unvalidated=inputs, unknown=()
     )
 
-    assert Bearing.of([]).among(inspection, inputs) == ["a"]
-    assert Bearing.of([("aws:autoscaling/group:Group", "maxSizes")]).among(inspection, inputs) == ["a", "b"]
-
-
-def test_a_section_that_is_not_there_says_so() -> None:
-    """Instead of saying nothing, which would read as `all good`."""
-    judged = sections.Sections(found={"cost": None}).judge(
-        sections.Planned(root=Path("/"), stack="s", config={}, digest={})
-    )
-
-    assert judged["cost"].lines == ("not built yet",)
-
-
-def test_the_cost_section_gives_what_the_cost_command_gives() -> None:
-    """And the inputs it reads are on the list of bearing ones."""
-    section = sections.Sections.load().found["cost"]
-
-    assert section is not None
-    assert ("aws:ec2/launchTemplate:LaunchTemplate", "instanceType") in set(section.reads())
-    judged = section.judge(sections.Planned(root=Path("/"), stack="s", config={}, digest={"steps": []}))
-    assert judged.value["lines"] == []
+    assert Bearing.of(["aws"], []).among(inspection, inputs) == ["a"]
+    assert Bearing.of(["aws"], [("aws:autoscaling/group:Group", "maxSizes")]).among(inspection, inputs) == ["a", "b"]
 
 
 def test_secrets_of_the_config_are_taken_out_by_path() -> None:
@@ -118,9 +99,9 @@ def test_a_foundation_comes_before_a_stack_of_its_cloud(monkeypatch: pytest.Monk
     """In the same environment; a foundation has none below it."""
     monkeypatch.setitem(TARGETS, "aws-foundation", "stacks.aws.foundation")
 
-    assert command.foundation_of("aws-ecs", "prod") == "aws-foundation-prod"
-    assert command.foundation_of("aws-foundation", "prod") is None
-    assert command.foundation_of("gcp-gke", "prod") is None
+    assert targets.foundation_of("aws-ecs", "prod") == "aws-foundation-prod"
+    assert targets.foundation_of("aws-foundation", "prod") is None
+    assert targets.foundation_of("gcp-gke", "prod") is None
 
 
 @pytest.mark.parametrize(
@@ -133,13 +114,13 @@ def test_a_foundation_comes_before_a_stack_of_its_cloud(monkeypatch: pytest.Monk
 )
 def test_a_config_says_what_its_stack_stands_on(config: dict[str, Any], below: str | None) -> None:
     """A foundation by name, or ids of one's own, which need none."""
-    assert command.below(config, "aws-foundation-dev") == below
+    assert targets.foundation_in(config, "aws-foundation-dev") == below
 
 
 def test_a_target_of_a_cloud_without_description_is_refused() -> None:
     """By name, with those that can be rehearsed."""
     with pytest.raises(Failure, match="target 'local' cannot be rehearsed"):
-        command.packages_of("local")
+        targets.packages_of("local")
 
 
 def test_the_engines_own_words_become_a_sentence(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import json
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,10 +12,14 @@ from typing import Any
 
 import pytest
 
+from delivery.rehearsal.policies import lines_of
 from plan.resource import Resource
 from policies import RULES, Context, Report, judge
 from policies.exceptions import Excepted
-from tests.policies import example_plans
+from tests.goldens import FOLDER, Golden
+from tests.policies.example_plans import ExamplePlan
+from tests.stacks.aws.rehearsals import EXAMPLES
+from tests.stacks.rehearsals import ROOT, Rehearsals
 
 
 class Absence(Enum):
@@ -26,6 +29,7 @@ class Absence(Enum):
 
 
 GONE = Absence.GONE
+GOLDENS = FOLDER / "policies"
 SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 TARGET = "aws:appautoscaling/target:Target"
@@ -195,33 +199,32 @@ EDITS = (
 )
 
 
-@functools.cache
-def plan(stack: str) -> example_plans.ExamplePlan:
-    """A stack's plan, read once."""
-    return example_plans.read(stack)
-
-
-def judged(edit: Edit) -> Report:
+def judged(plan: ExamplePlan, edit: Edit) -> Report:
     """The rules' report on the plan after an edit."""
-    whole = plan(edit.stack)
-    changed = [_edited(each, edit) for each in whole.resources]
-    assert not edit.type or [each for each in changed if each is None or each not in whole.resources] != []
-    return judge([each for each in changed if each is not None], whole.context(**edit.config))
+    changed = [_edited(each, edit) for each in plan.resources]
+    assert not edit.type or [each for each in changed if each is None or each not in plan.resources] != []
+    return judge([each for each in changed if each is not None], plan.context(**edit.config))
 
 
-@pytest.mark.parametrize("stack", example_plans.STACKS)
-def test_the_examples_keep_every_rule(stack: str) -> None:
+@pytest.mark.parametrize("shape", EXAMPLES)
+def test_the_examples_keep_every_rule(shape: str, plan: ExamplePlan, golden: Golden) -> None:
     """And every rule can decide."""
-    report = judge(plan(stack).resources, plan(stack).context())
+    report = judge(plan.resources, plan.context())
 
+    golden(GOLDENS / f"{shape}.txt", "".join(f"{line}\n" for line in lines_of(report)))
     assert [each.message for each in report.violations] == []
     assert [each.message for each in report.undecided] == []
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.rule)
-def test_an_unsafe_edit_trips_its_rule_and_no_other(edit: Edit) -> None:
+def test_every_report_has_its_example() -> None:
+    """No file is left over."""
+    assert {each.stem for each in GOLDENS.iterdir()} == set(EXAMPLES)
+
+
+@pytest.mark.parametrize(("shape", "edit"), [pytest.param(each.stack, each, id=each.rule) for each in EDITS])
+def test_an_unsafe_edit_trips_its_rule_and_no_other(plan: ExamplePlan, edit: Edit) -> None:
     """In one sentence."""
-    report = judged(edit)
+    report = judged(plan, edit)
 
     assert [each.rule for each in report.violations] == [edit.rule], [each.message for each in report.violations]
     assert report.undecided == ()
@@ -232,45 +235,38 @@ def test_every_rule_has_its_edit() -> None:
     assert {each.id for each in RULES} - {each.rule for each in EDITS} == {"exceptions-in-date"}
 
 
-def test_an_exception_that_has_run_out_trips_its_rule_and_no_other() -> None:
+@pytest.mark.parametrize("shape", [PROD])
+def test_an_exception_that_has_run_out_trips_its_rule_and_no_other(plan: ExamplePlan) -> None:
     """Even where nothing needs it any more."""
-    whole = plan(PROD)
     old = Excepted(rule="image-digest", resource="api", reason="no digest yet", expires=date(2026, 1, 31))
 
-    report = judge(whole.resources, replace(whole.context(), exceptions=(old,)))
+    report = judge(plan.resources, replace(plan.context(), exceptions=(old,)))
 
     assert [each.rule for each in report.violations] == ["exceptions-in-date"]
 
 
-def test_a_promotion_is_not_a_second_bill() -> None:
+@pytest.mark.parametrize("shape", [PROD])
+def test_a_promotion_is_not_a_second_bill(plan: ExamplePlan) -> None:
     """While it runs there are two engines, one of which replaces the other; without one, two are two."""
-    whole = plan(PROD)
     green = [
         replace(each, urn=f"{each.urn}-green", links=_renamed(each.links))
-        for each in whole.resources
+        for each in plan.resources
         if each.name.startswith("engine-")
     ]
-    both = [*whole.resources, *green]
+    both = [*plan.resources, *green]
 
     def told(context: Context) -> set[str]:
         return {each.rule for each in judge(both, context).violations}
 
-    assert told(whole.context(candidate={"image": "x"})) == set()
-    assert told(whole.context()) == {"monthly-cost-cap"}
+    assert told(plan.context(candidate={"image": "x"})) == set()
+    assert told(plan.context()) == {"monthly-cost-cap"}
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("stack", example_plans.STACKS)
-def test_the_plans_are_those_of_the_programs(stack: str) -> None:
-    """Rewrite them with: .venv/bin/python -m tests.policies.example_plans"""
-    assert example_plans.path_of(stack).read_text(encoding="utf-8") == example_plans.rehearsed(stack)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("stack", [DEV, PROD])
-def test_the_pack_lets_the_examples_pass(stack: str) -> None:
+@pytest.mark.parametrize("shape", [DEV, PROD])
+def test_the_pack_lets_the_examples_pass(shape: str, rehearsals: Rehearsals) -> None:
     """The real engine, the real program and the pack: nothing in what the engine itself hands over trips a rule."""
-    assert example_plans.rehearsed(stack, ("--policy-pack", str(example_plans.ROOT / "policies"))) != ""
+    assert rehearsals.planned(shape, "--policy-pack", str(ROOT / "policies"))["steps"]
 
 
 def _renamed(links: Any) -> dict[str, tuple[str, ...]]:

@@ -8,19 +8,22 @@ import json
 from enum import Enum
 from typing import Any
 
+from providers.rehearsal.clouds.aws.cloud import Aws
 from providers.rehearsal.findings import Finding
 from providers.rehearsal.inspection import Inspection, inspect
-from providers.rehearsal.package import Package
 from providers.rehearsal.rules.contract import Facts, Resource
 
 
-class Edit(Enum):
-    """What an edit does to an input other than setting it; the same in every process, unlike an object's address."""
+class Gone(Enum):
+    """Stands for an input that is not there."""
 
     GONE = "gone"
 
+    def __str__(self) -> str:
+        return self.value
 
-GONE = Edit.GONE
+
+GONE = Gone.GONE
 
 CONTAINER: dict[str, Any] = {
     "name": "app",
@@ -201,9 +204,9 @@ INPUTS: dict[str, dict[str, Any]] = {
 
 
 @functools.cache
-def aws() -> Package:
+def aws() -> Aws:
     """The description of AWS, read once."""
-    return Package("aws")
+    return Aws()
 
 
 def changed(value: Any, path: str, new: Any) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from catalog.names import NAME_RULES
-from providers.rehearsal import botocore_models, cloudformation
+from providers.rehearsal.clouds.aws import botocore_models, cloudformation
 from tests.providers.rehearsal.good import aws
 
-SCHEMAS: dict[str, Any] = aws().table("schemas")
+SCHEMAS: dict[str, Any] = aws().schemas
 
 
 @pytest.mark.parametrize("table", ["botocore", "cloudformation", "documents"])
@@ -35,7 +35,7 @@ def test_every_schema_and_every_renamed_path_exists() -> None:
         shape = cloudformation.shape(key) if "::" in key else botocore_models.shape(*key.split("."))
         assert shape is not None, key
         for path in filter(None, names.values()):
-            assert aws().renamed(shape, path).kind, path
+            assert aws().described_by.renamed(shape, path).kind, path
     for service, name in SCHEMAS["botocore"].values():
         assert botocore_models.shape(service, name), name
     for name in SCHEMAS["cloudformation"].values():

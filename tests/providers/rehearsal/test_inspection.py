@@ -95,9 +95,18 @@ def test_map_keys_are_shown_as_they_are() -> None:
 
 def test_a_policy_that_nobody_could_read_is_not_validated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without cfn-lint there is no grammar, and silence is no approval."""
-    from providers.rehearsal import iam
+    from providers.rehearsal.clouds.aws import iam
 
     monkeypatch.setattr(iam, "source", lambda: "")
     inputs = {"name": "task", "role": "task", "policy": "not a policy"}
 
     assert _shown(inspected("aws:iam/rolePolicy:RolePolicy", inputs).unvalidated) == ["policy"]
+
+
+def test_a_document_without_its_schema_is_not_validated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without botocore nobody knows what a container definition is."""
+    from providers.rehearsal.clouds.aws import botocore_models
+
+    monkeypatch.setattr(botocore_models, "shape", lambda *_: None)
+
+    assert "container_definitions" in _shown(inspected("aws:ecs/taskDefinition:TaskDefinition").unvalidated)

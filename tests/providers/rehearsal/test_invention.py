@@ -17,7 +17,7 @@ _ARN = r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:.+"
 def _create(token: str, inputs: dict[str, Any] | None = None, name: str = "x") -> tuple[str, dict[str, Any]]:
     urn = f"urn:pulumi:dev::sample::{token}::{name}"
     shape = aws().sdk.resource_type(token).outputs
-    return Inventor(aws().outputs).create(urn, token, INPUTS[token] if inputs is None else inputs, shape)
+    return Inventor(aws()).create(urn, token, INPUTS[token] if inputs is None else inputs, shape)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_an_update_keeps_what_was_invented_and_counts_versions() -> None:
     token = "aws:ec2/launchTemplate:LaunchTemplate"
     _, before = _create(token, {"name": "a", "instanceType": "g6.xlarge", "description": "x"})
 
-    after = Inventor(aws().outputs).update(
+    after = Inventor(aws()).update(
         token,
         before,
         {"name": "a", "instanceType": "g6.xlarge", "description": "x"},

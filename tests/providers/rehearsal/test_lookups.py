@@ -7,12 +7,13 @@ import json
 import pytest
 
 from providers.rehearsal import lookups
+from providers.rehearsal.clouds.aws import policy_documents
 from providers.rehearsal.invention import Inventor
 from tests.providers.rehearsal.good import aws
 
 
 def _answer(token: str, **arguments: object) -> dict[str, object]:
-    return lookups.answer(aws().lookups, token, dict(arguments), Inventor(aws().outputs))
+    return lookups.answer(aws(), token, dict(arguments), Inventor(aws()))
 
 
 def test_the_account_and_region_are_the_rehearsed_ones() -> None:
@@ -78,6 +79,6 @@ def test_an_override_replaces_the_statement_of_the_same_sid() -> None:
     source = json.dumps({"Statement": [{"Sid": "A", "Effect": "Allow"}, {"Effect": "Deny"}]})
     override = json.dumps({"Statement": {"Sid": "A", "Effect": "Deny"}})
 
-    found = lookups.policy_document({"sourcePolicyDocuments": [source], "overridePolicyDocuments": [override]})
+    found = policy_documents.render({"sourcePolicyDocuments": [source], "overridePolicyDocuments": [override]})
 
     assert json.loads(found["json"])["Statement"] == [{"Effect": "Deny"}, {"Sid": "A", "Effect": "Deny"}]

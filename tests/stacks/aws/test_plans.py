@@ -1,4 +1,4 @@
-"""The plan of every example, whole: what a review reads when a program changes."""
+"""The plan of every shape, whole or as what differs from another: what a review reads when a program changes."""
 
 from __future__ import annotations
 
@@ -8,24 +8,41 @@ from typing import Any
 
 import pytest
 
-from tests.stacks.aws.rehearsals import ROOT, SHAPES, Deployed, Rehearsals
+from tests.goldens import FOLDER, Golden
+from tests.stacks.aws.rehearsals import BASES, SHAPES
+from tests.stacks.differences import difference, expanded
+from tests.stacks.rehearsals import Deployed, Rehearsals
 
-PLANS = ROOT / "tests/golden/plans"
+PLANS = FOLDER / "plans"
 # JSON that a person reads by its parts.
 _DOCUMENTS = ("containerDefinitions", "policy", "assumeRolePolicy", "[AOT_CONFIG_CONTENT]")
 
 
-@pytest.mark.parametrize("shape", sorted(SHAPES))
-def test_the_plan_is_the_golden_one(shape: str, rehearsals: Rehearsals, request: pytest.FixtureRequest) -> None:
-    """Every resource with every input; `pytest tests/stacks/aws/test_plans.py --update` rewrites them."""
-    golden = PLANS / f"{shape}.txt"
-    plan = "\n".join(_lines(rehearsals[shape])) + "\n"
+@pytest.mark.parametrize("shape", [each for each in SHAPES if each not in BASES])
+def test_the_plan_is_the_golden_one(shape: str, rehearsals: Rehearsals, golden: Golden) -> None:
+    """Every resource with every input."""
+    golden(PLANS / f"{shape}.txt", plan_of(rehearsals[shape]))
 
-    if request.config.getoption("--update", default=False):
-        golden.parent.mkdir(parents=True, exist_ok=True)
-        golden.write_text(plan, encoding="utf-8")
 
-    assert plan == golden.read_text(encoding="utf-8")
+@pytest.mark.parametrize("shape", BASES)
+def test_the_plan_differs_from_its_base_as_told(shape: str, rehearsals: Rehearsals, golden: Golden) -> None:
+    """What is told, expanded, is what the engine has planned, byte for byte."""
+    base, told = PLANS / f"{BASES[shape]}.txt", PLANS / f"{shape}.txt"
+    plan = plan_of(rehearsals[shape])
+
+    golden(told, difference(BASES[shape], base.read_text(encoding="utf-8"), plan))
+
+    assert expanded(base.read_text(encoding="utf-8"), told.read_text(encoding="utf-8")) == plan
+
+
+def test_every_plan_has_its_shape() -> None:
+    """No file is left over."""
+    assert {each.stem for each in PLANS.iterdir()} == set(SHAPES)
+
+
+def plan_of(deployed: Deployed) -> str:
+    """The plan as a file has it."""
+    return "".join(f"{line}\n" for line in _lines(deployed))
 
 
 def _lines(deployed: Deployed) -> Iterator[str]:

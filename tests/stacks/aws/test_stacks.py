@@ -14,13 +14,13 @@ import yaml
 from app.engines.kinds import KINDS
 from app.logic import routes as app_routes
 from delivery.rehearsal.running import Run
+from providers.rehearsal.clouds.aws.iam import check_policy
 from providers.rehearsal.findings import Finding, Place
-from providers.rehearsal.iam import check_policy
 from stacks.outputs import Outputs
-from tests.stacks.aws.rehearsals import SHAPES, Deployed, Rehearsals, Resource
+from tests.stacks.aws.rehearsals import EXAMPLES, SHAPES
+from tests.stacks.rehearsals import Deployed, Rehearsals, Resource
 
 ECS = [shape for shape in sorted(SHAPES) if shape.startswith("aws-ecs")]
-EXAMPLES = ["aws-foundation-dev", "aws-foundation-prod", "aws-ecs-dev", "aws-ecs-prod"]
 # Actions that AWS takes for every resource or none, by its service authorization reference.
 WITHOUT_RESOURCE = (
     "ecr:GetAuthorizationToken",
@@ -114,9 +114,10 @@ def test_every_action_exists(shape: str, rehearsals: Rehearsals) -> None:
             assert [found.sentence for found in seen if isinstance(found, Finding)] == []
 
 
-def test_managed_policies_fit_their_limits(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-foundation-prod"])
+def test_managed_policies_fit_their_limits(shape: str, rehearsals: Rehearsals) -> None:
     """IAM takes 6,144 characters a policy without spaces, and ten policies a role."""
-    deployed = rehearsals["aws-foundation-prod"]
+    deployed = rehearsals[shape]
     sizes = {
         each.name: len(json.dumps(each.document("policy"), separators=(",", ":"))) for each in deployed.of("Policy")
     }
@@ -200,27 +201,30 @@ def test_what_others_move_is_left_alone(shape: str, rehearsals: Rehearsals) -> N
     }
 
 
-def test_a_deployment_has_time_to_bake_and_pause(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-ecs-prod"])
+def test_a_deployment_has_time_to_bake_and_pause(shape: str, rehearsals: Rehearsals) -> None:
     """Otherwise the engine gives up on a deployment that goes well."""
-    api = rehearsals["aws-ecs-prod"].one("Service", "api")
+    api = rehearsals[shape].one("Service", "api")
     baked = int(api.inputs["deploymentConfiguration"]["bakeTimeInMinutes"])
     stepped = int(api.inputs["deploymentConfiguration"]["canaryConfiguration"]["canaryBakeTimeInMinutes"])
 
     assert api.options["customTimeouts"]["update"] > 60 * (baked + stepped + 240)
 
 
-def test_idle_time_outs_are_in_order(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-ecs-dev"])
+def test_idle_time_outs_are_in_order(shape: str, rehearsals: Rehearsals) -> None:
     """The app keeps connections longer than the load balancer, and the load balancer longer than a model is silent."""
     from app.api.listen import KEEP_ALIVE_S
 
-    balancer = rehearsals["aws-ecs-dev"].one("LoadBalancer", "balancer")
+    balancer = rehearsals[shape].one("LoadBalancer", "balancer")
 
     assert 600 <= balancer.inputs["idleTimeout"] < KEEP_ALIVE_S
 
 
-def test_green_is_reached_inside_the_network_only(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-ecs-prod"])
+def test_green_is_reached_inside_the_network_only(shape: str, rehearsals: Rehearsals) -> None:
     """An internal stack has a port for it that nobody but the network can connect to."""
-    deployed = rehearsals["aws-ecs-prod"]
+    deployed = rehearsals[shape]
     opened = {
         each.inputs["fromPort"]: each.inputs["cidrIpv4"]
         for each in deployed.of("SecurityGroupIngressRule")
@@ -231,9 +235,10 @@ def test_green_is_reached_inside_the_network_only(rehearsals: Rehearsals) -> Non
     assert deployed.outputs["test_url"] == "https://chat.example.com:8443"
 
 
-def test_from_outside_green_needs_the_promotions_key(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-ecs-dev-public"])
+def test_from_outside_green_needs_the_promotions_key(shape: str, rehearsals: Rehearsals) -> None:
     """`x-revision: green` alone leads to blue, like every other request."""
-    deployed = rehearsals["aws-ecs-dev-public"]
+    deployed = rehearsals[shape]
     test = deployed.one("ListenerRule", "test").inputs
     production = deployed.one("ListenerRule", "production").inputs
     names = (
@@ -247,18 +252,20 @@ def test_from_outside_green_needs_the_promotions_key(rehearsals: Rehearsals) -> 
     assert {each.inputs["port"] for each in deployed.of("Listener")} == {80, 443}
 
 
-def test_a_foundation_of_ones_own_makes_only_what_is_missing(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-foundation-dev-byo"])
+def test_a_foundation_of_ones_own_makes_only_what_is_missing(shape: str, rehearsals: Rehearsals) -> None:
     """A VPC, a key, buckets, a registry, a zone and an identity provider that are there stay as they are."""
-    deployed = rehearsals["aws-foundation-dev-byo"]
+    deployed = rehearsals[shape]
 
     made = {each.type.rpartition(":")[2] for each in deployed.resources}
     assert made == {"Certificate", "CertificateValidation", "Record", "Role", "Policy", "RolePolicyAttachment"}
     assert deployed.outputs["foundation"]["vpc"] == "vpc-0123456789abcdef0"
 
 
-def test_managed_instances_are_named_by_the_service_alone(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-ecs-dev-public"])
+def test_managed_instances_are_named_by_the_service_alone(shape: str, rehearsals: Rehearsals) -> None:
     """Attaching them to the cluster a second time is refused by AWS."""
-    deployed = rehearsals["aws-ecs-dev-public"]
+    deployed = rehearsals[shape]
 
     assert deployed.of("ClusterCapacityProviders") == []
     assert (
@@ -269,9 +276,10 @@ def test_managed_instances_are_named_by_the_service_alone(rehearsals: Rehearsals
     )
 
 
-def test_a_large_model_is_split_over_its_gpus(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-ecs-dev-rolling"])
+def test_a_large_model_is_split_over_its_gpus(shape: str, rehearsals: Rehearsals) -> None:
     """Resource requirement, tensor parallelism and shared memory say the same number."""
-    engine = next(each for each in rehearsals["aws-ecs-dev-rolling"].of("TaskDefinition") if "engine" in each.name)
+    engine = next(each for each in rehearsals[shape].of("TaskDefinition") if "engine" in each.name)
     container = engine.document("containerDefinitions")[0]
     environment = {each["name"]: each["value"] for each in container["environment"]}
 
@@ -280,9 +288,10 @@ def test_a_large_model_is_split_over_its_gpus(rehearsals: Rehearsals) -> None:
     assert container["linuxParameters"]["sharedMemorySize"] == 8192
 
 
-def test_a_candidate_stands_beside_the_stable_version(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-ecs-dev-byo"])
+def test_a_candidate_stands_beside_the_stable_version(shape: str, rehearsals: Rehearsals) -> None:
     """Another model is another engine and another task definition; blue's stay, and the service waits at its gate."""
-    deployed = rehearsals["aws-ecs-dev-byo"]
+    deployed = rehearsals[shape]
     project, stack = deployed.rehearsed.scratch, deployed.stack
     before = project.config(stack)
     candidate = {"settings": {"model": "Qwen/Qwen2.5-0.5B-Instruct"}}
@@ -303,9 +312,10 @@ def test_a_candidate_stands_beside_the_stable_version(rehearsals: Rehearsals) ->
     assert update["newState"]["inputs"]["waitForSteadyState"] is False
 
 
-def test_an_edited_prompt_shares_the_engine(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-ecs-dev-byo"])
+def test_an_edited_prompt_shares_the_engine(shape: str, rehearsals: Rehearsals) -> None:
     """Another prompt is another revision of the api, and reloads no weights."""
-    deployed = rehearsals["aws-ecs-dev-byo"]
+    deployed = rehearsals[shape]
     project, stack = deployed.rehearsed.scratch, deployed.stack
     before = project.config(stack)
     project.write_config(stack, {**before, "trimaran:candidate": {"settings": {"systemPrompt": "Be brief."}}})
@@ -320,9 +330,10 @@ def test_an_edited_prompt_shares_the_engine(rehearsals: Rehearsals) -> None:
     ]
 
 
-def test_the_collectors_config_is_yaml(rehearsals: Rehearsals) -> None:
+@pytest.mark.parametrize("shape", ["aws-ecs-dev"])
+def test_the_collectors_config_is_yaml(shape: str, rehearsals: Rehearsals) -> None:
     """JSON is YAML: the collector reads what the stack writes."""
-    task = next(each for each in rehearsals["aws-ecs-dev"].of("TaskDefinition") if each.name.startswith("api-"))
+    task = next(each for each in rehearsals[shape].of("TaskDefinition") if each.name.startswith("api-"))
     collector = task.document("containerDefinitions")[1]
 
     config = yaml.safe_load(collector["environment"][0]["value"])

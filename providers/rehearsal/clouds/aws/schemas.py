@@ -1,62 +1,26 @@
-"""One Pulumi package as the rehearsal knows it: its SDK, and from `catalog/rehearsal/<package>/` who else describes its types."""
+"""Which schemas of AWS's describe a type of the SDK, by the tables in `catalog/rehearsal/aws/`."""
 
 from __future__ import annotations
 
 import functools
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from catalog import rehearsal
-from providers.rehearsal import botocore_models, cloudformation
+from providers.rehearsal.cloud import Foreign
+from providers.rehearsal.clouds.aws import botocore_models, cloudformation
 from providers.rehearsal.findings import folded
-from providers.rehearsal.sdk import Sdk
-from providers.rehearsal.shapes import ANY, Kind, Shape
-
-Names = Mapping[str, Callable[[], Shape] | None]
+from providers.rehearsal.shapes import ANY, Shape, inside
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Foreign:
-    """Somebody else's schema for a type: `label` for the report, and where its names differ from the SDK's."""
+class Schemas:
+    """Two tables: `schemas` says which shape or type a token is and what differs in names, `outputs` what replaces."""
 
-    label: str
-    shape: Shape
-    names: Names
-
-
-class Package:
-    """The description of a package; `name` is the first part of its type tokens."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.directory = Path(rehearsal.__path__[0]) / name
-        self._data = self.table("schemas")
-        self.sdk = Sdk(self._data["sdk"], self._data.get("open_enums", ()))
-
-    def table(self, name: str) -> dict[str, Any]:
-        """A data file of this package."""
-        return tomllib.loads((self.directory / f"{name}.toml").read_text(encoding="utf-8"))
-
-    @functools.cached_property
-    def outputs(self) -> dict[str, Any]:
-        """How identifiers and other outputs of its types look."""
-        return self.table("outputs")
-
-    @functools.cached_property
-    def lookups(self) -> dict[str, Any]:
-        """What its look-ups answer."""
-        return self.table("lookups")
-
-    @functools.cached_property
-    def limits(self) -> dict[str, Any]:
-        """The numbers of rules that hold across properties and resources."""
-        return self.table("limits")
+    def __init__(self, schemas: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
+        self._data = schemas
+        self._outputs = outputs
 
     def foreign(self, token: str) -> list[Foreign]:
-        """The schemas of others for a type, the most exact one first."""
+        """The schemas for a type, the most exact one first."""
         found = []
         if token in self._data["botocore"]:
             service, name = self._data["botocore"][token]
@@ -83,7 +47,7 @@ class Package:
 
         A property is named as on the wire.
         """
-        replaced = self.outputs["replaces"].get(token)
+        replaced = self._outputs["replaces"].get(token)
         type_name = self.cloudformation_type(token)
         paths = cloudformation.create_only(type_name) if type_name else None
         if paths is None and replaced is None:
@@ -92,10 +56,6 @@ class Package:
         wire = {folded(names.get(path, path).partition(".")[0]): True for path in paths or () if _is_whole(path)}
         wire.update({folded(key): bool(value) for key, value in (replaced or {}).items()})
         return wire
-
-    def documents(self, token: str) -> Mapping[str, str]:
-        """Path of a text -> the grammar it is in."""
-        return dict(self._data["documents"].get(token, {}))
 
     def api_shape(self, service: str, name: str) -> Shape | None:
         """A shape of an API's model; None where it is not there."""
@@ -111,31 +71,21 @@ class Package:
         return {service: frozenset(name for owner, name in pairs if owner == service) for service in services}
 
     def required_in(self, shape_name: str) -> tuple[str, ...]:
-        """What the cloud requires in a document although its model does not say so."""
+        """What AWS requires in a document although its model does not say so."""
         return tuple(self._data["required"].get(shape_name, ()))
 
     def renamed(self, shape: Shape, path: str) -> Shape:
         """The shape at a dotted path, through lists; `@service.Shape.path` begins at a shape of an API instead."""
         if path.startswith("@"):
-            service, name, *inside = path.removeprefix("@").split(".")
+            service, name, *rest = path.removeprefix("@").split(".")
             found = self.api_shape(service, name)
-            return _inside(found, ".".join(inside)) if found else ANY
-        return _inside(shape, path)
+            return inside(found, ".".join(rest)) if found else ANY
+        return inside(shape, path)
 
     def _described(self, label: str, key: str, shape: Shape) -> Foreign:
         given = self._data["names"].get(key, {})
         names = {own: functools.partial(self.renamed, shape, path) if path else None for own, path in given.items()}
         return Foreign(label=label, shape=shape, names=names)
-
-
-def _inside(shape: Shape, path: str) -> Shape:
-    if not path:
-        return shape
-    for step in path.split("."):
-        while shape.kind is Kind.LIST and shape.element:
-            shape = shape.element()
-        shape = shape.members[step].shape()
-    return shape
 
 
 def _is_whole(path: str) -> bool:

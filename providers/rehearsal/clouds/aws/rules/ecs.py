@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from providers.rehearsal.clouds.aws.rules.containers import CONTAINERS, TASK, containers
 from providers.rehearsal.findings import Seen, Validated, wrong
-from providers.rehearsal.rules.containers import CONTAINERS, TASK, containers
 from providers.rehearsal.rules.contract import Facts, Resource, refuse
 from providers.rehearsal.values import items
 

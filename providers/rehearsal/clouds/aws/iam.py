@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import fnmatch
 import functools
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from providers.rehearsal import botocore_models, cloudformation, installed
+from providers.rehearsal import installed
+from providers.rehearsal.clouds.aws import botocore_models, cloudformation
+from providers.rehearsal.documents import parsed
 from providers.rehearsal.findings import Finding, NotKnown, Place, Seen, Validated, nearest, one_of, wrong
-from providers.rehearsal.values import is_unknown, opened
+from providers.rehearsal.values import is_unknown
 
 _ACTIONS = ("Action", "NotAction")
 
@@ -40,17 +41,6 @@ def check_policy(value: Any, place: Place, kind: str) -> Iterator[Seen]:
         yield Finding(place=place, sentence=f"{place} has no Statement; a policy needs at least one.")
     for index, statement in enumerate(statements if isinstance(statements, list) else [statements or {}]):
         yield from _statement(statement, place.at("Statement").at(index), grammar, kind)
-
-
-def parsed(value: Any, place: Place) -> tuple[Any, Finding | None]:
-    """A document given as JSON text or as values, or what is wrong with it."""
-    value, _ = opened(value)
-    if not isinstance(value, str):
-        return value, None
-    try:
-        return json.loads(value), None
-    except ValueError as error:
-        return None, Finding(place=place, sentence=f"{place} is not JSON: {error}. Make it with json.dumps.")
 
 
 def _statement(statement: Any, place: Place, grammar: Mapping[str, Any], kind: str) -> Iterator[Seen]:

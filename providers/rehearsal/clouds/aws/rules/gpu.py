@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from providers.rehearsal.clouds.aws.rules.containers import CONTAINERS, TASK, containers, gpus, words
 from providers.rehearsal.findings import Seen, wrong
-from providers.rehearsal.rules.containers import CONTAINERS, TASK, containers, gpus, words
 from providers.rehearsal.rules.contract import Facts, Resource, refuse
 from providers.rehearsal.values import items
 

@@ -1,4 +1,4 @@
-"""Names, values, numbers and tags that a cloud takes, by the catalog's tables."""
+"""Names, values and numbers that a cloud takes, by the catalog's tables; a cloud without tables refuses none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from providers.rehearsal.rules.contract import Facts, Resource, refuse
 
 def name_fits(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
     """A name's length, characters and beginning."""
-    rule = facts.limits["names"].get(resource.token)
+    rule = facts.limits.get("names", {}).get(resource.token)
     name = resource.get(rule["property"]) if rule else None
     if not rule or not isinstance(name, str):
         return
@@ -34,7 +34,7 @@ def name_fits(resource: Resource, peers: Sequence[Resource], facts: Facts) -> It
 
 def value_is_known(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
     """A text that is one of a few."""
-    for path, known in facts.limits["values"].get(resource.token, {}).items():
+    for path, known in facts.limits.get("values", {}).get(resource.token, {}).items():
         place, value = resource.place(*path.split(".")), resource.get(*path.split("."))
         if isinstance(value, str):
             good = value in known
@@ -47,7 +47,7 @@ def value_is_known(resource: Resource, peers: Sequence[Resource], facts: Facts) 
 
 def number_is_in_range(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
     """A number within bounds."""
-    for path, (low, high, unit) in facts.limits["ranges"].get(resource.token, {}).items():
+    for path, (low, high, unit) in facts.limits.get("ranges", {}).get(resource.token, {}).items():
         place, value = resource.place(*path.split(".")), resource.get(*path.split("."))
         if isinstance(value, int | float):
             good = low <= value <= high
@@ -58,25 +58,4 @@ def number_is_in_range(resource: Resource, peers: Sequence[Resource], facts: Fac
             )
 
 
-def tags_fit(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
-    """Number, length and characters of tags."""
-    rule, tags = facts.limits["tags"], resource.get("tags")
-    if not isinstance(tags, dict):
-        return
-    place = resource.place("tags")
-    if len(tags) > rule["most"]:
-        yield refuse(place, f"has {len(tags)} tags; a resource can have {rule['most']}. Leave some out.")
-    for key, value in tags.items():
-        where = place.at(key)
-        if key.lower().startswith(rule["reserved"]):
-            yield refuse(where, f"may not begin with '{rule['reserved']}', which AWS keeps for itself. Rename it.")
-        elif not 1 <= len(key) <= rule["key"] or not re.fullmatch(rule["pattern"], key):
-            yield refuse(
-                where, f"is not a tag's key: at most {rule['key']} letters, digits, spaces and . : / = + - @ _."
-            )
-        elif isinstance(value, str) and (len(value) > rule["value"] or not re.fullmatch(rule["pattern"], value)):
-            yield refuse(
-                where, f"is {shown(value, where)}; at most {rule['value']} letters, digits, spaces and . : / = + - @ _."
-            )
-        else:
-            yield Validated(path=where.path)
+RULES = (name_fits, value_is_known, number_is_in_range)

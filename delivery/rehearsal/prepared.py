@@ -1,0 +1,30 @@
+"""A stack made ready to be rehearsed: a throw-away project, providers that call nothing, and its foundation deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from delivery.rehearsal.running import Rehearsed
+from delivery.rehearsal.scratch import scratch
+from delivery.rehearsal.targets import foundation_in
+from providers.rehearsal.cloud import Cloud
+from providers.rehearsal.record import Record
+from providers.rehearsal.server import Settings, serving
+
+
+@contextmanager
+def prepared(root: Path, stack: str, clouds: Sequence[Cloud], foundation: str | None) -> Iterator[Rehearsed]:
+    """The stack, ready for the engine until the context ends; `foundation` is the usual one, which its config may replace."""
+    record = Record()
+    with scratch(root) as project:
+        config = project.add_stack(stack)
+        quota = (config.get("trimaran:limits") or {}).get("gpuQuota")
+        with serving(clouds, record, Settings(gpu_quota=quota, refusing=False)) as ports:
+            below = foundation_in(config, foundation)
+            if below:
+                on = project.add_stack(below)
+                under = Rehearsed(scratch=project, stack=below, config=on, ports=ports, record=record)
+                under.run("up", "rehearsed foundation")
+            yield Rehearsed(scratch=project, stack=stack, config=config, ports=ports, record=record)

@@ -1,0 +1,8 @@
+"""What AWS refuses although no schema says so: small pure functions over a resource, its peers and dated numbers."""
+
+from __future__ import annotations
+
+from providers.rehearsal.clouds.aws.rules import ecs, gpu, network, tags
+from providers.rehearsal.rules.contract import Rule
+
+RULES: tuple[Rule, ...] = (*tags.RULES, *ecs.RULES, *network.RULES, *gpu.RULES)

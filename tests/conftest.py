@@ -1,0 +1,58 @@
+"""What tests of all parts share: golden files, and the stacks that are rehearsed once for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.goldens import OPTION, Golden, keep_only_goldens, refuse_skipped
+
+if TYPE_CHECKING:
+    from tests.stacks.rehearsals import Rehearsals
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        OPTION, action="store_true", help="rewrite the golden files of the tests that are run, and run no others"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Bring the tests of one rehearsed project together; with the option, leave only tests with golden files."""
+    if config.getoption(OPTION):
+        keep_only_goldens(config, items)
+    for each in items:
+        if isinstance(each, pytest.Function) and "rehearsals" in each.fixturenames:
+            each.add_marker(pytest.mark.xdist_group(f"rehearsal-{_project_of(each)}"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption(OPTION):
+        refuse_skipped(session)
+
+
+def _project_of(item: pytest.Function) -> str:
+    from tests.stacks.rehearsals import group_of
+
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    if "shape" not in parameters:
+        raise pytest.UsageError(f"{item.nodeid} asks for rehearsals and has no parameter `shape` that says which")
+    return group_of(str(parameters["shape"]))
+
+
+@pytest.fixture(scope="session")
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compares what is seen with a file, or rewrites the file."""
+    return Golden(updating=request.config.getoption(OPTION))
+
+
+@pytest.fixture(scope="session")
+def rehearsals() -> Iterator[Rehearsals]:
+    """The stacks on the real engine. A test that asks for them has a parameter `shape`, the one that it reads."""
+    from tests.stacks.rehearsals import Rehearsals, engine_on_path
+
+    with engine_on_path(), ExitStack() as open_:
+        yield Rehearsals(open_)
