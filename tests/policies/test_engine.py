@@ -28,15 +28,7 @@ edge = R("aws:lb/loadBalancer:LoadBalancer", "edge", internal=True, idleTimeout=
          enableDeletionProtection=True)
 R("aws:lb/listener:Listener", "web", loadBalancerArn=edge.id, protocol="HTTP", defaultActions=[{"type": "forward"}])
 """
-TOO_FOREIGN = """
-class Part(pulumi.ComponentResource):
-    def __init__(self, name):
-        super().__init__("anybody:index:Part", name)
-part = Part("part")
-pulumi.CustomResource("gcp:cloudrunv2/service:Service", "run", {"location": "europe-west4"},
-                      opts=pulumi.ResourceOptions(parent=part))
-"""
-MANY = """
+TOO_MANY = """
 R("aws:appautoscaling/target:Target", "scaling", maxCapacity=500, minCapacity=0)
 """
 UNKNOWN = """
