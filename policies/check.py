@@ -67,8 +67,7 @@ class Check:
 
     def all_reads(self, type_: str) -> dict[str, tuple[str, ...]]:
         """Every input that it may read, by type."""
-        own = (*self.reads, *self.peers.get(type_, ()))
-        return {**self.peers, **({type_: own} if own else {})}
+        return {**self.peers, **({type_: self.reads} if self.reads else {})}
 
 
 # By the rule's name and the type of resource.

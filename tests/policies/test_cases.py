@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from catalog.clouds import known_as
 from plan.resource import STACK, Resource
 from policies import RULES, judge
 from policies.check import EVERY
@@ -73,13 +74,15 @@ def test_what_breaks_a_rule_is_one_sentence(cloud: str, case: Case) -> None:
 
 
 @pytest.mark.parametrize("cloud", clouds())
-def test_every_rule_that_a_cloud_checks_has_both_cases(cloud: str) -> None:
-    """And those over the whole stack; the exceptions' own rule is judged on their file, not on resources."""
-    checked = {rule for table in importlib.import_module(f"policies.{cloud}.tables").CHECKS for rule in table}
-    over_stack = {rule.id for rule in RULES if rule.over_stack} - {"exceptions-in-date"}
-    covered = {each.rule for each in cases_of(cloud).CASES if each.good and each.bad}
+def test_every_check_of_a_cloud_has_both_cases(cloud: str) -> None:
+    """Each row of its tables, and what is over the whole stack; the exceptions' own rule is judged on their file."""
+    tables = importlib.import_module(f"policies.{cloud}.tables").CHECKS
+    wanted = {(rule, type_) for table in tables for rule, checks in table.items() for type_ in checks}
+    wanted |= {(rule.id, STACK) for rule in RULES if rule.over_stack and rule.id != "exceptions-in-date"}
+    both = [each for each in cases_of(cloud).CASES if each.good and each.bad]
+    covered = {(each.rule, known_as(one.type)) for each in both for one in (*each.good, *each.bad)}
 
-    assert not (checked | over_stack) - covered, f"add cases to tests/policies/{cloud}/cases.py"
+    assert not wanted - covered, f"add cases to tests/policies/{cloud}/cases.py for {sorted(wanted - covered)}"
 
 
 @pytest.mark.parametrize(("cloud", "case"), CASES, ids=IDS)

@@ -131,6 +131,16 @@ def test_reading_an_input_that_is_not_declared_fails() -> None:
         changed(the_rule("key-rotation"), planned("aws:kms/key:Key", "k"), check)
 
 
+def test_a_cloud_may_have_its_own_words_for_what_to_do() -> None:
+    """Its check's remedy takes the place of the rule's."""
+    rule, key = the_rule("key-rotation"), planned("aws:kms/key:Key", "k")
+    check = replace(checks_of(rule)[key.type], remedy="Turn it on in the console.")
+
+    outcome = outcome_of_check(rule, check, key, context(), {key.urn: key})
+
+    assert outcome.violations == ("k: enableKeyRotation is not true. Turn it on in the console.",)
+
+
 def test_looking_at_peers_must_be_asked_for() -> None:
     """A rule that is judged one resource at a time would see none."""
 

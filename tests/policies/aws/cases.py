@@ -1,8 +1,8 @@
-"""A passing and a failing case for each rule on AWS."""
+"""A passing and a failing case for each rule on AWS, and for each type that it checks."""
 
 from __future__ import annotations
 
-from tests.policies.aws import capacity, reach, supply
+from tests.policies.aws import capacity, each_type, reach, supply
 
 SDK = "pulumi_aws"
-CASES = (*capacity.CASES, *supply.CASES, *reach.CASES)
+CASES = (*capacity.CASES, *supply.CASES, *reach.CASES, *each_type.CASES)

@@ -1,0 +1,84 @@
+"""Inputs are read by declared paths only, in the types that are asked for, and say by name what is not known."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from plan.inputs import Inputs, NotKnown
+from plan.resource import Resource
+from plan.scope import Scope
+from plan.tokens import HIDDEN, UNKNOWN, plain
+
+TYPE = "aws:some/thing:Thing"
+PATHS = ("a", "a.b", "list", "list[].b", "map", "text")
+_WRAPPER = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+# The engine's stand-in for a number that is not known.
+NUMBER_NOT_KNOWN = "3eeb2bf0-c639-47a8-9e75-3b44932eb421"
+
+
+def thing(outputs: dict[str, Any] | None = None, /, **inputs: Any) -> Inputs:
+    """A resource of these inputs, as a reader of PATHS sees it."""
+    one = Resource(urn=f"urn:pulumi:s::p::{TYPE}::one", type=TYPE, inputs=inputs, outputs=outputs or {})
+    return Scope(resources={one.urn: one}, reader="a test", reads={TYPE: PATHS}, completed=True).sees(one)
+
+
+@pytest.mark.parametrize("hidden", [UNKNOWN, NUMBER_NOT_KNOWN])
+def test_what_is_not_known_is_named(hidden: str) -> None:
+    """Whatever its type, and wherever on the path it is."""
+    for inputs in ({"a": hidden}, {"a": {"b": hidden}}):
+        with pytest.raises(NotKnown, match=r"a\.b is not known before the first `up`"):
+            thing(**inputs).text("a.b")
+    assert plain({"a": [hidden]}) == {"a": [UNKNOWN]}
+
+
+def test_what_is_secret_is_not_read() -> None:
+    """Where the preview hides it; a wrapper alone hides nothing."""
+    with pytest.raises(NotKnown, match="text is secret and not shown in this preview"):
+        thing(text=HIDDEN).text("text")
+    assert thing(text={**_WRAPPER, "value": "x"}).text("text") == "x"
+
+
+def test_a_path_that_is_not_declared_is_refused() -> None:
+    """With the reader's name, so that its table can be completed."""
+    with pytest.raises(LookupError, match=f"a test reads 'b' of {TYPE}, which its `reads` does not declare"):
+        thing(b=1).text("b")
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(3, Decimal(3)), ("0.1", Decimal("0.1")), (0.1, Decimal("0.1")), (None, None)]
+)
+def test_a_number_is_exact(value: Any, number: Decimal | None) -> None:
+    """However the document wrote it."""
+    assert thing(a=value).number("a") == number
+
+
+def test_what_is_no_number_is_told() -> None:
+    """With what stands there."""
+    with pytest.raises(NotKnown, match="a is 'many', not a number"):
+        thing(a="many").whole("a")
+
+
+def test_a_block_is_a_map_or_a_list_of_one() -> None:
+    """As the versions of an SDK have it."""
+    assert thing(a={"b": "x"}).text("a.b") == thing(a=[{"b": "x"}]).text("a.b") == "x"
+    assert [each.text("b") for each in thing(list={"b": "x"}).each("list")] == ["x"]
+
+
+def test_a_list_is_counted_though_its_items_are_not_known() -> None:
+    """But none of them is read."""
+    one = thing(list=[UNKNOWN, UNKNOWN])
+
+    assert one.count("list") == 2
+    with pytest.raises(NotKnown):
+        one.each("list")
+    with pytest.raises(NotKnown):
+        one.texts("list")
+
+
+def test_outputs_complete_what_inputs_lack() -> None:
+    """For what exists; an input that is there wins."""
+    assert thing({"text": "old", "a": "x"}, text="new").text("text") == "new"
+    assert thing({"text": "old"}).text("text") == "old"
