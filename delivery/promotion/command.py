@@ -17,6 +17,7 @@ from delivery.platforms.metrics import MetricsError
 from delivery.platforms.platform import BlueGreen
 from delivery.platforms.records import Hold, RecordStore
 from delivery.platforms.targets import listed, platform_of, promotable
+from delivery.platforms.traffic import Traffic
 from delivery.promotion import dry_run, record, stages
 from delivery.promotion.judging.steps import OnUndecided
 from delivery.promotion.record import Change, Course, Outcome, Promotion
@@ -27,6 +28,7 @@ from delivery.stack_file import StackFile
 from delivery.terminal import data, data_json, say
 from delivery.verdict import Verdict
 from stacks.config import Candidate, ConfigError, ServiceConfig, Settings, StackConfig
+from stacks.config.common import Rollout
 
 KEYS: Mapping[str, str] = {"model": "model", "modelRevision": "model_revision", "systemPrompt": "system_prompt"}
 EXIT_CODES = {
@@ -105,6 +107,19 @@ def changes_of(settings: Sequence[str]) -> dict[str, str]:
     return changes
 
 
+def course_of(rollout: Rollout, traffic: Traffic, target: str) -> Course:
+    """What config wants, in steps that the platform can make; where they are others, that is said."""
+    ladder = traffic.ladder(rollout.steps)
+    if ladder != rollout.steps:
+        say(f"the steps are {_steps(ladder)}, not {_steps(rollout.steps)}: target '{target}' can make no others")
+    return Course(
+        steps=ladder,
+        max_bake_s=rollout.max_bake_s,
+        margin_points=rollout.margin_points,
+        on_undecided=OnUndecided(rollout.on_undecided.value),
+    )
+
+
 def _blue_green(root: Path, stack: str) -> BlueGreen:
     target = target_of(root, stack)
     blue_green = platform_of(target).blue_green
@@ -176,10 +191,6 @@ def _new(root: Path, stack: str, blue_green: BlueGreen, candidate: Change | None
             f" ({outputs['revision']}, now {revisions['blue']}): green would differ by more than you name.",
             f"./trimaran up {stack}",
         )
-    rollout = config.rollout
-    ladder = blue_green.traffic(outputs).ladder(rollout.steps)
-    if ladder != rollout.steps:
-        say(f"the steps are {_steps(ladder)}, not {_steps(rollout.steps)}: target '{config.target}' can make no others")
     began = time.gmtime()
     return Promotion(
         id=f"{time.strftime('%Y%m%dT%H%M%S', began)}-{revisions['green']}",
@@ -191,12 +202,7 @@ def _new(root: Path, stack: str, blue_green: BlueGreen, candidate: Change | None
         green=revisions["green"],
         suite=suite,
         began_at=record.now(),
-        rollout=Course(
-            steps=ladder,
-            max_bake_s=rollout.max_bake_s,
-            margin_points=rollout.margin_points,
-            on_undecided=OnUndecided(rollout.on_undecided.value),
-        ),
+        rollout=course_of(config.rollout, blue_green.traffic(outputs), config.target),
     )
 
 

@@ -149,8 +149,12 @@ class Changed(Exception):
 
 @dataclass(slots=True)
 class Bucket:
-    """Objects with a generation; a write says which one it replaces, 0 where there must be none."""
+    """Objects with a generation; a write says which one it replaces, 0 where there must be none.
 
+    `before_record` runs before the next write of the record: a writer may sleep there.
+    """
+
+    before_record: Callable[[], None] | None = None
     objects: dict[str, tuple[int, str]] = field(default_factory=dict)
     writes: int = 0
 
@@ -160,6 +164,9 @@ class Bucket:
 
     def put(self, name: str, content: str, *, replaces: int) -> int:
         """The new generation. Raises Changed."""
+        if name == "record" and (sleep := self.before_record):
+            self.before_record = None
+            sleep()
         if self.get(name)[0] != replaces:
             raise Changed(name)
         self.writes += 1

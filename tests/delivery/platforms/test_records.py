@@ -71,9 +71,13 @@ class TestBucket(RecordContract):
         return [1000.0]
 
     @pytest.fixture
-    def runners(self, clock: list[float]) -> Runners:
+    def bucket(self) -> Bucket:
+        """Empty."""
+        return Bucket()
+
+    @pytest.fixture
+    def runners(self, bucket: Bucket, clock: list[float]) -> Runners:
         """On machines that share nothing but the bucket."""
-        bucket = Bucket()
 
         def store() -> RecordStore:
             return BucketRecords(bucket=bucket, stack="local", clock=lambda: clock[0])
@@ -81,7 +85,6 @@ class TestBucket(RecordContract):
         def dies(text: str) -> None:
             dead = ExitStack()  # its end, which would let go, never comes
             dead.enter_context(store().hold()).save(text)
-            bucket.get("lease")
             self.dead = dead
             clock[0] += BucketRecords.LEASE_S
 
@@ -98,6 +101,22 @@ class TestBucket(RecordContract):
                     slow.save("slow again")
                 other.save("still other")
         assert runners.store().load() == "still other"
+
+    def test_one_that_slept_over_its_lease_is_fenced_by_the_record(
+        self, runners: Runners, bucket: Bucket, clock: list[float]
+    ) -> None:
+        """Between the look at the lease and the write another one came and went."""
+
+        def another() -> None:
+            clock[0] += BucketRecords.LEASE_S
+            with runners.store().hold() as other:
+                other.save("other")
+
+        with runners.store().hold() as slow:
+            bucket.before_record = another
+            with pytest.raises(TakenOver):
+                slow.save("slow")
+        assert runners.store().load() == "other"
 
     def test_a_lease_lasts_while_it_is_written(self, runners: Runners, clock: list[float]) -> None:
         """However long a promotion takes."""

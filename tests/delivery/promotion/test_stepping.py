@@ -14,6 +14,7 @@ from delivery.platforms import readings
 from delivery.platforms.metrics import MetricsError
 from delivery.platforms.traffic import Split, TrafficError
 from delivery.promotion import stepping
+from delivery.promotion.command import course_of
 from delivery.promotion.judging.steps import OnUndecided
 from delivery.promotion.record import Change, Course, Promotion
 from delivery.promotion.stepping import Ended, Stepping
@@ -21,7 +22,8 @@ from delivery.quality.side import Side
 from delivery.quality.suite import load
 from delivery.verdict import Verdict
 from providers.machine.ports import free_port
-from tests.delivery.platforms.fakes import FakeTraffic
+from stacks.config import Rollout
+from tests.delivery.platforms.fakes import FakeTraffic, TwoPositions
 from tests.delivery.promotion.judging.made import counts
 
 STEPS = (25, 50, 100)
@@ -191,3 +193,24 @@ def test_what_was_counted_while_nobody_looked_counts() -> None:
     seen = again.promotion.observation
     assert seen is not None
     assert (seen.problem, seen.counts["green"].requests) == ("", 2 * PER_READING * 25 // 100)
+
+
+def test_a_platform_with_two_positions_is_promoted_in_its_own_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever config wants; and that is said before anything moves."""
+    traffic = TwoPositions()
+
+    course = course_of(Rollout(), traffic, "aws-ecs")
+    drive = Drive(promotion(steps=course.steps), traffic, Busy(traffic))
+
+    assert (
+        capsys.readouterr().err
+        == "the steps are 10, 100 %, not 5, 25, 50, 100 %: target 'aws-ecs' can make no others\n"
+    )
+    assert drive.run().verdict is Verdict.PROMOTE
+    assert drive.shares == [10, 100]
+
+
+def test_steps_that_the_platform_can_make_are_not_spoken_of(capsys: pytest.CaptureFixture[str]) -> None:
+    course = course_of(Rollout(onUndecided="hold"), FakeTraffic(), "local")  # type: ignore[call-arg]
+    assert (course.steps, course.on_undecided) == ((5, 25, 50, 100), OnUndecided.HOLD)
+    assert capsys.readouterr().err == ""
