@@ -11,7 +11,7 @@ from delivery.rehearsal.scratch import scratch
 from delivery.rehearsal.targets import foundation_in
 from providers.rehearsal.cloud import Cloud
 from providers.rehearsal.record import Record
-from providers.rehearsal.server import Settings, serving
+from providers.rehearsal.server import serving
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def prepared(root: Path, stack: str, clouds: Sequence[Cloud], foundation: str | 
     with scratch(root) as project:
         config = project.add_stack(stack)
         quota = (config.get("trimaran:limits") or {}).get("gpuQuota")
-        with serving(clouds, record, Settings(gpu_quota=quota, refusing=False)) as ports:
+        with serving(clouds, record, gpu_quota=quota, refusing=False) as ports:
             below = foundation_in(config, foundation)
             if below:
                 on = project.add_stack(below)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from providers.rehearsal.findings import Place, Seen
-from providers.rehearsal.rules.contract import Rule
+from providers.rehearsal.rules.contract import CloudRule
 from providers.rehearsal.sdk import Sdk
 from providers.rehearsal.shapes import Shape
 from providers.rehearsal.values import Properties
@@ -38,7 +38,7 @@ class Cloud(Protocol):
     lookups: Mapping[str, Any]
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[CloudRule, ...]:
         """What it refuses although no schema says so."""
         ...
 

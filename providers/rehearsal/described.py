@@ -12,7 +12,7 @@ from providers.rehearsal.cloud import Foreign
 from providers.rehearsal.documents import check_json
 from providers.rehearsal.findings import Place, Seen, folded
 from providers.rehearsal.rules import tables as by_table
-from providers.rehearsal.rules.contract import Rule
+from providers.rehearsal.rules.contract import CloudRule
 from providers.rehearsal.sdk import Sdk
 from providers.rehearsal.tables import table
 from providers.rehearsal.values import Properties
@@ -30,7 +30,7 @@ class Described:
         self.lookups: Mapping[str, Any] = table(name, "lookups")
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[CloudRule, ...]:
         """Those that tables are enough for."""
         return by_table.RULES
 

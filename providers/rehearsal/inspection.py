@@ -10,7 +10,7 @@ from providers.rehearsal import rules
 from providers.rehearsal.checking import check_loosely, check_strictly
 from providers.rehearsal.cloud import Cloud
 from providers.rehearsal.findings import Finding, NotKnown, Place, Seen, snake
-from providers.rehearsal.rules.contract import Facts, Resource
+from providers.rehearsal.rules.contract import CheckedResource, Facts
 from providers.rehearsal.shapes import Kind, Shape
 from providers.rehearsal.values import Path, dotted, is_unknown, leaves, opened
 
@@ -61,7 +61,7 @@ class _Tally:
             self.by.append(label)
 
 
-def inspect(cloud: Cloud, resource: Resource, peers: Iterable[Resource], facts: Facts) -> Inspection:
+def inspect(cloud: Cloud, resource: CheckedResource, peers: Iterable[CheckedResource], facts: Facts) -> Inspection:
     """Check a resource of a known type."""
     tally = _Tally()
     shape = cloud.sdk.resource_type(resource.token).inputs
@@ -78,7 +78,7 @@ def inspect(cloud: Cloud, resource: Resource, peers: Iterable[Resource], facts: 
     return _result(resource, shape, tally)
 
 
-def _result(resource: Resource, shape: Shape, tally: _Tally) -> Inspection:
+def _result(resource: CheckedResource, shape: Shape, tally: _Tally) -> Inspection:
     present = [path for path, _ in leaves(resource.inputs)]
     known = [path for path in present if not _is_in(path, tally.unknown)]
     unvalidated = [path for path in known if not _is_in(path, tally.validated)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from providers.rehearsal.inspection import Inspection
-from providers.rehearsal.rules.contract import Resource
+from providers.rehearsal.rules.contract import CheckedResource
 
 
 @dataclass(slots=True)
@@ -18,10 +18,10 @@ class Record:
     undecided_changes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lookups: list[str] = field(default_factory=list)
     refused_lookups: list[str] = field(default_factory=list)
-    _resources: dict[str, Resource] = field(default_factory=dict)
+    _resources: dict[str, CheckedResource] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def peers(self, resource: Resource) -> list[Resource]:
+    def peers(self, resource: CheckedResource) -> list[CheckedResource]:
         """The other resources of the same stack so far; from now on this one is among them."""
         stack = _stack_of(resource.urn)
         with self._lock:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
@@ -19,7 +18,7 @@ from providers.rehearsal.findings import Finding, Place
 from providers.rehearsal.inspection import Inspection, inspect
 from providers.rehearsal.invention import Inventor, auto_name, foretold
 from providers.rehearsal.record import Record
-from providers.rehearsal.rules.contract import Facts, Resource
+from providers.rehearsal.rules.contract import CheckedResource, Facts
 from providers.rehearsal.values import (
     UNKNOWN,
     Properties,
@@ -36,25 +35,20 @@ _THREADS = 4
 _NO_LIMIT = [("grpc.max_receive_message_length", 400 * 1024 * 1024)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the stack's own config says that a rule needs, and whether a wrong input ends the engine's run at once.
-
-    Without that, the engine goes on and all wrong inputs of a stack are in the record after one run.
-    """
-
-    gpu_quota: int | None = None
-    refusing: bool = True
-
-
 @contextmanager
-def serving(clouds: Iterable[Cloud], record: Record, settings: Settings) -> Iterator[Mapping[str, int]]:
-    """Serve these packages on loopback ports until the context ends; package -> port."""
+def serving(
+    clouds: Iterable[Cloud], record: Record, *, gpu_quota: int | None = None, refusing: bool = True
+) -> Iterator[Mapping[str, int]]:
+    """Serve these packages on loopback ports until the context ends; package -> port.
+
+    `gpu_quota` is what the stack's config says of its account. A server that is `refusing` ends the engine's run at the
+    first wrong input; otherwise the engine goes on, and all wrong inputs of a stack are in the record after one run.
+    """
     servers, ports = [], {}
     try:
         for cloud in clouds:
             server = grpc.server(futures.ThreadPoolExecutor(max_workers=_THREADS), options=_NO_LIMIT)
-            provider = RehearsalProvider(cloud, record, settings)
+            provider = RehearsalProvider(cloud, record, gpu_quota=gpu_quota, refusing=refusing)
             provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
             ports[cloud.name] = server.add_insecure_port("127.0.0.1:0")
             server.start()
@@ -68,13 +62,13 @@ def serving(clouds: Iterable[Cloud], record: Record, settings: Settings) -> Iter
 class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
     """Serves one package; what it learns goes into the record."""
 
-    def __init__(self, cloud: Cloud, record: Record, settings: Settings) -> None:
+    def __init__(self, cloud: Cloud, record: Record, *, gpu_quota: int | None = None, refusing: bool = True) -> None:
         self._cloud = cloud
         self._record = record
         self._inventor = Inventor(cloud)
-        self._refusing = settings.refusing
+        self._refusing = refusing
         self._inspecting = threading.Lock()
-        self._facts = Facts(limits=cloud.limits, gpu_quota=settings.gpu_quota)
+        self._facts = Facts(limits=cloud.limits, gpu_quota=gpu_quota)
 
     def Handshake(
         self, request: provider_pb2.ProviderHandshakeRequest, context: grpc.ServicerContext
@@ -116,7 +110,7 @@ class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
             self._record.inspected(_refused(request.urn, token, finding))
             return provider_pb2.CheckResponse(failures=[_failure(finding)])
         inputs = as_text(self._named(request.urn, token, inputs), self._cloud.documents(token))
-        resource = Resource(urn=request.urn, token=token, inputs=inputs)
+        resource = CheckedResource(urn=request.urn, token=token, inputs=inputs)
         with self._inspecting:
             inspection = inspect(self._cloud, resource, self._record.peers(resource), self._facts)
         self._record.inspected(inspection)

@@ -20,7 +20,7 @@ from delivery.rehearsal.scratch import Scratch, scratch
 from delivery.rehearsal.targets import packages_of
 from providers.rehearsal.clouds import cloud_of
 from providers.rehearsal.record import Record
-from providers.rehearsal.server import Settings, serving
+from providers.rehearsal.server import serving
 from stacks.targets import named_in
 from tests.stacks.aws.rehearsals import EXAMPLES, SHAPES
 
@@ -154,7 +154,7 @@ class Rehearsals:
         if group not in self._projects:
             record = Record()
             clouds = [cloud_of(each) for each in packages_of(named_in(SHAPES[group][0])[0])]
-            ports = self._open.enter_context(serving(clouds, record, Settings(refusing=True)))
+            ports = self._open.enter_context(serving(clouds, record))
             self._projects[group] = self._open.enter_context(scratch(ROOT)), ports, record
         return self._projects[group]
 

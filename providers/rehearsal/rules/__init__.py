@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from providers.rehearsal.findings import Seen
-from providers.rehearsal.rules.contract import Facts, Resource, Rule
+from providers.rehearsal.rules.contract import CheckedResource, CloudRule, Facts
 
 
-def apply(rules: Iterable[Rule], resource: Resource, peers: Iterable[Resource], facts: Facts) -> Iterator[Seen]:
+def apply(
+    rules: Iterable[CloudRule], resource: CheckedResource, peers: Iterable[CheckedResource], facts: Facts
+) -> Iterator[Seen]:
     """What rules say of one resource; `peers` are those of the same stack that were checked before it."""
     others = tuple(peers)
     for rule in rules:

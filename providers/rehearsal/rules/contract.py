@@ -11,7 +11,7 @@ from providers.rehearsal.values import Properties, at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class CheckedResource:
     """A resource as it was checked: its URN, its type and its inputs."""
 
     urn: str
@@ -35,10 +35,10 @@ class Facts:
     gpu_quota: int | None = None
 
 
-class Rule(Protocol):
+class CloudRule(Protocol):
     """A rule; it yields a finding for each thing that is wrong."""
 
-    def __call__(self, resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+    def __call__(self, resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
         """Judge one resource."""
         ...
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from providers.rehearsal.findings import Seen, Validated, nearest, one_of, shown
-from providers.rehearsal.rules.contract import Facts, Resource, refuse
+from providers.rehearsal.rules.contract import CheckedResource, Facts, refuse
 
 
-def name_fits(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def name_fits(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A name's length, characters and beginning."""
     rule = facts.limits.get("names", {}).get(resource.token)
     name = resource.get(rule["property"]) if rule else None
@@ -32,7 +32,7 @@ def name_fits(resource: Resource, peers: Sequence[Resource], facts: Facts) -> It
         yield Validated(path=place.path)
 
 
-def value_is_known(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def value_is_known(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A text that is one of a few."""
     for path, known in facts.limits.get("values", {}).get(resource.token, {}).items():
         place, value = resource.place(*path.split(".")), resource.get(*path.split("."))
@@ -45,7 +45,7 @@ def value_is_known(resource: Resource, peers: Sequence[Resource], facts: Facts) 
             )
 
 
-def number_is_in_range(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def number_is_in_range(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A number within bounds."""
     for path, (low, high, unit) in facts.limits.get("ranges", {}).get(resource.token, {}).items():
         place, value = resource.place(*path.split(".")), resource.get(*path.split("."))

@@ -11,7 +11,7 @@ from typing import Any
 from providers.rehearsal.clouds.aws.cloud import Aws
 from providers.rehearsal.findings import Finding
 from providers.rehearsal.inspection import Inspection, inspect
-from providers.rehearsal.rules.contract import Facts, Resource
+from providers.rehearsal.rules.contract import CheckedResource, Facts
 
 
 class Gone(Enum):
@@ -227,14 +227,17 @@ def changed(value: Any, path: str, new: Any) -> Any:
     return value
 
 
-def resource(token: str, inputs: dict[str, Any] | None = None, name: str = "x") -> Resource:
+def resource(token: str, inputs: dict[str, Any] | None = None, name: str = "x") -> CheckedResource:
     """A resource of a type, with the good inputs unless others are given."""
     urn = f"urn:pulumi:dev::sample::{token}::{name}"
-    return Resource(urn=urn, token=token, inputs=INPUTS[token] if inputs is None else inputs)
+    return CheckedResource(urn=urn, token=token, inputs=INPUTS[token] if inputs is None else inputs)
 
 
 def inspected(
-    token: str, inputs: dict[str, Any] | None = None, peers: tuple[Resource, ...] = (), gpu_quota: int | None = None
+    token: str,
+    inputs: dict[str, Any] | None = None,
+    peers: tuple[CheckedResource, ...] = (),
+    gpu_quota: int | None = None,
 ) -> Inspection:
     """What is said of such a resource."""
     return inspect(aws(), resource(token, inputs), peers, Facts(limits=aws().limits, gpu_quota=gpu_quota))

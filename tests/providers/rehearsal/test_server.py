@@ -11,7 +11,7 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from providers.rehearsal.record import Record
-from providers.rehearsal.server import RehearsalProvider, Settings
+from providers.rehearsal.server import RehearsalProvider
 from providers.rehearsal.values import UNKNOWN
 from tests.providers.rehearsal.good import INPUTS, aws
 
@@ -34,7 +34,7 @@ def record() -> Record:
 
 @pytest.fixture
 def provider(record: Record) -> RehearsalProvider:
-    return RehearsalProvider(aws(), record, Settings(gpu_quota=4))
+    return RehearsalProvider(aws(), record, gpu_quota=4)
 
 
 def _urn(token: str, name: str = "x") -> str:

@@ -11,7 +11,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from providers.rehearsal.clouds import CLOUDS, cloud_of
 from providers.rehearsal.record import Record
-from providers.rehearsal.server import RehearsalProvider, Settings
+from providers.rehearsal.server import RehearsalProvider
 from tests.providers.rehearsal.toy import TOKEN, Toy, write_sdk
 
 URN = f"urn:pulumi:dev::sample::{TOKEN}::box"
@@ -25,7 +25,7 @@ def sdk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _served(record: Record) -> RehearsalProvider:
-    return RehearsalProvider(cloud_of("toy"), record, Settings())
+    return RehearsalProvider(cloud_of("toy"), record)
 
 
 def _struct(values: dict[str, Any]) -> struct_pb2.Struct:

@@ -11,7 +11,7 @@ from providers.rehearsal.clouds.aws.rules import RULES
 from providers.rehearsal.clouds.aws.schemas import Schemas
 from providers.rehearsal.described import Described
 from providers.rehearsal.findings import Place, Seen
-from providers.rehearsal.rules.contract import Rule
+from providers.rehearsal.rules.contract import CloudRule
 from providers.rehearsal.values import Properties
 
 
@@ -23,7 +23,7 @@ class Aws(Described):
         self.described_by = Schemas(self.schemas, self.outputs)
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[CloudRule, ...]:
         """Those of the tables, and AWS's own."""
         return (*super().rules, *RULES)
 

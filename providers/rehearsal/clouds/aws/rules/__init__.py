@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from providers.rehearsal.clouds.aws.rules import ecs, gpu, network, tags
-from providers.rehearsal.rules.contract import Rule
+from providers.rehearsal.rules.contract import CloudRule
 
-RULES: tuple[Rule, ...] = (*tags.RULES, *ecs.RULES, *network.RULES, *gpu.RULES)
+RULES: tuple[CloudRule, ...] = (*tags.RULES, *ecs.RULES, *network.RULES, *gpu.RULES)

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from providers.rehearsal.rules.contract import Resource
+from providers.rehearsal.rules.contract import CheckedResource
 
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 CONTAINERS = "containerDefinitions"
 
 
-def containers(resource: Resource) -> list[dict[str, Any]]:
+def containers(resource: CheckedResource) -> list[dict[str, Any]]:
     """The container definitions; empty where they are not known yet or not JSON."""
     text = resource.get(CONTAINERS)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from providers.rehearsal.clouds.aws.rules.containers import CONTAINERS, TASK, containers
 from providers.rehearsal.findings import Seen, Validated, wrong
-from providers.rehearsal.rules.contract import Facts, Resource, refuse
+from providers.rehearsal.rules.contract import CheckedResource, Facts, refuse
 from providers.rehearsal.values import items
 
 _SERVICE = "aws:ecs/service:Service"
@@ -15,7 +15,7 @@ _CAPACITY = "aws:ecs/capacityProvider:CapacityProvider"
 _DEPLOYMENT = "deploymentConfiguration"
 
 
-def deployment(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def deployment(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A strategy has its own configuration and no other; percentages and times are in range."""
     if resource.token != _SERVICE:
         return
@@ -37,7 +37,7 @@ def deployment(resource: Resource, peers: Sequence[Resource], facts: Facts) -> I
     yield from _in_range(resource, (_DEPLOYMENT, "bakeTimeInMinutes"), limits["bake_minutes"])
 
 
-def hooks(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def hooks(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A pause waits at a stage where it can; a Lambda hook names its function and role."""
     if resource.token != _SERVICE:
         return
@@ -53,7 +53,7 @@ def hooks(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterat
                     yield refuse(place.member(name, shown), "is missing; a hook that calls a function requires it.")
 
 
-def service(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def service(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """Fields of a service that exclude or need each other."""
     if resource.token != _SERVICE:
         return
@@ -72,14 +72,14 @@ def service(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iter
     yield from _container_of_balancer(resource, peers, facts)
 
 
-def _circuit_breaker(resource: Resource) -> Iterator[Seen]:
+def _circuit_breaker(resource: CheckedResource) -> Iterator[Seen]:
     for name in ("deploymentCircuitBreaker", "alarms"):
         given = resource.get(name)
         if isinstance(given, dict) and given.get("rollback") is True and given.get("enable") is False:
             yield refuse(resource.place(name, "rollback"), "is True, but enable is False, so nothing is rolled back.")
 
 
-def _container_of_balancer(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def _container_of_balancer(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """The load balancer's container is one of the task definition's, where the latter can be told apart."""
     family = str(resource.get("taskDefinition") or "").rpartition("/")[2].partition(":")[0]
     tasks = [peer for peer in peers if peer.token == TASK and family and peer.get("family") == family]
@@ -96,7 +96,7 @@ def _container_of_balancer(resource: Resource, peers: Sequence[Resource], facts:
             )
 
 
-def fargate(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def fargate(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A Fargate task has a size that exists, network mode awsvpc, no GPU and a short stop."""
     if resource.token != TASK or "FARGATE" not in items(resource.inputs, "requiresCompatibilities"):
         return
@@ -130,7 +130,7 @@ def fargate(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iter
             )
 
 
-def task(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def task(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """Containers have names of their own, one is essential, health checks are in range, secrets have a role."""
     if resource.token != TASK:
         return
@@ -158,7 +158,7 @@ def _health_check(check: dict[str, Any], place: Any, facts: Facts) -> Iterator[S
             yield wrong(place.at(name), check[name], f"from {low} to {high}")
 
 
-def launch_types(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def launch_types(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A task definition is for launch types that exist."""
     known = facts.limits["ecs"]["launch_types"]
     for index, each in enumerate(items(resource.inputs, "requiresCompatibilities") if resource.token == TASK else ()):
@@ -166,7 +166,7 @@ def launch_types(resource: Resource, peers: Sequence[Resource], facts: Facts) ->
         yield Validated(path=place.path) if each in known else wrong(place, each, f"one of {', '.join(known)}")
 
 
-def capacity_provider(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def capacity_provider(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A capacity provider is of one sort; termination protection needs an instance group that protects its instances."""
     if resource.token != _CAPACITY:
         return
@@ -187,13 +187,13 @@ def capacity_provider(resource: Resource, peers: Sequence[Resource], facts: Fact
         )
 
 
-def _group_of(resource: Resource, peers: Sequence[Resource]) -> Resource | None:
+def _group_of(resource: CheckedResource, peers: Sequence[CheckedResource]) -> CheckedResource | None:
     """The provider's group of instances, if this stack makes just one."""
     groups = [peer for peer in peers if peer.token == "aws:autoscaling/group:Group"]
     return groups[0] if len(groups) == 1 and "autoScalingGroupProvider" in resource.inputs else None
 
 
-def cluster_providers(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def cluster_providers(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """Managed Instances are not attached to a cluster a second time; the default strategy uses attached ones only."""
     if resource.token != "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders":
         return
@@ -215,7 +215,7 @@ def cluster_providers(resource: Resource, peers: Sequence[Resource], facts: Fact
             yield refuse(place, f"is '{name}', which is not among capacity_providers. Add it there.")
 
 
-def _in_range(resource: Resource, path: tuple[str, ...], bounds: Sequence[float]) -> Iterator[Seen]:
+def _in_range(resource: CheckedResource, path: tuple[str, ...], bounds: Sequence[float]) -> Iterator[Seen]:
     value = resource.get(*path)
     if value is None:
         return

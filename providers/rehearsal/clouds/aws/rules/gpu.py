@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from providers.rehearsal.clouds.aws.rules.containers import CONTAINERS, TASK, containers, gpus, words
 from providers.rehearsal.findings import Seen, wrong
-from providers.rehearsal.rules.contract import Facts, Resource, refuse
+from providers.rehearsal.rules.contract import CheckedResource, Facts, refuse
 from providers.rehearsal.values import items
 
 _GROUP = "aws:autoscaling/group:Group"
 _TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 
 
-def task_fits_instance(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def task_fits_instance(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A container asks for no more GPUs than one instance of this stack has."""
     offered = [facts.limits["instances"][each] for each in instance_types(peers) if each in facts.limits["instances"]]
     for index, container in enumerate(containers(resource) if resource.token == TASK else ()):
@@ -24,7 +24,7 @@ def task_fits_instance(resource: Resource, peers: Sequence[Resource], facts: Fac
             yield wrong(place, wanted, f"at most {most}: the largest instance type of this stack has so many GPUs")
 
 
-def model_fits_gpu(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def model_fits_gpu(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """The weights of a model that a container names fit the GPUs that it asks for, with room for the cache."""
     offered = [facts.limits["instances"][each] for each in instance_types(peers) if each in facts.limits["instances"]]
     for index, container in enumerate(containers(resource) if resource.token == TASK and offered else ()):
@@ -43,7 +43,7 @@ def model_fits_gpu(resource: Resource, peers: Sequence[Resource], facts: Facts) 
             )
 
 
-def quota(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def quota(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """All groups of instances together stay within the number of GPUs that the account may have."""
     if resource.token != _GROUP or facts.gpu_quota is None:
         return
@@ -62,7 +62,7 @@ def fits(weights_gib: float, gpu_gib: float, gpu_count: int, rule: Mapping[str, 
     return weights_gib + rule["overhead_gib"] * gpu_count <= gpu_gib * gpu_count * rule["usable_share"]
 
 
-def instance_types(resources: Sequence[Resource]) -> list[str]:
+def instance_types(resources: Sequence[CheckedResource]) -> list[str]:
     """Every instance type that a launch template, a group's overrides or Managed Instances of this stack name."""
     found: list[str] = []
     for each in resources:
@@ -81,12 +81,12 @@ def instance_types(resources: Sequence[Resource]) -> list[str]:
     return found
 
 
-def _overrides(group: Resource) -> list[str]:
+def _overrides(group: CheckedResource) -> list[str]:
     listed = items(group.inputs, "mixedInstancesPolicy", "launchTemplate", "overrides")
     return [str(each["instanceType"]) for each in listed if each.get("instanceType")]
 
 
-def _most_gpus(group: Resource, peers: Sequence[Resource], facts: Facts) -> int:
+def _most_gpus(group: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> int:
     types = _overrides(group) or [str(each.get("instanceType")) for each in peers if each.token == _TEMPLATE]
     most = max((facts.limits["instances"][each][2] for each in types if each in facts.limits["instances"]), default=0)
     size = group.get("maxSize")

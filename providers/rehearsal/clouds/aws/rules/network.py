@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from providers.rehearsal.findings import Seen, Validated, shown
-from providers.rehearsal.rules.contract import Facts, Resource, refuse
+from providers.rehearsal.rules.contract import CheckedResource, Facts, refuse
 from providers.rehearsal.values import leaves
 
 
-def cidr_is_one(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def cidr_is_one(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """An address range is one, without host bits."""
     for path, value in leaves(resource.inputs):
         named = next((each for each in reversed(path) if isinstance(each, str)), "")
@@ -26,7 +26,7 @@ def cidr_is_one(resource: Resource, peers: Sequence[Resource], facts: Facts) -> 
             yield Validated(path=path)
 
 
-def subnet_size(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def subnet_size(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A VPC or subnet is a /16 to a /28, and a subnet lies in a VPC of this stack where all ranges are known."""
     if resource.token not in ("aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet"):
         return
@@ -48,7 +48,7 @@ def subnet_size(resource: Resource, peers: Sequence[Resource], facts: Facts) -> 
             yield refuse(place, f"is {network}, which overlaps {taken} of {peer.urn.rpartition('::')[2]}.")
 
 
-def port_range(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def port_range(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A port range rises; protocol -1 goes without ports."""
     if "aws:vpc/securityGroup" not in resource.token:
         return
@@ -70,7 +70,7 @@ def port_range(resource: Resource, peers: Sequence[Resource], facts: Facts) -> I
         )
 
 
-def target_group(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def target_group(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """Fields of a target group that exclude or need each other."""
     if resource.token != "aws:lb/targetGroup:TargetGroup":
         return
@@ -92,7 +92,7 @@ def target_group(resource: Resource, peers: Sequence[Resource], facts: Facts) ->
         yield refuse(resource.place(missing), "is missing; a target group of instances or addresses requires it.")
 
 
-def load_balancer(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def load_balancer(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A load balancer has subnets in two zones."""
     if resource.token != "aws:lb/loadBalancer:LoadBalancer":
         return
@@ -103,7 +103,7 @@ def load_balancer(resource: Resource, peers: Sequence[Resource], facts: Facts) -
         )
 
 
-def listener(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def listener(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A listener for TLS has a certificate; one without TLS has none."""
     if resource.token != "aws:lb/listener:Listener":
         return
@@ -116,7 +116,7 @@ def listener(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Ite
                 yield refuse(resource.place(name), "is set, but the protocol is HTTP. Make it HTTPS or leave this out.")
 
 
-def scaling_bounds(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def scaling_bounds(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """A smallest number is not above the largest."""
     pairs = {
         "aws:appautoscaling/target:Target": ("minCapacity", "maxCapacity"),

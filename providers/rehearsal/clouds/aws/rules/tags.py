@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from providers.rehearsal.findings import Seen, Validated, shown
-from providers.rehearsal.rules.contract import Facts, Resource, refuse
+from providers.rehearsal.rules.contract import CheckedResource, Facts, refuse
 
 
-def tags_fit(resource: Resource, peers: Sequence[Resource], facts: Facts) -> Iterator[Seen]:
+def tags_fit(resource: CheckedResource, peers: Sequence[CheckedResource], facts: Facts) -> Iterator[Seen]:
     """Number, length and characters of tags."""
     rule, tags = facts.limits["tags"], resource.get("tags")
     if not isinstance(tags, dict):
