@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ CLOUDS: Mapping[str, Cloud] = {
 }
 
 
+@cache
 def cloud_of_type(type_: str) -> Cloud | None:
     """The cloud that a resource of a type is in; None for a package that no row names."""
     package = type_.partition(":")[0]
@@ -69,6 +71,7 @@ def cloud_of_target(target: str) -> Cloud | None:
     return next((each for each in CLOUDS.values() if target == each.name or target.startswith(f"{each.name}-")), None)
 
 
+@cache
 def known_as(type_: str) -> str:
     """The one token by which tables name a type."""
     cloud = cloud_of_type(type_)
@@ -76,3 +79,10 @@ def known_as(type_: str) -> str:
         if type_.startswith(other):
             return ours + type_.removeprefix(other)
     return type_
+
+
+def also_known_as(type_: str) -> tuple[str, ...]:
+    """Every token of a type, the one by which tables name it first."""
+    cloud = cloud_of_type(type_)
+    same = (cloud.same_types if cloud else {}).items()
+    return (type_, *(other + type_.removeprefix(ours) for other, ours in same if type_.startswith(ours)))
