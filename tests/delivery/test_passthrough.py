@@ -88,8 +88,12 @@ def test_a_stack_that_has_only_an_example_is_refused(replaced: Path, arguments: 
     "arguments",
     [["up", "--stack", "aws-ecs-dev", "--help"], ["login", "s3://state"], ["preview", "-s", "aws-ecs-prod"]],
 )
-def test_what_needs_no_config_and_what_has_no_example_goes_on(replaced: Path, arguments: list[str]) -> None:
-    """Help, the account, and a stack with a config that the kit knows nothing of."""
+def test_what_needs_no_config_and_what_has_no_example_goes_on(
+    replaced: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Help, the account, and a stack with a config that the kit knows nothing of, whichever stack is selected."""
+    monkeypatch.setattr(passthrough, "selected_stack", lambda root: "aws-ecs-dev")
+
     with pytest.raises(SystemExit, match="pulumi was started"):
         passthrough.run(replaced, arguments)
 
