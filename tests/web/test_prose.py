@@ -248,6 +248,7 @@ def test_a_finished_item_or_row_is_not_touched_again(page: Page) -> None:
         ("a `code(", "<p>a <code>code(</code></p>"),
         ("**a `code", "<p><strong>a <code>code</code></strong></p>"),
         ("*a **b* c", "<p>*a *<em>b</em> c</p>"),
+        ("_a **b_ c", "<p><em>a **b</em> c</p>"),
         ("- one `\n- **two", "<ul><li>one `</li><li><strong>two</strong></li></ul>"),
         ("> **a", "<blockquote><p><strong>a</strong></p></blockquote>"),
         ("```py\nx = 1", "<code>x = 1</code>"),
@@ -339,7 +340,7 @@ def test_a_long_answer_stays_smooth(page: Page, head: str, piece: str, every: in
       const frames = every === 1 ? 4000 : 8000;
       const started = performance.now();
       prose.append(head);
-      for (let frame = 0; frame < frames; frame += 1) {
+      for (let frame = 0; frame < frames && performance.now() - started < 20_000; frame += 1) {
         prose.append(frame % every === every - 1 ? piece + end : piece);
         prose.render();
       }
