@@ -35,20 +35,15 @@ def loaded(text: str) -> Any:
 
 def edited(text: str, path: Path, value: Any) -> str:
     """The text with `value` at `path`, a series of keys; with None without what is there. Raises NotYaml."""
-    if _at(loaded(text), path) == value:
+    wanted = _set(loaded(text) or {}, path, value)
+    if wanted == (loaded(text) or {}):
         return text
     yaml, document = _round_trip(text)
     before = _dumped(yaml, document) if document is not None else ""
-    document = _set(CommentedMap() if document is None else document, path, value)
-    after = _dumped(yaml, document)
-    patched = _patched(text, before, after)
-    return patched if _says(patched, after) else after.replace("\n", _end_of_line(text))
-
-
-def _at(document: Any, path: Path) -> Any:
-    for key in path:
-        document = document.get(key) if isinstance(document, dict) else None
-    return document
+    after = _dumped(yaml, _set(CommentedMap() if document is None else document, path, value))
+    by_line, by_library = _patched(text, before, after), after.replace("\n", _end_of_line(text))
+    # The last is for remarks in places where the library loses its way.
+    return next(found for found in (by_line, by_library, _dumped(yaml, wanted)) if _says(found, wanted))
 
 
 def _round_trip(text: str) -> tuple[YAML, Any]:
@@ -69,27 +64,29 @@ def _maps(document: Any) -> Iterator[CommentedMap]:
         yield from (inner for inner in document.values() if isinstance(inner, CommentedMap) and inner)
 
 
-def _set(document: CommentedMap, path: Path, value: Any) -> CommentedMap:
+def _set(document: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
     key, *rest = path
-    if not rest:
-        if value is None:
-            document.pop(key, None)
-        else:
-            document[key] = value
-        return document
+    if not rest and value is None:
+        document.pop(key, None)
+    elif not rest:
+        document[key] = value
+    elif value is not None or isinstance(document.get(key), dict):
+        document[key] = _set(_own(document, key), tuple(rest), value)
+    return document
+
+
+def _own(document: dict[str, Any], key: str) -> dict[str, Any]:
+    """The map at a key, made where there is none, and a copy where an alias elsewhere stands for it too."""
     inner = document.get(key)
+    if not isinstance(inner, dict):
+        return type(document)()
     if not isinstance(inner, CommentedMap):
-        if value is None:
-            return document
-        inner = CommentedMap()
-    elif anchor := inner.yaml_anchor():  # what others refer to stays as it is
+        return dict(inner)
+    if anchor := inner.yaml_anchor():
         inner.yaml_set_anchor(anchor.value, always_dump=True)
         inner = copy.deepcopy(inner)
         inner.yaml_set_anchor(None)
-    if not inner:
-        inner.fa.set_block_style()
-    document[key] = _set(inner, tuple(rest), value)
-    return document
+    return inner
 
 
 def _dumped(yaml: YAML, document: Any) -> str:
@@ -147,9 +144,9 @@ def _is_remark(line: str) -> bool:
     return not line.strip() or line.lstrip().startswith("#")
 
 
-def _says(text: str, wanted: str) -> bool:
+def _says(text: str, wanted: dict[str, Any]) -> bool:
     try:
-        return bool(loaded(text) == loaded(wanted))
+        return bool(loaded(text) == wanted)
     except NotYaml:
         return False
 

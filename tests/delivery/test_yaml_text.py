@@ -93,6 +93,38 @@ def test_a_map_that_is_not_there_is_made(text: str, after: str) -> None:
     assert edited(text, ("config", "a"), "x") == after
 
 
+LONG = "word " * 100 + "end"
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("a:   1\nb:   2\nc:   3\n", "a:   1\nb: x\nc:   3\n"),
+        (f"a: {LONG}\nb: 1\n", f"a: {LONG}\nb: x\n"),
+        ("a: [1,\n  2]\nb: 1\n", "a: [1,\n  2]\nb: x\n"),
+    ],
+)
+def test_what_the_library_would_write_otherwise_stays(text: str, after: str) -> None:
+    """Spaces, long lines, lists over several lines."""
+    assert edited(text, ("b",), "x") == after
+
+
+def test_a_long_text_is_one_line() -> None:
+    """So that the next change of it is one, too."""
+    assert edited("a: 1\n", ("a",), LONG) == f"a: {LONG}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["c:\n   # own\n  d: '1'\n# next\ng:\n- y\n", "b: null  # here\n\nc: 1\n", "a: |\n  # b\n\nc: null # c\nd: [1]"],
+)
+def test_odd_remarks_spoil_nothing(text: str) -> None:
+    """Where a change line by line would say something else, more is written anew."""
+    for value in (["l"], {"q": {"r": "s"}}, "x"):
+        assert loaded(edited(text, ("c",), value)) == {**loaded(text), "c": value}
+        assert loaded(edited(text, ("b", "d"), value)) == {**loaded(text), "b": {"d": value}}
+
+
 def test_what_another_refers_to_stays_as_it_is() -> None:
     """An alias is the same map in two places; only one of them is to change."""
     text = "base: &b {model: a}\none: *b\ntwo:\n  <<: *b\n"
