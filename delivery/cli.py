@@ -106,7 +106,7 @@ def rehearse(
     cycle: Annotated[bool, typer.Option("--cycle", help="Also up, up again, a change of config, destroy.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Plan a stack with every input checked and no cloud called: the real engine, policies, cost."""
+    """Plan a stack with every input checked and no cloud called; judge and price the plan."""
     from delivery.rehearsal import command
 
     command.rehearse(ROOT, stack_name(stack), whole_cycle=cycle, as_json=as_json)
@@ -129,7 +129,7 @@ def promote(
     watch: Annotated[bool, typer.Option("--watch", help="Show split, verdicts and a chart while it runs.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give a new version traffic step by step, as long as it answers as well as the old one. Goes on where it was broken off."""
+    """Move traffic to a new version step by step, as long as it answers as well as the old. Goes on where it was broken off."""
     from delivery.promotion import command
 
     command.promote(
@@ -154,14 +154,14 @@ def rollback(stack: Stack = "local") -> None:
 
 @app.command()
 def pipeline(stack: Stack = "local", settings: Setting = None, suite: SuiteName = "general") -> None:
-    """Preview, cost, policies, deploy, evaluation gate, promotion: the calls a CI system makes, one after the other."""
+    """Preview, cost, policies, deploy, evaluation gate, promotion: what a CI system calls."""
     from delivery import pipeline as module
 
     module.run(ROOT, stack_name(stack), settings=settings or [], suite=suite)
 
 
 @app.command(context_settings=_PASS_ON)
-def pulumi(arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS...")] = None) -> None:
+def pulumi(arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGS")] = None) -> None:
     """Run any Pulumi verb in the kit's environment."""
     from delivery import passthrough
 
@@ -231,7 +231,7 @@ def bootstrap(
     bucket: Annotated[str, typer.Option(metavar="NAME", help="A name of your own for the bucket.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without it only say what would be done.")] = False,
 ) -> None:
-    """Make the bucket of the stacks' state and the key of their secrets, once for an account."""
+    """Make the bucket of the stacks' state and the key of their secrets, once an account."""
     from delivery import bootstrap as module
 
     module.bootstrap(cloud, region, bucket, yes=yes)
@@ -258,7 +258,7 @@ def weights_sync(
 
 @app.command("test", context_settings={"ignore_unknown_options": True})
 def run_tests(
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="PYTEST ARGS...")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="PYTEST_ARGS", help="What pytest is told.")] = None,
     long: Annotated[bool, typer.Option("--long", help="Also the tests that take minutes.")] = False,
 ) -> None:
     """Run every check and test; with arguments pytest with these, after the checks of the files that changed."""

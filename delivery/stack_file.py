@@ -12,10 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
-
 from delivery.failure import ExitCode, Failure
-from delivery.yaml_text import edited
 from stacks.targets import TARGETS, named_in
 
 if TYPE_CHECKING:
@@ -115,9 +112,10 @@ class StackFile:
 
     def forget_salt(self) -> None:
         """Drop the salt of a passphrase that is gone; the engine writes a new one."""
-        lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        from delivery.yaml_text import edited
+
         scratch = self.path.with_suffix(".new")
-        scratch.write_text("".join(line for line in lines if not line.startswith("encryptionsalt:")), encoding="utf-8")
+        scratch.write_bytes(edited(self.path.read_bytes().decode(), ("encryptionsalt",), None).encode())
         os.replace(scratch, self.path)
 
     def has_salt(self) -> bool:
@@ -126,13 +124,15 @@ class StackFile:
 
     def write(self, changes: Mapping[str, Any]) -> None:
         """Set keys of ours (`settings.model`), or take those with None out: all in one step, the rest as it is written."""
-        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        from delivery.yaml_text import edited
+
         self._document()  # a file that is not YAML is told first
+        text = self.path.read_bytes().decode() if self.path.exists() else ""
         for path, value in changes.items():
             key, *inner = path.split(".")
             text = edited(text, ("config", self._written_as(key), *inner), value)
         scratch = self.path.with_suffix(".new")
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_bytes(text.encode())
         os.replace(scratch, self.path)
 
     def adopt_candidate(self) -> None:
@@ -173,18 +173,20 @@ class StackFile:
 
     def _document(self) -> _Document:
         """What the file says; nothing where it is not there. Raises Failure for one that cannot be read."""
+        from delivery.yaml_text import NotYaml, loaded
+
         shown = self.path.relative_to(self.root)
         remedy = f"correct it, or start again from {self.example.name}"
         try:
-            document = yaml.safe_load(self.path.read_text(encoding="utf-8")) or {}
+            document = loaded(self.path.read_text(encoding="utf-8")) or {}
         except FileNotFoundError:
             return _Document(config={}, is_tied=False)
         except OSError as error:
             raise Failure(f"{shown} cannot be read: {error.strerror}.", f"ls -l {shown}", ExitCode.USAGE) from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f", line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark else ""
-            raise Failure(f"{shown} is not YAML{where}.", remedy, ExitCode.USAGE) from None
+        except UnicodeDecodeError:
+            raise Failure(f"{shown} is not YAML: it is not UTF-8.", remedy, ExitCode.USAGE) from None
+        except NotYaml as error:
+            raise Failure(f"{shown} is not YAML{error}.", remedy, ExitCode.USAGE) from None
         config = (document.get("config") or {}) if isinstance(document, dict) else None
         if not isinstance(config, dict):
             raise Failure(f"{shown} must be a map with a map `config`.", remedy, ExitCode.USAGE)

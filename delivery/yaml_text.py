@@ -1,84 +1,159 @@
-"""A value set in a YAML file that a person wrote: only its own lines change, so that comments and order stay."""
+"""YAML files that a person wrote: read as the engine reads them, and changed at one key, all else byte for byte as it was."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import sys
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from io import StringIO
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 Path = tuple[str, ...]
 
 
-def edited(text: str, path: Path, value: Any) -> str:
-    """The text with `value` at `path`, a series of keys; with None without what is there.
+class NotYaml(Exception):
+    """Why a text is no YAML, in words that name no value: one may be secret."""
 
-    What cannot be changed line by line (maps in braces, anchors) is written anew as a whole.
-    """
-    document = yaml.safe_load(text) or {}
-    wanted = _set(document, path, value)
-    if wanted == document:
-        return text
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    found = "".join(_spliced(lines, root, path, value))
+
+def loaded(text: str) -> Any:
+    """What the text says, by YAML 1.2, as the engine takes it. Raises NotYaml, for a key that stands twice too."""
     try:
-        if yaml.safe_load(found) == wanted:
-            return found
-    except yaml.YAMLError:
-        pass
-    return _dumped(wanted)
+        return YAML(typ="safe", pure=True).load(text)
+    except DuplicateKeyError as error:
+        raise NotYaml(f"{_where(error)}: a key stands twice in one map") from None
+    except MarkedYAMLError as error:
+        raise NotYaml(f"{_where(error)}: {error.problem}") from None
+    except YAMLError as error:
+        raise NotYaml(f": {' '.join(str(error).split())}") from None
+
+
+def edited(text: str, path: Path, value: Any) -> str:
+    """The text with `value` at `path`, a series of keys; with None without what is there. Raises NotYaml."""
+    wanted = _set(loaded(text) or {}, path, value)
+    if wanted == (loaded(text) or {}):
+        return text
+    yaml, document = _round_trip(text)
+    before = _dumped(yaml, document) if document is not None else ""
+    after = _dumped(yaml, _set(CommentedMap() if document is None else document, path, value))
+    by_line, by_library = _patched(text, before, after), after.replace("\n", _end_of_line(text))
+    # The last is for remarks in places where the library loses its way.
+    return next(found for found in (by_line, by_library, _dumped(yaml, wanted)) if _says(found, wanted))
+
+
+def _round_trip(text: str) -> tuple[YAML, Any]:
+    """A reader and writer that keeps comments, order, quotes and the file's own indent; and the document."""
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = sys.maxsize
+    document = yaml.load(text.replace("\r\n", "\n"))
+    columns = [inner.lc.col for inner in _maps(document) if not inner.fa.flow_style()]
+    indent = min(columns, default=2)
+    yaml.indent(mapping=indent, sequence=indent + 2, offset=indent)
+    return yaml, document
+
+
+def _maps(document: Any) -> Iterator[CommentedMap]:
+    """The maps that stand directly in the document's own."""
+    if isinstance(document, CommentedMap):
+        yield from (inner for inner in document.values() if isinstance(inner, CommentedMap) and inner)
 
 
 def _set(document: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
     key, *rest = path
+    if not rest and value is None:
+        document.pop(key, None)
+    elif not rest:
+        document[key] = value
+    elif value is not None or isinstance(document.get(key), dict):
+        document[key] = _set(_own(document, key), tuple(rest), value)
+    return document
+
+
+def _own(document: dict[str, Any], key: str) -> dict[str, Any]:
+    """The map at a key, made where there is none, and a copy where an alias elsewhere stands for it too."""
     inner = document.get(key)
-    if rest:
-        value = _set(inner if isinstance(inner, dict) else {}, tuple(rest), value)
-        gone = value == {} and key not in document
-    else:
-        gone = value is None
-    kept = {name: value if name == key else old for name, old in document.items() if name != key or not gone}
-    return kept if gone or key in kept else {**kept, key: value}
+    if not isinstance(inner, dict):
+        return type(document)()
+    if not isinstance(inner, CommentedMap):
+        return dict(inner)
+    if anchor := inner.yaml_anchor():
+        inner.yaml_set_anchor(anchor.value, always_dump=True)
+        inner = copy.deepcopy(inner)
+        inner.yaml_set_anchor(None)
+    return inner
 
 
-def _spliced(lines: Sequence[str], node: yaml.Node | None, path: Path, value: Any) -> list[str]:
-    """The lines with the entry replaced, taken out, or put behind the last one of the deepest map that is there."""
-    if not isinstance(node, yaml.MappingNode) or not node.value:
-        return [*lines, *_entry(path, value, 0)]
-    key, *rest = path
-    for name, inner in node.value:
-        if name.value == key:
-            if rest and isinstance(inner, yaml.MappingNode) and inner.value and not inner.flow_style:
-                return _spliced(lines, inner, tuple(rest), value)
-            if rest:
-                value = _set(yaml.safe_load(_source(lines, inner)) or {}, tuple(rest), value)
-            new = [] if value is None else _entry((key,), value, name.start_mark.column)
-            return [*lines[: name.start_mark.line], *new, *lines[_end(inner) :]]
-    end = _end(node.value[-1][1])
-    return [*lines[:end], *_entry(path, value, node.value[0][0].start_mark.column), *lines[end:]]
+def _dumped(yaml: YAML, document: Any) -> str:
+    stream = StringIO()
+    yaml.dump(document, stream)
+    return stream.getvalue()
 
 
-def _source(lines: Sequence[str], node: yaml.Node) -> str:
-    return "".join(lines)[node.start_mark.index : node.end_mark.index]
+def _patched(text: str, before: str, after: str) -> str:
+    """The text with those of its lines changed in which `after` differs from `before`, the text as the library writes it.
+
+    Empty where no line of the text stands for a line of `before`.
+    """
+    end_of_line = _end_of_line(text)
+    whole = text if text.endswith("\n") or not text else text + end_of_line
+    lines = [f"{line}\n" for line in whole.split("\n")[:-1]]
+    old, new = before.split("\n")[:-1], after.split("\n")[:-1]
+    places = _places(old, [line.rstrip("\r\n") for line in lines])
+    for kind, start, end, first, last in reversed(_opcodes(old, new)):
+        if kind == "equal":
+            continue
+        if start not in places or end not in places:
+            return ""
+        begin, stop = _without_remarks(lines, places[start], places[end])
+        lines[begin:stop] = [line + end_of_line for line in new[first:last]]
+    found = "".join(lines)
+    return found if not text or text.endswith("\n") else found.removesuffix(end_of_line)
 
 
-def _end(node: yaml.Node) -> int:
-    """The first line behind what is written of a value; comments that follow are not part of it."""
-    inner = node.value
-    if isinstance(node, yaml.CollectionNode) and inner and not node.flow_style:
-        last = inner[-1]
-        return _end(last[1] if isinstance(last, tuple) else last)
-    return node.end_mark.line + (1 if node.end_mark.column else 0)
+def _places(old: Sequence[str], lines: Sequence[str]) -> dict[int, int]:
+    """Before which line of the text each line of `old` stands, where that is certain."""
+    places: dict[int, int] = {}
+    for kind, start, end, first, last in _opcodes(old, lines):
+        places |= {start: first, end: last}
+        if kind == "equal" or end - start == last - first:
+            places |= {start + n: first + n for n in range(end - start)}
+    return places
 
 
-def _entry(path: Path, value: Any, column: int) -> list[str]:
-    for key in reversed(path):
-        value = {key: value}
-    return [" " * column + line for line in _dumped(value).splitlines(keepends=True)]
+def _opcodes(old: Sequence[str], new: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
+    return SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
 
 
-def _dumped(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000)
+def _without_remarks(lines: Sequence[str], begin: int, end: int) -> tuple[int, int]:
+    """The lines to be changed; remarks and empty lines belong to what follows them, and what is new comes before."""
+    while end > begin and _is_remark(lines[end - 1]):
+        end -= 1
+    if begin < end:
+        return begin, end
+    behind = next((at + 1 for at in reversed(range(begin)) if not _is_remark(lines[at])), begin)
+    return behind, behind
+
+
+def _is_remark(line: str) -> bool:
+    return not line.strip() or line.lstrip().startswith("#")
+
+
+def _says(text: str, wanted: dict[str, Any]) -> bool:
+    try:
+        return bool(loaded(text) == wanted)
+    except NotYaml:
+        return False
+
+
+def _end_of_line(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _where(error: MarkedYAMLError) -> str:
+    return f", line {error.problem_mark.line + 1}" if error.problem_mark else ""

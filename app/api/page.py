@@ -60,7 +60,8 @@ class Page:
     """A raw ASGI endpoint. Only what lay in ``folder`` at start is served: a path is looked up, never opened."""
 
     def __init__(self, folder: Path = WEB) -> None:
-        found = {PREFIX + path.name: _read(path) for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
+        files = sorted(path for path in folder.rglob("*") if path.suffix in _TYPES)
+        found = {PREFIX + path.relative_to(folder).as_posix(): _read(path) for path in files}
         self._files = {"/": found.pop(PREFIX + "index.html"), **found}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,156 +1,99 @@
-// Which blocks a Markdown text is made of: the part of CommonMark and GFM that models write. HTML is text here, never markup.
-// Every loop is linear in the text (no expression backtracks over it), because the text is whatever a model sends.
+// How an answer's Markdown is read: the library, and what of it holds here. HTML is text, never markup; a link leads to http or https.
 
-const DEEPEST = 6; // lists and quotes nested deeper are read as paragraphs
+import MarkdownIt from "./vendor/markdown-it.js";
 
-const FENCE = /^ *(`{3,}|~{3,})([^`]*)$/;
-const HEADING = /^ {0,3}(#{1,6})(?= |\t|$)/;
-const RULE = /^ {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$/;
-const QUOTE = /^ {0,3}> ?/;
-const ITEM = /^( *)([-*+]|(\d{1,9})[.)])(?: {1,4}(?! )| |$)/;
+const markdown = new MarkdownIt({ html: false, linkify: true });
+// Indented code and underlined headings are seldom meant: models indent and draw lines otherwise. What a reference stands for may come
+// when its place in the answer is long shown, so there are none.
+markdown.disable(["code", "lheading", "reference"]);
+markdown.linkify.set({ fuzzyLink: false, fuzzyEmail: false });
+markdown.normalizeLink = (address) => safeAddress(address) ?? "";
+markdown.normalizeLinkText = (address) => address; // as it was written: decoded, a host can look like another
+markdown.validateLink = (address) => address !== "";
+markdown.core.ruler.at("inline", inline);
+markdown.inline.ruler.before("backticks", "growing_code", growingCode);
+markdown.inline.ruler2.after("balance_pairs", "growing_strong", growingStrong);
 
 /**
- * The blocks of `lines`, each with `from`, the index of its first line.
- * Kinds: code {language, text}, heading {level, text}, rule, quote {blocks}, list {start, items: [blocks]}, table {rows}, paragraph {text}.
+ * The blocks of `text`, each with its `tokens`, `from`, the index of its first line, and `units`, those of its items, rows or lines of code.
+ * `growing`: more text may follow, so that code and strong emphasis without an end reach to the end of what there is.
  */
-export function blocks(lines, depth = 0) {
+export function blocks(text, growing) {
   const found = [];
-  let at = 0;
-  while (at < lines.length) {
-    if (isBlank(lines[at])) {
-      at += 1;
-      continue;
-    }
-    const [block, next] = blockAt(lines, at, depth);
-    found.push({ ...block, from: at });
-    at = next;
+  for (const token of markdown.parse(text, { growing })) {
+    if (token.level === 0 && token.nesting >= 0) found.push({ kind: token.type, from: token.map[0], units: [], tokens: [] });
+    const block = found.at(-1);
+    block.tokens.push(token);
+    if (isUnit(token, block)) block.units.push(token.map[0]);
+    if (block.kind === "fence") for (let line = block.from + 1; line < token.map[1]; line += 1) block.units.push(line);
   }
   return found;
 }
 
-function blockAt(lines, at, depth) {
-  const line = lines[at];
-  const fence = FENCE.exec(line);
-  if (fence) return code(lines, at, fence);
-  const heading = HEADING.exec(line);
-  if (heading) return [{ kind: "heading", level: heading[1].length, text: headingText(line, heading[0].length) }, at + 1];
-  if (RULE.test(line)) return [{ kind: "rule" }, at + 1];
-  if (depth < DEEPEST && QUOTE.test(line)) return quote(lines, at, depth);
-  if (depth < DEEPEST && ITEM.test(line)) return list(lines, at, depth);
-  if (isTable(lines, at)) return table(lines, at);
-  return paragraph(lines, at, depth);
+function isUnit({ type, level, map }, { kind, from }) {
+  if (kind === "table_open") return type === "tr_open" && map[0] > from; // the first row is the head
+  return type === "list_item_open" && level === 1;
 }
 
-function code(lines, at, [, marks, info]) {
-  const indent = lines[at].indexOf(marks[0]);
-  let end = at + 1;
-  while (end < lines.length && !closes(lines[end], marks)) end += 1;
-  const text = lines.slice(at + 1, end).map((line) => dedent(line, indent));
-  return [{ kind: "code", language: info.trim().split(/\s/, 1)[0], text: text.join("\n") }, end + 1];
-}
-
-function closes(line, marks) {
-  const trimmed = line.trim();
-  return trimmed.length >= marks.length && trimmed === marks[0].repeat(trimmed.length);
-}
-
-function headingText(line, from) {
-  const text = line.slice(from).trim();
-  let end = text.length;
-  while (text[end - 1] === "#") end -= 1;
-  return end === 0 || text[end - 1] === " " ? text.slice(0, end).trimEnd() : text;
-}
-
-function quote(lines, at, depth) {
-  const inner = [];
-  let end = at;
-  while (end < lines.length && QUOTE.test(lines[end])) {
-    inner.push(lines[end].replace(QUOTE, ""));
-    end += 1;
+/** The address when it is safe to open, else null. Names and passwords in it are refused: they serve to disguise the host. */
+function safeAddress(address) {
+  let url;
+  try {
+    url = new URL(address);
+  } catch {
+    return null;
   }
-  return [{ kind: "quote", blocks: blocks(inner, depth + 1) }, end];
+  const isWeb = url.protocol === "https:" || url.protocol === "http:";
+  return isWeb && !url.username && !url.password ? url.href : null;
 }
 
-function list(lines, at, depth) {
-  const first = ITEM.exec(lines[at]);
-  const base = first[1].length;
-  const ordered = first[3] !== undefined;
-  const items = [];
-  let item = [];
-  let inset = 0;
-  let end = at;
-  for (let next = at; next < lines.length; next += 1) {
-    const line = lines[next];
-    if (isBlank(line)) {
-      item.push("");
-      continue;
-    }
-    const indent = indentOf(line);
-    const mark = indent < base + 2 && !RULE.test(line) ? ITEM.exec(line) : null;
-    if (mark && (mark[3] !== undefined) === ordered) {
-      item = [line.slice(mark[0].length)];
-      items.push(item);
-      inset = mark[0].length;
-    } else if (indent >= base + 2) {
-      item.push(dedent(line, inset)); // models indent by 2 to 4, whatever the marker's width
-    } else if (!mark && !isBlank(lines[next - 1]) && !interrupts(lines, next, depth)) {
-      item.push(line);
-    } else {
-      break;
-    }
-    end = next + 1;
+/** In place of the library's own rule: only the text that ends where the answer ends so far is growing. */
+function inline({ src, env, md, tokens }) {
+  const end = src.split("\n").length - (src.endsWith("\n") ? 1 : 0);
+  for (const { type, content, map, children } of tokens) {
+    if (type === "inline") md.inline.parse(content, md, { growing: env.growing && map?.[1] === end }, children);
   }
-  const inner = items.map((own) => blocks(own, depth + 1));
-  return [{ kind: "list", start: ordered ? Number(first[3]) : null, items: inner }, end];
 }
 
-function isTable(lines, at) {
-  if (!lines[at].includes("|") || at + 1 >= lines.length || !lines[at + 1].includes("-")) return false;
-  const rule = cells(lines[at + 1]);
-  return rule.every((cell) => /^:?-+:?$/.test(cell)) && rule.length === cells(lines[at]).length;
+/** A single ` without another, while the text grows: code up to the end. */
+function growingCode(state, silent) {
+  const { src, pos, posMax } = state;
+  if (!state.env.growing || src[pos] !== "`" || src[pos + 1] === "`" || src[pos - 1] === "`") return false;
+  if (endsCode(state)) return false;
+  if (!silent) state.push("code_inline", "code", 0).content = src.slice(pos + 1, posMax).replaceAll("\n", " ");
+  state.pos = posMax;
+  return true;
 }
 
-function table(lines, at) {
-  const width = cells(lines[at]).length;
-  const rows = [cells(lines[at])];
-  let end = at + 2;
-  while (end < lines.length && lines[end].includes("|")) {
-    const row = cells(lines[end]);
-    rows.push(Array.from({ length: width }, (_, column) => row[column] ?? ""));
-    end += 1;
+function endsCode({ src, pos, posMax }) {
+  const single = /(?<!`)`(?!`)/g;
+  single.lastIndex = pos + 1;
+  const end = single.exec(src);
+  return end !== null && end.index < posMax;
+}
+
+/** The first ** (or __, or ~~) without another, while the text grows: its end is put behind the last sign. */
+function growingStrong(state) {
+  const { delimiters, tokens } = state;
+  const open = state.env.growing ? unclosed(delimiters) : [];
+  const end = delimiters.length + open.length - 1;
+  open.forEach((index, nth) => {
+    state.push("text", "", 0);
+    const { marker } = delimiters[index];
+    delimiters.push({ marker, length: 0, token: tokens.length - 1, end: -1, open: false, close: false });
+    delimiters[index].end = end - nth;
+  });
+}
+
+/** The indices of the delimiters that the first open strong emphasis begins with; none within what is closed, where it would reach out of. */
+function unclosed(delimiters) {
+  for (let at = 0; at < delimiters.length; at += 1) {
+    const [one, two] = [delimiters[at], delimiters[at + 1]];
+    if (one.end > at) at = one.end;
+    else if (one.open && one.marker === TILDE) return [at];
+    else if (one.open && one.length === 2 && two?.token === one.token + 1 && two.marker === one.marker && two.end < 0) return [at, at + 1];
   }
-  return [{ kind: "table", rows }, end];
+  return [];
 }
 
-function cells(line) {
-  const trimmed = line.trim();
-  const inner = trimmed.slice(trimmed.startsWith("|") ? 1 : 0, trimmed.endsWith("|") ? -1 : undefined);
-  return inner.split("|").map((cell) => cell.trim());
-}
-
-function paragraph(lines, at, depth) {
-  let end = at + 1;
-  while (end < lines.length && !isBlank(lines[end]) && !interrupts(lines, end, depth)) end += 1;
-  return [{ kind: "paragraph", text: lines.slice(at, end).map((line) => line.trim()).join("\n") }, end];
-}
-
-function interrupts(lines, at, depth) {
-  const line = lines[at];
-  if (FENCE.test(line) || HEADING.test(line) || RULE.test(line) || isTable(lines, at)) return true;
-  if (depth >= DEEPEST) return false;
-  const item = ITEM.exec(line);
-  const opensList = item && item[0].length < line.length && (item[3] === undefined || item[3] === "1");
-  return Boolean(opensList) || QUOTE.test(line);
-}
-
-function isBlank(line) {
-  return line.trim() === "";
-}
-
-function indentOf(line) {
-  return line.length - line.trimStart().length;
-}
-
-function dedent(line, most) {
-  return line.slice(Math.min(indentOf(line), most));
-}
+const TILDE = "~".charCodeAt(0);

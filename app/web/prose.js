@@ -1,17 +1,17 @@
 // An answer's Markdown as DOM nodes, while it grows. Text only ever becomes text nodes; no string is parsed as HTML.
 
 import { blocks } from "./markdown.js";
-import { pieces } from "./inline.js";
 
 // A last line that may yet turn into a list item, a heading, a fence or a table waits for its next sign rather than flash up as text.
 const UNDECIDED = /^\s*(?:\d{1,9}[.)]?|[-*+]{1,2}|#{1,6}|[`~]{1,3}[\w+-]*|>|\|)?\s?$/;
 
-/** Renders into `root`. Blocks that are complete are never touched again, so a reader's selection and place stay. */
+/** Renders into `root`. What is complete is never touched again, so a reader's selection and place stay. */
 export class Prose {
   #root;
   #settled;
   #tail = ""; // the text of the blocks that may still change
   #open = []; // their elements
+  #kept = 0; // how many units of the first of them are complete, and no longer in the tail
 
   /** `settled` is told of each element that will not change any more. */
   constructor(root, settled = () => {}) {
@@ -27,31 +27,55 @@ export class Prose {
   /** Brings the page up to date. `final`: nothing more will come. */
   render(final = false) {
     const lines = this.#tail.split("\n");
-    const found = blocks(!final && UNDECIDED.test(lines.at(-1)) ? lines.slice(0, -1) : lines);
-    found.forEach((block, index) => this.#show(index, build(block, !final && index === found.length - 1)));
+    const found = final ? blocks(this.#tail, false) : decided(lines);
+    found.forEach((block, index) => this.#show(index, build(block.tokens)));
     this.#open.splice(found.length).forEach((element) => element.remove());
-    const count = final ? found.length : changeless(found, lines);
+    const count = final ? found.length : changeless(found.map(({ from }) => from), lines);
     this.#open.splice(0, count).forEach((element) => this.#settled(element));
+    if (count) this.#kept = 0;
     if (final) this.#tail = "";
     else if (count) this.#tail = lines.slice(found[count].from).join("\n");
+    else if (found.length === 1) this.#keep(found[0], lines);
+  }
+
+  /** Lets go of the text of complete units, all but what stands before the first: a table's head, the line that opens a fence. */
+  #keep({ from, units }, lines) {
+    const count = changeless(units, lines);
+    if (!count) return;
+    this.#kept += count;
+    this.#tail = [...lines.slice(from, units[0]), ...lines.slice(units[count])].join("\n");
   }
 
   #show(index, fresh) {
     const old = this.#open[index];
-    if (!old) this.#root.append(fresh);
-    else if (old.nodeName === fresh.nodeName) {
-      bringUp(old, fresh);
-      return;
-    } else old.replaceWith(fresh);
-    this.#open[index] = fresh;
+    const kept = index === 0 ? this.#kept : 0;
+    if (kept) bringUpChildren(shelf(old), shelf(fresh), kept);
+    else if (old?.nodeName === fresh.nodeName) bringUp(old, fresh);
+    else {
+      if (old) old.replaceWith(fresh);
+      else this.#root.append(fresh);
+      this.#open[index] = fresh;
+    }
   }
 }
 
-/** How many blocks can no longer change: a later one has begun, and with a whole line, which cannot turn into something else. */
-function changeless(found, lines) {
+/** The blocks of an answer that goes on, without what may yet turn into something else. */
+function decided(lines) {
+  const found = blocks((UNDECIDED.test(lines.at(-1)) ? lines.slice(0, -1) : lines).join("\n"), true);
   const last = found.at(-1);
-  if (!last) return 0;
-  return Math.max(0, found.length - (last.from < lines.length - 1 ? 1 : 2));
+  const mayBeTable = last?.kind === "paragraph_open" && lines.length - last.from <= 2 && lines[last.from].startsWith("|");
+  return mayBeTable ? found.slice(0, -1) : found;
+}
+
+/** How many of what begins in the lines `starts` can no longer change: a later one has begun, and with a whole line, which is what it is. */
+function changeless(starts, lines) {
+  if (!starts.length) return 0;
+  return Math.max(0, starts.length - (starts.at(-1) < lines.length - 1 ? 1 : 2));
+}
+
+/** Where the units of an element stand: items, rows or lines of code. */
+function shelf(element) {
+  return element.querySelector(":scope > table > tbody, :scope > pre > code") ?? element;
 }
 
 /** Makes `old` equal to `fresh` by changing as little as can be: what stays equal stays the same node. */
@@ -62,8 +86,13 @@ function bringUp(old, fresh) {
     return;
   }
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  bringUpChildren(old, fresh);
+}
+
+/** `kept`: so many children of `old` stay as they are; those of `fresh` come behind them. */
+function bringUpChildren(old, fresh, kept = 0) {
   const wanted = [...fresh.childNodes];
-  const present = [...old.childNodes];
+  const present = Array.from({ length: old.childNodes.length - kept }, (_, index) => old.childNodes[kept + index]);
   wanted.forEach((node, index) => {
     const own = present[index];
     if (!own) old.append(node);
@@ -73,69 +102,89 @@ function bringUp(old, fresh) {
   present.slice(wanted.length).forEach((node) => node.remove());
 }
 
-/** `growing`: the block's text may go on, so that a mark without an end is taken to have one. */
-function build(block, growing = false) {
-  switch (block.kind) {
-    case "code":
-      return codeBlock(block);
-    case "heading":
-      return element(`h${Math.min(6, block.level + 2)}`, {}, inline(block.text, growing)); // h1 and h2 are the page's own
-    case "rule":
-      return element("hr");
-    case "quote":
-      return element("blockquote", {}, block.blocks.map((own) => build(own, growing)));
-    case "list":
-      return element(block.start === null ? "ul" : "ol", startOf(block), block.items.map((own) => item(own, growing)));
-    case "table":
-      return table(block.rows);
+/** The element that the tokens of one block, or of one line of text, describe; a fragment where there are several. */
+function build(tokens) {
+  const root = document.createDocumentFragment();
+  const path = [root];
+  for (const token of tokens) {
+    const into = path.at(-1);
+    if (token.nesting > 0) path.push(opened(token, into));
+    else if (token.nesting < 0) path.pop();
+    else into.append(leaf(token));
+  }
+  return root.childNodes.length === 1 ? root.firstChild : root;
+}
+
+/** The element for what a token opens, put into `into`. The first paragraph of an item needs none. */
+function opened(token, into) {
+  if (token.type === "paragraph_open" && into.nodeName === "LI" && !into.hasChildNodes()) return into;
+  const made = container(token);
+  into.append(token.type === "table_open" ? wide(made) : made);
+  return made;
+}
+
+function container(token) {
+  switch (token.type) {
+    case "heading_open":
+      return element(`h${Math.min(6, Number(token.tag[1]) + 2)}`); // h1 and h2 are the page's own
+    case "ordered_list_open":
+      return element("ol", token.attrGet("start") === null ? {} : { start: token.attrGet("start") });
+    case "th_open":
+    case "td_open":
+      return element(token.tag, alignment(token));
+    case "link_open":
+      return token.attrGet("href") ? element("a", linkTo(token.attrGet("href"))) : element("span");
+    case "s_open":
+      return element("del");
     default:
-      return element("p", {}, inline(block.text, growing));
+      return element(token.tag);
   }
 }
 
-function codeBlock({ language, text }) {
+function leaf(token) {
+  switch (token.type) {
+    case "inline":
+      return build(token.children);
+    case "fence":
+      return codeBlock(token.info.trim().split(/\s/, 1)[0], token.content.replace(/\n$/, ""));
+    case "hr":
+      return element("hr");
+    case "softbreak":
+    case "hardbreak":
+      return element("br");
+    case "code_inline":
+      return element("code", {}, [token.content]);
+    case "image":
+      return picture(token);
+    default:
+      return document.createTextNode(token.content);
+  }
+}
+
+/** A picture is not fetched, only linked: its address could tell others what was said here. */
+function picture(token) {
+  const address = token.attrGet("src");
+  const label = token.children.length ? build(token.children) : address;
+  return address ? element("a", linkTo(address), [label]) : element("span", {}, [label]);
+}
+
+function codeBlock(language, text) {
   const label = element("span", {}, [language || "text"]);
   const copy = element("button", { type: "button", class: "quiet", "data-act": "copy-code" }, ["Copy"]);
   const code = element("pre", { tabindex: "0", "aria-label": `Code, ${language || "text"}` }, [
-    element("code", {}, [document.createTextNode(text)]),
+    element("code", {}, text.split(/(?<=\n)/).map((line) => document.createTextNode(line))),
   ]);
   return element("div", { class: "code", dir: "ltr" }, [element("div", { class: "code-bar" }, [label, copy]), code]);
 }
 
-function startOf({ start }) {
-  return start === null || start === 1 ? {} : { start: String(start) };
+function wide(table) {
+  return element("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Table" }, [table]);
 }
 
-function item([first, ...rest], growing) {
-  const head = first?.kind === "paragraph" ? inline(first.text, growing) : first ? [build(first, growing)] : [];
-  return element("li", {}, [...head, ...rest.map((block) => build(block, growing))]);
-}
-
-function table([head, ...rows]) {
-  const row = (name, cells) => element("tr", {}, cells.map((cell) => element(name, {}, inline(cell))));
-  const grid = element("table", {}, [
-    element("thead", {}, [row("th", head)]),
-    element("tbody", {}, rows.map((cells) => row("td", cells))),
-  ]);
-  return element("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Table" }, [grid]);
-}
-
-function inline(text, growing = false) {
-  return pieces(text, { growing }).map(piece);
-}
-
-function piece(part) {
-  if (typeof part === "string") return document.createTextNode(part);
-  switch (part.kind) {
-    case "break":
-      return element("br");
-    case "code":
-      return element("code", {}, [part.text]);
-    case "link":
-      return element("a", linkTo(part.href), part.pieces.map(piece));
-    default:
-      return element(part.kind, {}, part.pieces.map(piece));
-  }
+/** The library says it as a style, which the page's policy forbids. */
+function alignment(token) {
+  const side = /right|center/.exec(token.attrGet("style") ?? "");
+  return side ? { class: side[0] } : {};
 }
 
 function linkTo(href) {

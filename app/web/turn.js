@@ -22,6 +22,8 @@ const TITLES = {
   model_not_found: "This model is not known",
 };
 
+const REST = 3; // times as long as drawing took, so that a huge paragraph leaves the page three quarters of its time
+
 export class Turn {
   answer = "";
   failed = false;
@@ -31,6 +33,7 @@ export class Turn {
   #measures;
   #hooks;
   #frame = 0;
+  #restUntil = 0;
 
   /** `hooks`: shown() after each change of the page, spoken(text) for each part of the answer that is complete. */
   constructor(question, template, hooks) {
@@ -68,7 +71,7 @@ export class Turn {
       this.#prose.append(text);
       this.root.dataset.state = "writing";
     }
-    this.#frame ||= requestAnimationFrame(() => this.#show(false));
+    this.#frame ||= requestAnimationFrame(() => this.#showSoon());
   }
 
   complete() {
@@ -102,10 +105,19 @@ export class Turn {
     this.root.dataset.state = state;
   }
 
+  /** In this frame, or in a later one while the page rests from the last. */
+  #showSoon() {
+    if (performance.now() < this.#restUntil) this.#frame = requestAnimationFrame(() => this.#showSoon());
+    else this.#show(false);
+  }
+
   #show(ended) {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
+    const began = performance.now();
     this.#prose.render(ended);
+    const now = performance.now();
+    this.#restUntil = now + REST * (now - began);
     const { detours: chips, figures: list } = this.#part;
     const said = detours(this.#measures);
     if (chips.textContent !== said.join("")) chips.replaceChildren(...said.map(chip));

@@ -27,8 +27,7 @@ from delivery.quality.suite import load
 from delivery.stack_file import StackFile
 from delivery.terminal import data, data_json, say
 from delivery.verdict import Verdict
-from stacks.config import Candidate, ConfigError, ServiceConfig, Settings, StackConfig
-from stacks.config.common import Rollout
+from stacks.config import Candidate, ConfigError, Rollout, ServiceConfig, Settings, StackConfig
 
 KEYS: Mapping[str, str] = {"model": "model", "modelRevision": "model_revision", "systemPrompt": "system_prompt"}
 EXIT_CODES = {

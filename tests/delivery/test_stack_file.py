@@ -111,6 +111,7 @@ def test_what_is_wrong_ends_with_the_usage_exit_code(root: Path) -> None:
         ("- a", "must be a map with a map `config`"),
         ("config: 3", "must be a map with a map `config`"),
         ("config:\n  trimaran:port: 1\n\tx: 2", "is not YAML, line 3"),
+        ("config:\n  trimaran:port: 1\n  trimaran:port: 2\n", "is not YAML, line 3: a key stands twice in one map"),
     ],
 )
 def test_a_corrupt_file_is_one_sentence(root: Path, text: str, sentence: str) -> None:
@@ -156,6 +157,17 @@ def test_the_salt_of_a_lost_passphrase_is_dropped_alone(root: Path) -> None:
     assert not file.has_salt()
 
 
+def test_line_ends_of_windows_stay(root: Path) -> None:
+    """A file that came through such a machine is not rewritten as a whole."""
+    file = StackFile(root=root, stack="local")
+    file.path.write_bytes(b"# mine\r\nconfig:\r\n  trimaran:port: 1\r\nencryptionsalt: v1:x\r\n")
+
+    file.write({"port": "2"})
+    file.forget_salt()
+
+    assert file.path.read_bytes() == b"# mine\r\nconfig:\r\n  trimaran:port: '2'\r\n"
+
+
 MINE = """\
 # mine
 config:
@@ -179,7 +191,7 @@ def test_a_written_key_changes_its_own_lines_only(root: Path) -> None:
         {"settings.model": "b", "settings.systemPrompt": "Be brief: é", "candidate": {"settings": {"model": "c"}}}
     )
 
-    assert file.path.read_text() == MINE.replace("model: a   # the model", "model: b").replace(
+    assert file.path.read_text() == MINE.replace("model: a   # the model", "model: b   # the model").replace(
         "0.1.2\n", "0.1.2\n    systemPrompt: 'Be brief: é'\n"
     ).replace('"8080"\n', '"8080"\n  trimaran:candidate:\n    settings:\n      model: c\n')
 
@@ -223,6 +235,6 @@ def test_a_candidate_that_is_adopted_is_the_stable_version(root: Path) -> None:
 
     assert file.parse_as(LocalConfig).settings == before.settings.overlaid(before.candidate.settings)
     assert file.parse_as(LocalConfig).candidate is None
-    assert file.path.read_text() == MINE.replace("model: a   # the model", "model: b").replace(
+    assert file.path.read_text() == MINE.replace("model: a   # the model", "model: b   # the model").replace(
         "    # pinned\n    modelRevision: 0.1.2\n", "    # pinned\n    systemPrompt: old\n"
     )

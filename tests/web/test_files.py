@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import re
 from urllib.parse import urlsplit
@@ -11,7 +12,10 @@ import pytest
 from tests.web.running import ROOT, App
 
 WEB = ROOT / "app" / "web"
-FILES = ["/", *sorted(f"/web/{path.name}" for path in WEB.iterdir() if path.name != "index.html")]
+VENDOR = WEB / "vendor"
+SCRIPTS = [*WEB.glob("*.js"), *VENDOR.glob("*.js")]
+SERVED = [*SCRIPTS, *WEB.glob("*.css"), *WEB.glob("*.svg")]
+FILES = ["/", *sorted(f"/web/{path.relative_to(WEB).as_posix()}" for path in SERVED)]
 
 
 def fetch(app: App, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
@@ -75,7 +79,16 @@ def test_an_unchanged_file_is_not_sent_again(scripted_app: App) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/web/nothing.js", "/web/", "/web/index.html", "/web/../main.py", "/web/%2e%2e%2fmain.py", "/web/a/b"]
+    "path",
+    [
+        "/web/nothing.js",
+        "/web/",
+        "/web/index.html",
+        "/web/../main.py",
+        "/web/%2e%2e%2fmain.py",
+        "/web/a/b",
+        "/web/vendor/LICENSE",
+    ],
 )
 def test_nothing_else_is_served(scripted_app: App, path: str) -> None:
     """A path is looked up among the files that there were at start."""
@@ -88,10 +101,29 @@ def test_other_methods_are_refused(scripted_app: App) -> None:
     assert fetch(scripted_app, "/", "POST").status == 405
 
 
+def test_all_that_the_page_loads_is_there_from_the_start(scripted_app: App) -> None:
+    """A module that the page's head does not announce is asked for only when another one has arrived."""
+    head = fetch(scripted_app, "/").body.decode()  # type: ignore[attr-defined]
+
+    for path in SCRIPTS:
+        assert f'"web/{path.relative_to(WEB).as_posix()}"' in head
+
+
 def test_the_files_name_no_other_host() -> None:
     """Beside the SVG name space, which is a name and no address that is fetched."""
-    text = "".join(path.read_text() for path in WEB.iterdir())
+    text = "".join(path.read_text() for path in WEB.iterdir() if path.is_file())
 
     assert set(re.findall(r"https?://[\w.-]+", text)) <= {"http://www.w3.org"}
     assert "innerHTML" not in text
     assert " style=" not in text
+
+
+def test_the_library_is_as_it_was_published() -> None:
+    """Its page says which version and which bytes; of hosts it names only its own home, and it writes no HTML."""
+    note = (VENDOR / "README.md").read_text()
+    text = (VENDOR / "markdown-it.js").read_text()
+
+    assert hashlib.sha256(text.encode()).hexdigest() in note
+    assert re.findall(r"https?://\w[\w./-]+", text) == ["https://github.com/markdown-it/markdown-it"]
+    assert "innerHTML" not in text
+    assert "eval(" not in text
