@@ -20,8 +20,8 @@ _UNKNOWNS = frozenset(
 )
 # What a preview prints in place of a secret.
 HIDDEN = "[secret]"
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET = "1b47061264138c4ac30d75fd1eb44270"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
 
 def is_unknown(value: object) -> bool:
@@ -31,7 +31,7 @@ def is_unknown(value: object) -> bool:
 
 def opened(value: Any) -> Any:
     """The value without the wrapper of a secret."""
-    while isinstance(value, Mapping) and value.get(_SIGNATURE) == _SECRET:
+    while isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET:
         value = value.get("value")
     return value
 

@@ -6,32 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from delivery.failure import ExitCode, Failure
-from stacks.targets import ENVIRONMENTS, TARGETS
+from stacks.targets import TARGETS, unknown_target
 
-# Cloud, as the first word of a target -> the Pulumi packages of its programs; a target's whole name wins.
-PACKAGES: dict[str, tuple[str, ...]] = {"aws": ("aws",)}
 # With these in its config a stack needs no foundation.
 _OF_ONES_OWN = {"trimaran:network", "trimaran:key", "trimaran:bucket"}
 
 
 def packages_of(target: str) -> tuple[str, ...]:
-    """The packages whose providers are stood in for. Raises Failure for a target that calls no cloud we know."""
-    found = PACKAGES.get(target) or PACKAGES.get(_cloud_of(target))
-    if found is None:
-        known = ", ".join(each for each in TARGETS if each in PACKAGES or _cloud_of(each) in PACKAGES) or "none yet"
+    """The packages whose providers are stood in for. Raises Failure for a target that calls no cloud."""
+    if target not in TARGETS:
+        raise Failure(unknown_target(target), "./trimaran rehearse STACK, with one of them", ExitCode.USAGE)
+    if TARGETS[target].is_here:
+        known = ", ".join(name for name, each in TARGETS.items() if not each.is_here)
         raise Failure(
-            f"target '{target}' cannot be rehearsed: there is no description of its cloud.",
-            f"targets that can: {known}",
+            f"target '{target}' cannot be rehearsed: all that it makes is on this machine.",
+            f"./trimaran up {target}; targets that can be rehearsed: {known}",
             ExitCode.USAGE,
         )
-    return found
+    return TARGETS[target].packages
 
 
 def foundation_of(target: str, environment: str) -> str | None:
     """The foundation stack that a target's stack reads; None for a foundation itself and where there is none."""
-    assert environment in ENVIRONMENTS
-    foundation = f"{_cloud_of(target)}-foundation"
-    return f"{foundation}-{environment}" if foundation in TARGETS and foundation != target else None
+    foundation = TARGETS[target].foundation
+    return f"{foundation}-{environment}" if foundation else None
 
 
 def foundation_in(config: Mapping[str, Any], usual: str | None) -> str | None:
@@ -40,8 +38,3 @@ def foundation_in(config: Mapping[str, Any], usual: str | None) -> str | None:
     if named:
         return str(named).rpartition("/")[2]
     return None if usual is None or set(config) >= _OF_ONES_OWN else usual
-
-
-def _cloud_of(target: str) -> str:
-    """The first word of a target's name."""
-    return target.partition("-")[0]

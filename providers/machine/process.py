@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from plan.tokens import UNKNOWN
 from providers.machine import ports, probe, sessions
 from providers.machine.contract import Cancelled, Change, Failures, Reality, urn_name
 from providers.machine.sessions import Leader
 from providers.machine.values import (
-    UNKNOWN,
     MachineError,
     Properties,
     changed,

@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from plan.tokens import UNKNOWN
 from providers.machine import nginx, ports, sessions
 from providers.machine.contract import Cancelled, Change, Failures, Reality, urn_name, urn_stack
 from providers.machine.nginx import PortTaken
 from providers.machine.nginx_config import Settings
 from providers.machine.sessions import Leader
-from providers.machine.values import UNKNOWN, MachineError, Properties, changed, has_unknown, plain
+from providers.machine.values import MachineError, Properties, changed, has_unknown, plain
 
 DEFAULTS: Properties = {"host": ports.LOOPBACK, "test_upstream": "", "test_port": 0}
 MADE_ANEW = ("host", "port", "directory")

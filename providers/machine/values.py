@@ -3,10 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-# Fixed by the engine's wire format.
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
-SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+from plan.tokens import SECRET, SIGNATURE, is_unknown
 
 Properties = dict[str, Any]
 
@@ -30,7 +27,7 @@ def plain(value: Any) -> Any:
 
 def has_unknown(value: Any) -> bool:
     """Tell whether any part of a value is not known before the deployment."""
-    return any(leaf == UNKNOWN for leaf in _leaves(value))
+    return any(is_unknown(leaf) for leaf in _leaves(value))
 
 
 def has_secret(value: Any) -> bool:
@@ -63,7 +60,7 @@ def redact(text: str, value: Any) -> str:
 
 
 def _is_secret(value: Mapping[str, Any]) -> bool:
-    return value.get(SIGNATURE_KEY) == SECRET_SIGNATURE
+    return value.get(SIGNATURE) == SECRET
 
 
 def _secrets(value: Any) -> Iterator[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from plan.tokens import is_unknown
 from providers.rehearsal.cloud import Cloud
 from providers.rehearsal.findings import folded
-from providers.rehearsal.values import Properties, is_unknown, leaves, plain
+from providers.rehearsal.values import Properties, leaves, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from plan.tokens import is_unknown
 from providers.rehearsal.findings import (
     Finding,
     NotKnown,
@@ -21,7 +22,7 @@ from providers.rehearsal.findings import (
     wrong,
 )
 from providers.rehearsal.shapes import Kind, Member, Shape
-from providers.rehearsal.values import is_asset, is_unknown, opened, plain
+from providers.rehearsal.values import is_asset, opened, plain
 
 _SCALARS = (Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN)
 Descend = Callable[[Any, Shape, Place], Iterator[Seen]]

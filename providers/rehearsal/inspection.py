@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from plan.tokens import is_unknown
 from providers.rehearsal import rules
 from providers.rehearsal.checking import check_loosely, check_strictly
 from providers.rehearsal.cloud import Cloud
 from providers.rehearsal.findings import Finding, NotKnown, Place, Seen, snake
 from providers.rehearsal.rules.contract import CheckedResource, Facts
 from providers.rehearsal.shapes import Kind, Shape
-from providers.rehearsal.values import Path, dotted, is_unknown, leaves, opened
+from providers.rehearsal.values import Path, dotted, leaves, opened
 
 # A type says all there is to say of these; of a text or a number it says little.
 _SETTLED_BY_TYPE = (Kind.BOOLEAN,)

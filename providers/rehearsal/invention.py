@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from plan.tokens import UNKNOWN, is_unknown
 from providers.rehearsal.cloud import Cloud
 from providers.rehearsal.shapes import Kind, Shape
-from providers.rehearsal.values import UNKNOWN, Properties, at, is_unknown, name_of, plain
+from providers.rehearsal.values import Properties, at, name_of, plain
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _DEPTH = 4

@@ -12,6 +12,7 @@ import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from plan.tokens import UNKNOWN, is_unknown
 from providers.rehearsal import changes, lookups
 from providers.rehearsal.cloud import Cloud
 from providers.rehearsal.findings import Finding, Place
@@ -19,16 +20,7 @@ from providers.rehearsal.inspection import Inspection, inspect
 from providers.rehearsal.invention import Inventor, auto_name, foretold
 from providers.rehearsal.record import Record
 from providers.rehearsal.rules.contract import CheckedResource, Facts
-from providers.rehearsal.values import (
-    UNKNOWN,
-    Properties,
-    is_unknown,
-    leaves,
-    opened,
-    plain,
-    secret,
-    type_of,
-)
+from providers.rehearsal.values import Properties, leaves, opened, plain, secret, type_of
 
 # Few threads and one inspection at a time: schemas are read once and not by several at once, which costs memory only.
 _THREADS = 4

@@ -5,48 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# Fixed by the engine's wire format; there is one stand-in for an unknown value of each type.
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-_UNKNOWNS = frozenset(
-    {
-        UNKNOWN,
-        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
-        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
-        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
-        "030794c1-ac77-496b-92df-f27374a8bd58",
-        "e48ece36-62e2-4504-bad9-02848725956a",
-        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
-    }
-)
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET = "1b47061264138c4ac30d75fd1eb44270"
+from plan.tokens import SECRET, SIGNATURE, is_unknown
+
 _ASSETS = frozenset({"c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7"})
 
 Properties = dict[str, Any]
 Path = tuple[str | int, ...]
 
 
-def is_unknown(value: object) -> bool:
-    """Whether this value is only known once something else has been made."""
-    return isinstance(value, str) and value in _UNKNOWNS
-
-
 def is_asset(value: object) -> bool:
     """Whether this value is a file or an archive."""
-    return isinstance(value, Mapping) and value.get(_SIGNATURE) in _ASSETS
+    return isinstance(value, Mapping) and value.get(SIGNATURE) in _ASSETS
 
 
 def opened(value: Any) -> tuple[Any, bool]:
     """The value without its wrapper, and whether it was a secret."""
     secret = False
-    while isinstance(value, Mapping) and value.get(_SIGNATURE) == _SECRET:
+    while isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET:
         value, secret = value.get("value"), True
     return value, secret
 
 
 def secret(value: Any) -> dict[str, Any]:
     """The value wrapped as a secret."""
-    return {_SIGNATURE: _SECRET, "value": value}
+    return {SIGNATURE: SECRET, "value": value}
 
 
 def plain(value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -18,17 +17,7 @@ from typing import Any
 
 import psutil
 
-from providers.machine import ports
-
 ROOT = Path(__file__).parents[2]
-
-
-def a_port() -> int:
-    """A free port below those that the kernel gives to whoever asks for any: minutes may pass before it is listened on."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        if ports.is_free(ports.LOOPBACK, port):
-            return port
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.scratch import Scratch, a_port, copy_tree
+from providers.machine.ports import free_port
+from tests.end_to_end.scratch import Scratch, copy_tree
 
 KEY = f"sk-{secrets.token_hex(16)}"
 
@@ -27,7 +28,7 @@ KEY = f"sk-{secrets.token_hex(16)}"
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
     """The stack `local` of a copy of the tree, up; down again at the end, with nothing left."""
-    scratch = copy_tree(tmp_path_factory.mktemp("tree"), a_port())
+    scratch = copy_tree(tmp_path_factory.mktemp("tree"), free_port())
     try:
         scratch.run("up")
         yield scratch
@@ -187,7 +188,7 @@ def test_an_app_that_never_gets_ready_leaves_nothing_running(local: Scratch) -> 
     (local.root / "bad.yaml").write_text(
         "version: 1\nbackends: {x: {adapter: nothing}}\nmodels: {m: {backends: [{use: x}]}}\n"
     )
-    configure(local, "local-dev", a_port(), "  trimaran:routes: bad.yaml\n")
+    configure(local, "local-dev", free_port(), "  trimaran:routes: bad.yaml\n")
 
     done = local.run("up", "local-dev", status=1)
 
@@ -208,7 +209,7 @@ def test_two_at_once_are_one(local: Scratch) -> None:
 
 def test_a_killed_engine_is_cleared_up_after(local: Scratch) -> None:
     """In the middle of the first `up`: no process stays, the next command goes on from there."""
-    configure(local, "local-dev", a_port())
+    configure(local, "local-dev", free_port())
     running = {each.pid for each in local.processes()}
     (local.root / ".trimaran/logs/local-dev/up.jsonl").unlink(missing_ok=True)
     command = local.start("up", "local-dev")
@@ -227,7 +228,7 @@ def test_a_killed_engine_is_cleared_up_after(local: Scratch) -> None:
 
 def test_ctrl_c_stops_in_order(local: Scratch) -> None:
     """In the middle of the first `up`: 130, one line, nothing left."""
-    configure(local, "local-dev", a_port())
+    configure(local, "local-dev", free_port())
     running = {each.pid for each in local.processes()}
     (local.root / ".trimaran/logs/local-dev/up.jsonl").unlink(missing_ok=True)
     command = local.start("up", "local-dev")

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.scratch import Scratch, a_port, copy_tree
+from providers.machine.ports import free_port
+from tests.end_to_end.scratch import Scratch, copy_tree
 from tests.scripted.running import routes, scripted_engine
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Scratch]:
-    scratch = copy_tree(tmp_path / "tree", a_port())
+    scratch = copy_tree(tmp_path / "tree", free_port())
     try:
         yield scratch
         scratch.run("down")

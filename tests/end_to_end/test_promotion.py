@@ -10,16 +10,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from providers.machine.ports import free_port
 from tests.end_to_end.crowd import NOTHING_SEEN, Crowd
 from tests.end_to_end.promotions import STEPS, SUITE, Stack, deployed, promote
-from tests.end_to_end.scratch import a_port
 
 FAILED, USAGE, WORSE = 1, 2, 3
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with deployed(tmp_path_factory.mktemp("tree"), a_port()) as stack:
+    with deployed(tmp_path_factory.mktemp("tree"), free_port()) as stack:
         yield stack
 
 

@@ -13,7 +13,6 @@ from delivery.rehearsal.bearing import Bearing
 from delivery.rehearsal.running import Step, steps, told
 from delivery.rehearsal.scratch import _readable
 from providers.rehearsal.inspection import Input, Inspection
-from stacks.targets import TARGETS
 
 _URN = "urn:pulumi:dev::sample::aws:ec2/vpc:Vpc::vpc"
 
@@ -95,13 +94,10 @@ def test_secrets_of_the_config_are_taken_out_by_path() -> None:
     )
 
 
-def test_a_foundation_comes_before_a_stack_of_its_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foundation_comes_before_a_stack_of_its_cloud() -> None:
     """In the same environment; a foundation has none below it."""
-    monkeypatch.setitem(TARGETS, "aws-foundation", "stacks.aws.foundation")
-
     assert targets.foundation_of("aws-ecs", "prod") == "aws-foundation-prod"
     assert targets.foundation_of("aws-foundation", "prod") is None
-    assert targets.foundation_of("gcp-gke", "prod") is None
 
 
 @pytest.mark.parametrize(
@@ -117,10 +113,13 @@ def test_a_config_says_what_its_stack_stands_on(config: dict[str, Any], below: s
     assert targets.foundation_in(config, "aws-foundation-dev") == below
 
 
-def test_a_target_of_a_cloud_without_description_is_refused() -> None:
-    """By name, with those that can be rehearsed."""
-    with pytest.raises(Failure, match="target 'local' cannot be rehearsed"):
+def test_a_target_of_no_cloud_is_refused() -> None:
+    """By name, with those that can be rehearsed; one that is not on the list as everywhere."""
+    with pytest.raises(Failure, match="target 'local' cannot be rehearsed") as refused:
         targets.packages_of("local")
+    assert refused.value.hint.endswith("aws-foundation, aws-ecs")
+    with pytest.raises(Failure, match=r"target 'aws-esc' is unknown\. .* Did you mean 'aws-ecs'"):
+        targets.packages_of("aws-esc")
 
 
 def test_the_engines_own_words_become_a_sentence(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import textwrap
@@ -62,29 +61,18 @@ def test_a_stack_is_planned_validated_and_lived_through(project: Project, capsys
     assert {path: path.read_text() for path in (root / "stacks").rglob("*.yaml")} == before
 
 
-def test_seventy_resources_take_fifteen_seconds_and_400_mib_at_most(project: Project) -> None:
-    """The figures for `rehearse aws-ecs-prod`: work and memory of the command, the engine, the language host and the program.
-
-    Seconds are the processor's, which do not depend on what else this machine does.
-    """
+def test_seventy_resources_take_400_mib_at_most(project: Project) -> None:
+    """The figure for `rehearse aws-ecs-prod`: memory of the command, the engine, the language host and the program."""
     root = project(alarms="48")
     call = f"perform(Path({str(root)!r}), 'sample-dev', ['aws'], foundation='sample-foundation-dev', whole_cycle=False)"
     code = f"from pathlib import Path\nfrom delivery.rehearsal.command import perform\nprint(len({call}.steps))"
-    before_s = _worked_s()
 
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as command:
         most_bytes = _most_memory(psutil.Process(command.pid))
         planned, _ = command.communicate()
 
     assert int(planned) >= 69
-    assert 0 < _worked_s() - before_s < 15
-    assert most_bytes < 400 * 2**20
-
-
-def _worked_s() -> float:
-    """Seconds that the ended children of this process, and theirs, have kept a processor busy."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    assert 0 < most_bytes < 400 * 2**20
 
 
 def _most_memory(command: psutil.Process) -> int:

@@ -1,4 +1,4 @@
-"""A target of a fourth cloud, from an SDK, a program and two rows: the real engine plans it."""
+"""A target of a fourth cloud, known by its SDK alone, and then with a schema of its own: the real engine plans it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import pytest
 
 from delivery.failure import Failure
 from delivery.rehearsal import command
-from delivery.rehearsal.targets import PACKAGES
 from providers.rehearsal.clouds import CLOUDS
-from stacks.targets import TARGETS
+from stacks.targets import TARGETS, Target
 from tests.providers.rehearsal.toy import TOKEN, Toy, write_sdk
 
 _PROGRAM = 'import pulumi_toy as toy\n\ntoy.Box("box", size="larger", sealed=True)\n'
@@ -21,15 +20,14 @@ _PROGRAM = 'import pulumi_toy as toy\n\ntoy.Box("box", size="larger", sealed=Tru
 
 @pytest.fixture
 def root(project: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: None) -> Path:
-    """A project with the toy's program and config; its SDK is installed, and its two rows are in their tables."""
+    """A project with the toy's program and config; its SDK is installed, and its target is on the list."""
     made = project(_PROGRAM)
     (made / "stacks/environments/Pulumi.toy-box-dev.yaml").write_text("config: {toy:region: here}\n")
     packages = tmp_path / "site-packages"
     write_sdk(packages)
     monkeypatch.syspath_prepend(packages)
     monkeypatch.setenv("PYTHONPATH", str(packages), prepend=os.pathsep)
-    monkeypatch.setitem(TARGETS, "toy-box", "toy_box")
-    monkeypatch.setitem(PACKAGES, "toy", ("toy",))
+    monkeypatch.setitem(TARGETS, "toy-box", Target(module="toy_box", config="toy_box:Config", packages=("toy",)))
     return made
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from plan.tokens import UNKNOWN
 from providers.machine import ports, probe, process
-from providers.machine.values import UNKNOWN, MachineError, Properties
+from providers.machine.values import MachineError, Properties
 from tests.providers.machine.conftest import Upstream, never, processes_under, python
 from tests.providers.machine.test_sessions import FAMILY, identity, runs, wait_for
 from tests.providers.machine.test_values import secret

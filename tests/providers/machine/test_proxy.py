@@ -19,8 +19,9 @@ import pytest
 from websockets.sync.client import connect
 from websockets.sync.server import ServerConnection, serve
 
+from plan.tokens import UNKNOWN
 from providers.machine import nginx, ports, probe, proxy, sessions
-from providers.machine.values import UNKNOWN, MachineError, Properties
+from providers.machine.values import MachineError, Properties
 from tests.providers.machine.conftest import Upstream, never, processes_under
 from tests.providers.machine.test_sessions import runs
 

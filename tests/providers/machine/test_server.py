@@ -17,8 +17,9 @@ import pytest
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from plan.tokens import UNKNOWN
 from providers.machine.server import MachineProvider
-from providers.machine.values import UNKNOWN, Properties
+from providers.machine.values import Properties
 from tests.providers.machine.conftest import ROOT, processes_under
 from tests.providers.machine.test_sessions import FAMILY, wait_for
 from tests.providers.machine.test_values import secret

@@ -4,22 +4,13 @@ from typing import Any
 
 import pytest
 
-from providers.machine.values import (
-    SECRET_SIGNATURE,
-    SIGNATURE_KEY,
-    UNKNOWN,
-    changed,
-    has_secret,
-    has_unknown,
-    newly_secret,
-    plain,
-    redact,
-)
+from plan.tokens import SECRET, SIGNATURE, UNKNOWN
+from providers.machine.values import changed, has_secret, has_unknown, newly_secret, plain, redact
 
 
 def secret(value: Any) -> dict[str, Any]:
     """Wrap a value as the engine does."""
-    return {SIGNATURE_KEY: SECRET_SIGNATURE, "value": value}
+    return {SIGNATURE: SECRET, "value": value}
 
 
 def test_plain_unwraps_secrets_and_whole_numbers_at_any_depth() -> None:

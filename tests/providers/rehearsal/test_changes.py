@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from plan.tokens import UNKNOWN
 from providers.rehearsal import changes
-from providers.rehearsal.values import UNKNOWN, secret
+from providers.rehearsal.values import secret
 from tests.providers.rehearsal.good import INPUTS, aws
 
 

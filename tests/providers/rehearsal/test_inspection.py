@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from providers.rehearsal.values import UNKNOWN, secret
+from plan.tokens import UNKNOWN
+from providers.rehearsal.values import secret
 from tests.providers.rehearsal.good import INPUTS, changed, inspected, sentences
 
 _SERVICE = "aws:ecs/service:Service"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from plan.tokens import UNKNOWN
 from providers.rehearsal.invention import Inventor, auto_name, foretold
-from providers.rehearsal.values import UNKNOWN, secret
+from providers.rehearsal.values import secret
 from tests.providers.rehearsal.good import INPUTS, aws
 
 _ARN = r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:(\d{12})?:.+"

@@ -10,9 +10,9 @@ import pytest
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
+from plan.tokens import UNKNOWN
 from providers.rehearsal.record import Record
 from providers.rehearsal.server import RehearsalProvider
-from providers.rehearsal.values import UNKNOWN
 from tests.providers.rehearsal.good import INPUTS, aws
 
 

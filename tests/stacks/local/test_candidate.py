@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 
 from delivery.stack_file import StackFile
+from providers.machine.ports import free_port
 from providers.machine.proxy import read_weights, set_weights
 from stacks.local.files import proxy_directory
-from tests.end_to_end.scratch import Scratch, a_port, copy_tree
+from tests.end_to_end.scratch import Scratch, copy_tree
 from tests.end_to_end.test_local import Callers
 from tests.scripted.running import routes, scripted_engine
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
-    scratch = copy_tree(tmp_path_factory.mktemp("tree"), a_port())
+    scratch = copy_tree(tmp_path_factory.mktemp("tree"), free_port())
     with scripted_engine() as engine_port:
         (scratch.root / "routes.yaml").write_text(routes(engine_port))
         config = {"trimaran:port": scratch.port, "trimaran:routes": "routes.yaml"}

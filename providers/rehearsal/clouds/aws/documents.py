@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from plan.tokens import is_unknown
 from providers.rehearsal.checking import check_strictly
 from providers.rehearsal.clouds.aws import iam
 from providers.rehearsal.clouds.aws.schemas import Schemas
 from providers.rehearsal.documents import check_json, parsed, whole
 from providers.rehearsal.findings import Finding, Place, Seen
-from providers.rehearsal.values import at, is_unknown
+from providers.rehearsal.values import at
 
 
 def check(schemas: Schemas, document: Any, place: Place, grammar: str) -> tuple[str, Iterator[Seen]]:

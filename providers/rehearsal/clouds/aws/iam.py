@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from plan.tokens import is_unknown
 from providers.rehearsal import installed
 from providers.rehearsal.clouds.aws import botocore_models, cloudformation
 from providers.rehearsal.documents import parsed
 from providers.rehearsal.findings import Finding, NotKnown, Place, Seen, Validated, nearest, one_of, wrong
-from providers.rehearsal.values import is_unknown
 
 _ACTIONS = ("Action", "NotAction")
 
