@@ -10,12 +10,11 @@ from delivery.rehearsal import cycle
 from delivery.rehearsal.bearing import Bearing
 from delivery.rehearsal.cost import CostSection
 from delivery.rehearsal.policies import PoliciesSection
-from delivery.rehearsal.prepared import prepared
+from delivery.rehearsal.prepared import clouds_of, prepared
 from delivery.rehearsal.report import Report
 from delivery.rehearsal.sections import RehearsedPlan, Section
 from delivery.rehearsal.targets import foundation_of, packages_of
 from delivery.terminal import data_json, say
-from providers.rehearsal.clouds import cloud_of
 from stacks.targets import TARGETS, named_in, unknown_target
 
 
@@ -49,7 +48,7 @@ def perform(
     sections: Sequence[Section] = (),
 ) -> Report:
     """Run the stack's program, after its foundation's, with these packages stood in for; the sections judge its plan."""
-    clouds = [cloud_of(each) for each in packages]
+    clouds = clouds_of(packages)
     for each in clouds:
         for missing in each.missing():
             say(f"  ! {missing}")

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from delivery.failure import Failure
 from delivery.rehearsal.running import Rehearsed
 from delivery.rehearsal.scratch import scratch
 from delivery.rehearsal.targets import foundation_in
 from providers.rehearsal.cloud import Cloud
+from providers.rehearsal.clouds import cloud_of
 from providers.rehearsal.record import Record
 from providers.rehearsal.server import serving
+
+
+def clouds_of(packages: Iterable[str]) -> list[Cloud]:
+    """All that is known of these packages. Raises Failure where an SDK is not installed."""
+    try:
+        return [cloud_of(each) for each in packages]
+    except ModuleNotFoundError as error:
+        raise Failure(f"{error}.", "call it through ./trimaran, which installs what a stack's programs need") from None
 
 
 @contextmanager

@@ -49,6 +49,14 @@ def test_it_is_planned(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_an_sdk_that_is_not_there_is_one_sentence(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what brings it, before the engine is started."""
+    monkeypatch.setitem(PACKAGES, "toy", ("toy", "no-such"))
+
+    with pytest.raises(Failure, match=r"^the SDK pulumi_no_such is not installed\.$"):
+        command.rehearse(root, "toy-box-dev", whole_cycle=False, as_json=True)
+
+
 def test_one_row_more_and_its_own_schema_refuses(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the line of the program."""
     monkeypatch.setitem(CLOUDS, "toy", Toy)
