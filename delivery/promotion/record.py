@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from delivery.evidence import Counts, Moments, StepWindow
+from delivery.evidence import CounterReset, Counts, Moments, StepWindow
 from delivery.failure import Failure
 from delivery.platforms.records import Hold, RecordStore
 from delivery.promotion.judging.measure import Judgement
@@ -233,7 +233,7 @@ def load(store: RecordStore, stack: str) -> Promotion | None:
         return None
     try:
         return Promotion.from_json(json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, CounterReset) as error:
         raise Failure(
             f"the record {store.place} cannot be read: {type(error).__name__}: {error}.",
             f"take traffic back, which needs no record: ./trimaran rollback {stack}",

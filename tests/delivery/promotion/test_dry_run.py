@@ -33,13 +33,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_a_platform_with_a_memory_is_not_waited_for(clock: Clock) -> None:
+    asked: list[float] = []
+
     class Remembers:
         def read(self, since_s: float) -> Window:
+            asked.append(since_s)
             return Window(since_s=since_s, counts={"b": counts(50, at_s=clock.now_s)})
 
     window = dry_run.looked_at(Remembers(), 10)
 
-    assert (window.until_s - window.since_s, clock.slept_s) == (10, 0)
+    assert (window.until_s - window.since_s, clock.slept_s, asked) == (10, 0, [990])
 
 
 def test_counters_are_looked_at_twice(clock: Clock) -> None:
