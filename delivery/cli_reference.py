@@ -82,7 +82,9 @@ def _sections() -> Iterator[str]:
 
 def _help(context: typer.Context) -> str:
     if not context.help_option_names:
-        return f"{context.command.help} Every word goes there, so `{context.command_path} --help` is Pulumi's own help.\n"
+        return (
+            f"{context.command.help} Every word goes there, so `{context.command_path} --help` is Pulumi's own help.\n"
+        )
     lines = [line.rstrip() for line in context.get_help().strip().splitlines()]
     return "\n".join(("```text", *lines, "```", ""))
 

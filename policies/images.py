@@ -68,7 +68,7 @@ RULES = (
         enforcement=ALWAYS,
         types=(TASK, FUNCTION),
         reads={TASK: (DEFINITIONS,), FUNCTION: ("imageUri",)},
-        remedy="Name it as registry/name@sha256:<64 hex digits>; ./trimaran image push prints it.",
+        remedy="Name it as registry/name@sha256:<64 hex digits>; docker push prints it.",
         check=_digest,
     ),
     Rule(
