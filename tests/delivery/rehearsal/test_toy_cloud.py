@@ -51,7 +51,8 @@ def test_it_is_planned(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_sdk_that_is_not_there_is_one_sentence(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what brings it, before the engine is started."""
-    monkeypatch.setitem(PACKAGES, "toy", ("toy", "no-such"))
+    target = Target(module="toy_box", config="toy_box:Config", packages=("toy", "no-such"))
+    monkeypatch.setitem(TARGETS, "toy-box", target)
 
     with pytest.raises(Failure, match=r"^the SDK pulumi_no_such is not installed\.$"):
         command.rehearse(root, "toy-box-dev", whole_cycle=False, as_json=True)
