@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.goldens import OPTION, Golden, keep_only_goldens, refuse_skipped
 
@@ -18,6 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         OPTION, action="store_true", help="rewrite the golden files of the tests that are run, and run no others"
     )
+
+
+def pytest_configure() -> None:
+    """Take the clock away from property tests: beside another worker, 200 ms pass for no fault of theirs."""
+    settings.register_profile("without deadline", deadline=None)
+    settings.load_profile("without deadline")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
