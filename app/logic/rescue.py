@@ -119,8 +119,8 @@ class Splice:
         events: list[Event] = [Finish(reason)]
         if usage is not None:
             events.append(usage)
-        held_back = self._writer.end().removesuffix(WRITTEN[self._wire].end_mark)
-        raw = self._render(self._seam.finish()) + self._writer.render(events) + held_back
+        raw = self._render(self._seam.finish()) + self._writer.render(events)
+        raw += self._writer.end().removesuffix(WRITTEN[self._wire].end_mark)
         return Batch(raw, self._wire, progress=True, end=End(reason, usage))
 
     def stop(self) -> Batch:
