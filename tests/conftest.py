@@ -35,19 +35,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for each in items:
         if isinstance(each, pytest.Function) and "rehearsals" in each.fixturenames:
             each.add_marker(pytest.mark.xdist_group(f"rehearsal-{_project_of(each)}"))
-        if config.getoption("loadgroup", False):
-            _name_group(each)
-
-
-def _name_group(item: pytest.Item) -> None:
-    """Put a test's group where pytest-xdist's scheduler reads it: at the end of its id.
-
-    pytest-xdist 3.8 writes it into an attribute that pytest 9.2 does not read any more, and then groups nothing without a
-    word (pytest-dev/pytest-xdist#1386). With a release that does, this function goes.
-    """
-    group = item.get_closest_marker("xdist_group")
-    if group is not None and hasattr(item, "_id"):
-        item._id = type(item._id).parse(f"{item.nodeid}@{group.args[0]}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
