@@ -28,6 +28,14 @@ class Run:
         """The mean over the checks, from 0 to 1."""
         return statistics.fmean(each.score for each in self.outcomes)
 
+    def as_json(self) -> dict[str, Any]:
+        failed = [each for each in self.outcomes if not each.passed]
+        return {
+            "text": self.answer.text,
+            "failure": self.answer.failure,
+            "failed": [f"{each.wanted} (found: {each.found})" for each in failed],
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
@@ -74,14 +82,7 @@ class CaseResult:
             "tokens_out": _added([run.answer.tokens_out for run in self.runs]),
             "usd": None if self.usd is None else f"{self.usd:f}",
             "tags": list(self.tags),
-            "runs": [
-                {
-                    "text": run.answer.text,
-                    "failure": run.answer.failure,
-                    "failed": [f"{each.wanted} (found: {each.found})" for each in run.outcomes if not each.passed],
-                }
-                for run in self.runs
-            ],
+            "runs": [run.as_json() for run in self.runs],
         }
 
 

@@ -99,7 +99,8 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        twice = [name for name, count in Counter(case.id for case in self.cases).items() if count > 1]
+        counts = Counter(case.id for case in self.cases)
+        twice = [id_ for id_, count in counts.items() if count > 1]
         if twice:
             raise ValueError(f"two cases have the id '{twice[0]}'")
         if self.judge is None and any(check.judge for case in self.cases for check in case.checks):

@@ -97,7 +97,11 @@ class Report:
         return [f"{label}: {count} of {len(self.inspections)} resources" for label, count in counted.most_common()]
 
     def _listed(self, inputs: Mapping[str, Sequence[Any]]) -> list[str]:
-        lines = [f"{name_of(urn)}: {', '.join(each.shown for each in some)}" for urn, some in inputs.items() if some]
+        lines = []
+        for urn, some in inputs.items():
+            if some:
+                paths = ", ".join(each.shown for each in some)
+                lines.append(f"{name_of(urn)}: {paths}")
         left_out = len(lines) - _SHOWN
         return lines if left_out <= 0 else [*lines[:_SHOWN], f"… {left_out} more; --json has all"]
 

@@ -70,8 +70,7 @@ class Rehearsed:
     def run(self, verb: str, label: str, *arguments: str) -> Run:
         """Let the engine preview, up or destroy. Raises Failure with the line of the program that is to blame."""
         command = [executable(), verb, "--json", "--non-interactive", "--stack", self.stack, *arguments]
-        command += [] if verb == "preview" else ["--yes", "--skip-preview"]
-        command += ["--show-sames"] if verb == "preview" else []
+        command += ["--show-sames"] if verb == "preview" else ["--yes", "--skip-preview"]
         attached = ",".join(f"{package}:{port}" for package, port in self.ports.items())
         said = self.scratch.directory / f"{verb}.jsonl"
         say(f"{self.stack}: {label} …")
@@ -168,7 +167,8 @@ def _diagnostics(events: Sequence[Mapping[str, Any]], digest: Mapping[str, Any],
 
 def told(messages: Sequence[str], log_hint: str, root: Path) -> Failure:
     """What the engine or the program says is wrong, as a sentence and a hint."""
-    message = next((each for each in messages if _HINT in each), messages[0] if messages else "")
+    with_hint = [each for each in messages if _HINT in each]
+    message = [*with_hint, *messages, ""][0]
     sentence, _, hint = message.partition(_HINT)
     if hint:
         return Failure(sentence.strip(), hint.strip(), ExitCode.USAGE)

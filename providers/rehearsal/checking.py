@@ -223,10 +223,10 @@ def _alike(name: str, members: Mapping[str, Member]) -> Callable[[], Shape] | No
 
 def _value_of_pair(shape: Shape) -> Shape | None:
     """A map here is often a list of names and values there (tags, dimensions): the shape of such a value."""
-    element = shape.element() if shape.element else None
-    member = (
-        next((each for name, each in element.members.items() if folded(name) == "value"), None) if element else None
-    )
+    if not shape.element:
+        return None
+    values = (member for name, member in shape.element().members.items() if folded(name) == "value")
+    member = next(values, None)
     return member.shape() if member else None
 
 
