@@ -12,7 +12,7 @@ from typing import Protocol
 from delivery.failure import Failure
 
 
-class Running(Failure):
+class AlreadyRunning(Failure):
     """Somebody drives the stack's promotion now."""
 
     def __init__(self, stack: str) -> None:
@@ -56,4 +56,4 @@ class RecordStore(Protocol):
         """Whether somebody may be writing now."""
 
     def hold(self) -> AbstractContextManager[Hold]:
-        """Take the right to write, also of one who died with it. Raises Running, TakenOver (at its end), Failure."""
+        """Take the right to write, also of one who died with it. Raises AlreadyRunning, TakenOver (at its end), Failure."""

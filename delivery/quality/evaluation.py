@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from delivery.quality.answer import Answer
-from delivery.quality.checking import Outcome
+from delivery.quality.checking import CheckResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,19 +17,19 @@ class Run:
     """One answer and what its checks found."""
 
     answer: Answer
-    outcomes: tuple[Outcome, ...]
+    results: tuple[CheckResult, ...]
 
     @property
     def passed(self) -> bool:
-        return all(each.passed for each in self.outcomes)
+        return all(each.passed for each in self.results)
 
     @property
     def score(self) -> float:
         """The mean over the checks, from 0 to 1."""
-        return statistics.fmean(each.score for each in self.outcomes)
+        return statistics.fmean(each.score for each in self.results)
 
     def as_json(self) -> dict[str, Any]:
-        failed = [each for each in self.outcomes if not each.passed]
+        failed = [each for each in self.results if not each.passed]
         return {
             "text": self.answer.text,
             "failure": self.answer.failure,

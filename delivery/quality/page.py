@@ -144,7 +144,7 @@ def _row(cases: Sequence[CaseResult]) -> dict[str, Any]:
         "tags": cases[0].tags,
         "failed": any(not case.passed for case in cases),
         "differs": len({case.passed for case in cases}) > 1,
-        "wanted": [each.wanted for each in cases[0].runs[0].outcomes],
+        "wanted": [each.wanted for each in cases[0].runs[0].results],
         "answers": [_answer(case, colour) for case, colour in zip(cases, _COLOURS, strict=False)],
     }
 
@@ -163,7 +163,7 @@ def _answer(case: CaseResult, colour: str) -> dict[str, Any]:
         "failure": run.answer.failure,
         "failed": [
             f"{each.wanted} — found {each.found}" if each.found else each.wanted
-            for each in run.outcomes
+            for each in run.results
             if not each.passed
         ],
         "first": "–" if first is None else _duration(first),

@@ -10,7 +10,7 @@ import aiohttp
 
 from delivery.failure import ExitCode, Failure
 from delivery.quality.answer import Answer
-from delivery.quality.checking import outcome
+from delivery.quality.checking import checked
 from delivery.quality.evaluation import CaseResult, Evaluation, Run
 from delivery.quality.judge import PROMPT_DIGEST, Judge
 from delivery.quality.side import Side, Unreachable, ask, session
@@ -128,7 +128,7 @@ class _Evaluating:
             if answer.model in ("", job.version.model):
                 self._store.put(job.key, answer.as_json())
         judged = await self._judged(job.case, answer)
-        return Run(answer=answer, outcomes=tuple(outcome(check, answer, judged) for check in job.case.checks))
+        return Run(answer=answer, results=tuple(checked(check, answer, judged) for check in job.case.checks))
 
     async def _judged(self, case: Case, answer: Answer) -> float | None:
         wanted = next((check.judge for check in case.checks if check.judge), None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from delivery.rehearsal.bearing import Bearing
 from delivery.rehearsal.running import Step
-from delivery.rehearsal.sections import Judged
+from delivery.rehearsal.sections import SectionResult
 from delivery.terminal import data, table
 from providers.rehearsal.inspection import Inspection
 from providers.rehearsal.values import name_of
@@ -18,7 +18,7 @@ _SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class RehearsalReport:
     """What one rehearsal found; `cycle` are the lines of a full cycle, empty without one."""
 
     steps: Sequence[Step]
@@ -26,7 +26,7 @@ class Report:
     sources: Mapping[tuple[str, str], str]
     bearing: Bearing
     undecided_changes: Mapping[str, Sequence[str]]
-    sections: Mapping[str, Judged]
+    sections: Mapping[str, SectionResult]
     cycle: Sequence[Mapping[str, Any]] = ()
 
     def json(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from delivery.engine import executable
 from delivery.failure import ExitCode, Failure
 from delivery.rehearsal.scratch import Scratch
 from delivery.terminal import say
-from providers.rehearsal.record import Record
+from providers.rehearsal.record import RehearsalRecord
 from providers.rehearsal.values import name_of, type_of
 from stacks.local.files import log_directory
 
@@ -65,7 +65,7 @@ class Rehearsed:
     stack: str
     config: Mapping[str, Any]
     ports: Mapping[str, int]
-    record: Record
+    record: RehearsalRecord
 
     def run(self, verb: str, label: str, *arguments: str) -> Run:
         """Let the engine preview, up or destroy. Raises Failure with the line of the program that is to blame."""
