@@ -1,4 +1,4 @@
-"""How many hours something runs that scales between a minimum and a maximum: always on, and on top of that."""
+"""The hours that something runs which scales between a minimum and a maximum: those that are always on, and those on top."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def api_replicas(low: Amount, high: Amount, usage: Usage, resource: str) -> Repl
 def _split(
     low: Amount, high: Amount, total: Amount | None, keys: tuple[str, ...], usage: Usage | None = None
 ) -> ReplicaHours:
-    """The minimum's hours, and what is above them up to the maximum; a month without its own case is at the bound."""
+    """The hours of the minimum, and those above it: of `total`, up to the maximum. A case of which usage says nothing is at its bound."""
     floor, room = always(low), always(high) - always(low)
     if room.state is State.UNKNOWN or room.is_nothing:
         return ReplicaHours(always=floor, scaled=room, idling=NOTHING)

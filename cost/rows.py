@@ -108,7 +108,7 @@ def total_text(total: Total) -> str:
 
 
 def per_hour(usd: Decimal) -> str:
-    """The same a month in dollars an hour."""
+    """An amount of a month as dollars an hour; empty for nothing."""
     hourly = usd / HOURS_PER_MONTH
     return f"${hourly.quantize(Decimal('0.0001')):f}" if hourly else ""
 

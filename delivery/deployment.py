@@ -83,7 +83,7 @@ def _change_or_clean_up(engine: PulumiEngine, *, first: bool) -> list[Event]:
 
 
 def _clear_interrupted(engine: PulumiEngine) -> None:
-    """Where a provider may leave something half made, the engine's own warning stands."""
+    """Forget what a killed run had begun, unless a provider may have left it half made: then the engine's own warning stands."""
     if not engine.platform.leaves_half_made:
         engine.forget_interrupted()
 

@@ -175,7 +175,7 @@ def _range(resource: Inputs, scope: Scope) -> tuple[Amount, Amount]:
 
 
 def _scaled(resource: Inputs, scope: Scope) -> Inputs | None:
-    """What scales the service: it refers to it, or names it."""
+    """The scalable target of a service: one that refers to it, or has its name."""
     for target in scope.referring(resource, SCALED):
         return target
     name = resource.text("name") if resource.has("name") else resource.name

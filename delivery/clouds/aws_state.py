@@ -26,7 +26,7 @@ class _Home:
 
 
 def state_home(region: str, bucket: str) -> StateHome:
-    """In a region; without a bucket's name under one that says account and region. Raises Failure."""
+    """The home in a region; a bucket that is not named is called after the account and the region. Raises Failure."""
     with told("who you are"):
         account = str(client("sts", region).get_caller_identity()["Account"])
     name = bucket or f"trimaran-state-{account}-{region}"
@@ -42,7 +42,7 @@ def state_home(region: str, bucket: str) -> StateHome:
 
 
 def _parts(home: _Home) -> tuple[Part, ...]:
-    """In the order in which they need each other."""
+    """The parts of the home, each behind those that it needs."""
     s3, bucket = home.s3, {"Bucket": home.bucket}
     return (
         _part(name=f"key {ALIAS}", is_there=lambda: _key(home) is not None, make=lambda: _make_key(home)),
@@ -80,7 +80,7 @@ _CLOSED = {
 
 
 def _part(*, name: str, is_there: Callable[[], bool], make: Callable[[], object]) -> Part:
-    """With what AWS refuses told in a sentence."""
+    """A part whose refusals by AWS are told in a sentence."""
 
     def looked() -> bool:
         with told(name):

@@ -49,7 +49,7 @@ class CaseResult:
 
     @property
     def passed(self) -> bool:
-        """In every repeat."""
+        """Whether it passed in every repeat."""
         return all(run.passed for run in self.runs)
 
     @property
@@ -62,12 +62,12 @@ class CaseResult:
 
     @property
     def usd(self) -> Decimal | None:
-        """Of all repeats; None where one has no price: unknown is not zero. A request that was refused costs nothing."""
+        """The cost of all repeats; None where one has no price: unknown is not zero. A request that was refused costs nothing."""
         prices = [run.answer.usd for run in self.runs if not 400 <= run.answer.status < 500]
         return None if None in prices else sum((Decimal(each) for each in prices if each is not None), Decimal(0))
 
     def median(self, of: Callable[[Answer], float | None]) -> float | None:
-        """Over the repeats that have it."""
+        """The median of a figure over the repeats that have it."""
         return _median([value for run in self.runs if (value := of(run.answer)) is not None])
 
     def as_json(self) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Evaluation:
         return {tag: tuple(case for case in self.cases if tag in case.tags) for tag in tags}
 
     def quantile_ms(self, of: Callable[[Answer], float | None], share: float) -> float | None:
-        """Of a time over all answers that have it."""
+        """A quantile of a time over all answers that have it."""
         times = sorted(value for run in self.runs if (value := of(run.answer)) is not None)
         return times[min(len(times) - 1, int(share * len(times)))] if times else None
 

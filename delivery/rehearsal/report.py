@@ -62,7 +62,7 @@ class RehearsalReport:
         _block("cycle", [str(each["line"]) for each in self.cycle])
 
     def bearing_unvalidated(self) -> list[str]:
-        """Inputs that somebody should have validated."""
+        """Inputs that bear on money or security and that nobody validated."""
         return [
             f"{name_of(urn)}: {shown}"
             for urn, each in self.inspections.items()
@@ -70,7 +70,7 @@ class RehearsalReport:
         ]
 
     def bearing_unknown(self) -> list[str]:
-        """Such inputs that a preview does not know yet; a full cycle checks them."""
+        """Inputs that bear on money or security and that a preview does not know yet; a full cycle checks them."""
         return [
             f"{name_of(urn)}: {shown}"
             for urn, each in self.inspections.items()

@@ -181,7 +181,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class GpuLimits(Limits):
-    """The same for a stack with GPUs."""
+    """What a deploy with GPUs may not exceed; None is no limit."""
 
     gpu_quota: Whole | None = Field(default=None, ge=0, description="a whole number of GPUs", examples=["4"])
 

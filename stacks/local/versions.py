@@ -26,7 +26,7 @@ def versions_of(config: LocalConfig, root: Path) -> dict[str, Version]:
 
 
 def versions_with(config: LocalConfig, root: Path, candidate: Candidate | None) -> dict[str, Version]:
-    """The same with this candidate, whatever config says. Raises ConfigError."""
+    """Side -> version with this candidate, whatever config says. Raises ConfigError."""
     tree = source_tree(root)
     settings = config.settings or ModelSettings()
     blue = _version(config, root, tree, settings, "settings")

@@ -112,7 +112,7 @@ def _known(
 
 
 def _scale(low: float, high: float) -> Callable[[float], float]:
-    """Into 0 to 100; one value alone lies at the beginning."""
+    """Maps `low` to 0 and `high` to 100; where both are one value, it lies at 0."""
     return lambda value: round(100 * (value - low) / (high - low), 2) if high > low else 0.0
 
 

@@ -46,7 +46,7 @@ def html(state: Mapping[str, Any]) -> str:
 
 
 def markdown(state: Mapping[str, Any]) -> str:
-    """For a pull request: the outcome, the comparison and each step's measures; foreign text only as code."""
+    """The report for a pull request: the outcome, the comparison and each step's measures; foreign text only as code."""
     lines = [
         f"# {_prose(figures.headline(state))}",
         "",
@@ -120,7 +120,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _prose(text: str) -> str:
-    """Nothing of it is markup, nor ends a cell."""
+    """A text escaped so that nothing in it is markup, nor ends a cell."""
     return re.sub(r"\s*[\r\n]\s*", " ", re.sub(r"([\\`*_\[\]<>|~])", r"\\\1", text)).strip()
 
 

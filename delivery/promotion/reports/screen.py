@@ -53,7 +53,7 @@ def _title(state: Mapping[str, Any], now_s: float) -> Text:
 
 
 def _split(share: int, width: int) -> Text:
-    """A side that has any traffic has a block at least."""
+    """The split as a bar, in which a side that has any traffic has a block at least."""
     left, right = f"blue {100 - share:3} % ", f" {share:3} % green"
     room = width - len(left) - len(right)
     least = 1 if share > 0 else 0

@@ -40,7 +40,7 @@ class Aws(DescribedCloud):
         return documents.check(self.described_by, document, place, grammar)
 
     def identifiers(self, inputs: Properties) -> Mapping[str, str]:
-        """Parts of the ARNs in them."""
+        """Parts of the ARNs in the inputs, of which the ARN of this one is made."""
         return identifiers.parts(inputs)
 
     def invented(self, output: str, token: str, known: Mapping[str, str]) -> str | None:
