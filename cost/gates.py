@@ -24,14 +24,14 @@ class Gates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class GateVerdict:
     """Why a gate says no, and what no gate could see."""
 
     refused: tuple[str, ...]
     blind: tuple[str, ...]
 
 
-def judge(estimate: Estimate, gates: Gates, case: Case) -> Verdict:
+def judge(estimate: Estimate, gates: Gates, case: Case) -> GateVerdict:
     """Hold the estimate of one case against every limit. What has no number counts for nothing, which is said."""
     before, after = estimate.total("before", case), estimate.total("after", case)
     increase = after.usd - before.usd
@@ -55,7 +55,7 @@ def judge(estimate: Estimate, gates: Gates, case: Case) -> Verdict:
         )
     if gates.fail_on_unknown and estimate.unknown:
         refused.append(_unknown(estimate))
-    return Verdict(refused=tuple(refused), blind=tuple(_blind(estimate, gates, case, percent)))
+    return GateVerdict(refused=tuple(refused), blind=tuple(_blind(estimate, gates, case, percent)))
 
 
 def budget_of(config: Mapping[str, str]) -> Decimal | None:

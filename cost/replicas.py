@@ -1,4 +1,4 @@
-"""How many hours something runs that scales between a minimum and a maximum: always on, and on top of that."""
+"""The hours that something runs which scales between a minimum and a maximum: those that are always on, and those on top."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ API_KEYS = ("api_replicas",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class ReplicaHours:
     """Hours a month: those of the minimum, those that scaling adds for work, and those spent loading and waiting to sleep."""
 
     always: Amount
@@ -40,7 +40,7 @@ def always(count: Amount) -> Amount:
     return count * HOURS_PER_MONTH
 
 
-def gpu_replicas(low: Amount, high: Amount, usage: Usage, resource: str) -> Running:
+def gpu_replicas(low: Amount, high: Amount, usage: Usage, resource: str) -> ReplicaHours:
     """Replicas that are awake while there is work, and until they have been idle for long enough."""
     if not usage.says("busy_hours_per_day", resource):
         return _split(low, high, None, _DECIDING_KEYS)
@@ -52,10 +52,10 @@ def gpu_replicas(low: Amount, high: Amount, usage: Usage, resource: str) -> Runn
     idle = wakes * (tail_s + wake_s) / SECONDS_PER_HOUR * DAYS_PER_MONTH
     running = _split(low, high, busy * DAYS_PER_MONTH + idle, _DECIDING_KEYS, usage)
     idling = idle.at_most(running.scaled)
-    return Running(always=running.always, scaled=running.scaled - idling, idling=idling)
+    return ReplicaHours(always=running.always, scaled=running.scaled - idling, idling=idling)
 
 
-def api_replicas(low: Amount, high: Amount, usage: Usage, resource: str) -> Running:
+def api_replicas(low: Amount, high: Amount, usage: Usage, resource: str) -> ReplicaHours:
     """Replicas of something that is always on and grows with the load."""
     if not usage.says("api_replicas", resource):
         return _split(low, high, None, API_KEYS)
@@ -64,14 +64,14 @@ def api_replicas(low: Amount, high: Amount, usage: Usage, resource: str) -> Runn
 
 def _split(
     low: Amount, high: Amount, total: Amount | None, keys: tuple[str, ...], usage: Usage | None = None
-) -> Running:
-    """The minimum's hours, and what is above them up to the maximum; a month without its own case is at the bound."""
+) -> ReplicaHours:
+    """The hours of the minimum, and those above it: of `total`, up to the maximum. A case of which usage says nothing is at its bound."""
     floor, room = always(low), always(high) - always(low)
     if room.state is State.UNKNOWN or room.is_nothing:
-        return Running(always=floor, scaled=room, idling=NOTHING)
+        return ReplicaHours(always=floor, scaled=room, idling=NOTHING)
     if total is None or usage is None:
-        return Running(always=floor, scaled=between(NOTHING, room, missing=keys), idling=NOTHING)
+        return ReplicaHours(always=floor, scaled=between(NOTHING, room, missing=keys), idling=NOTHING)
     above = (total - floor).at_least(0).at_most(room)
     lowest = above if usage.says_in(Case.LOW, keys) else NOTHING
     highest = above if usage.says_in(Case.HIGH, keys) else room
-    return Running(always=floor, scaled=between(lowest, highest, expected=above), idling=NOTHING)
+    return ReplicaHours(always=floor, scaled=between(lowest, highest, expected=above), idling=NOTHING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -76,13 +77,19 @@ def assumptions(estimate: Estimate) -> list[str]:
         for reason in line.reasons:
             if not (line.after.usd.missing and reason == line.after.usd.why):
                 told.setdefault(reason, []).append(line)
-    gaps = [f"{', '.join(dict.fromkeys(each.item for each in lines))}: {reason}" for reason, lines in told.items()]
-    return [*gaps, *([missing_usage(sorted(missing))] if missing else [])]
+    sentences = [f"{_items(lines)}: {reason}" for reason, lines in told.items()]
+    if missing:
+        sentences.append(missing_usage(sorted(missing)))
+    return sentences
 
 
 def dollars(usd: Decimal, *, signed: bool = False) -> str:
     """An amount to the cent; less than half a cent is said to be less, never zero."""
-    sign = "-" if usd < 0 else "+" if signed and usd > 0 else ""
+    sign = ""
+    if usd < 0:
+        sign = "-"
+    elif usd > 0 and signed:
+        sign = "+"
     size = abs(usd)
     if 0 < size < _CENT:
         return f"{sign}<$0.01"
@@ -101,7 +108,7 @@ def total_text(total: Total) -> str:
 
 
 def per_hour(usd: Decimal) -> str:
-    """The same a month in dollars an hour."""
+    """An amount of a month as dollars an hour; empty for nothing."""
     hourly = usd / HOURS_PER_MONTH
     return f"${hourly.quantize(Decimal('0.0001')):f}" if hourly else ""
 
@@ -111,8 +118,13 @@ def change_text(estimate: Estimate, case: Case) -> str:
     return dollars(estimate.total("after", case).usd - estimate.total("before", case).usd, signed=True)
 
 
+def _items(lines: Iterable[Line]) -> str:
+    """What the lines bill, each thing named once."""
+    return ", ".join(dict.fromkeys(each.item for each in lines))
+
+
 def _counts(estimate: Estimate) -> str:
-    by_state = {state: sum(line.state is state for line in estimate.lines) for state in State}
+    by_state = Counter(line.state for line in estimate.lines)
     return (
         f"{by_state[State.PRICED]} lines priced, {by_state[State.USAGE_DEPENDENT]} depend on usage, "
         f"{by_state[State.UNKNOWN]} unknown; {estimate.free} resources are free"

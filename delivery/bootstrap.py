@@ -5,28 +5,34 @@ Without `--yes` it only says what it would do. It can be run again at any time: 
 
 from __future__ import annotations
 
-from delivery.clouds.account import NAMES, StateHome, account_of, accounts
+from delivery.clouds.account import NAMES, Part, StateHome, account_of, accounts
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data, say, table
+
+_TO_BE_MADE = "would be made"
 
 
 def bootstrap(cloud: str, region: str, bucket: str, *, yes: bool) -> None:
     """Make, or without `yes` announce, what is missing; print the commands that come next. Raises Failure."""
     home = _home(cloud, region, bucket)
-    rows, missing = [], 0
-    for part in home.parts:
-        there = part.is_there()
-        if not there and yes:
-            part.make()
-        missing += not there
-        rows.append((part.name, "there" if there else "made" if yes else "would be made"))
-    table(("part", "state"), rows)
-    if missing and not yes:
+    states = [(part.name, _ensured(part, yes=yes)) for part in home.parts]
+    table(("part", "state"), states)
+    if any(state == _TO_BE_MADE for _, state in states):
         say(f"\nnothing was changed; make it with: ./trimaran bootstrap {cloud} --yes")
         return
     say("\nnext:")
     for command in home.next_commands:
         data(command)
+
+
+def _ensured(part: Part, *, yes: bool) -> str:
+    """Make a part that is missing, with `yes` only; its state in a word."""
+    if part.is_there():
+        return "there"
+    if not yes:
+        return _TO_BE_MADE
+    part.make()
+    return "made"
 
 
 def _home(cloud: str, region: str, bucket: str) -> StateHome:

@@ -56,7 +56,8 @@ def run(root: Path, arguments: Sequence[str], *, long: bool) -> None:
         selection = [] if long else ["-m", "not long"]
         _end([*failed, *_pytest(root, "pytest", [*selection, *arguments])])
         return
-    began_s, cores = time.monotonic(), len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    began_s = time.monotonic()
+    cores = _cores()
     say(f"checks, then tests on {cores} core{'s' * (cores != 1)}; {_expected(root, long)}")
     failed = _failed_steps(root, ())
     length = "" if long else " and not long"
@@ -65,6 +66,13 @@ def run(root: Path, arguments: Sequence[str], *, long: bool) -> None:
     if not failed:
         _remember(root, time.monotonic() - began_s, long)
     _end(failed)
+
+
+def _cores() -> int:
+    """The cores that this process may use, where the system says; else those of the machine."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _end(failed: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delivery import state
-from delivery.engine import Engine, Event, engine_for, target_of
+from delivery.engine import Event, PulumiEngine, engine_for, target_of
 from delivery.failure import Failure
 from delivery.platforms.targets import platform_of
 from delivery.progress import Progress, changed
@@ -71,7 +71,7 @@ def _made_from_example(file: StackFile) -> bool:
         raise Failure(f"{file.path} cannot be written: {error.strerror}.", f"ls -ld {file.path.parent}") from None
 
 
-def _change_or_clean_up(engine: Engine, *, first: bool) -> list[Event]:
+def _change_or_clean_up(engine: PulumiEngine, *, first: bool) -> list[Event]:
     """Run `up`; where it was the first one and failed, nothing of it is left running."""
     try:
         return engine.change("up", Progress().show)
@@ -82,13 +82,13 @@ def _change_or_clean_up(engine: Engine, *, first: bool) -> list[Event]:
         raise
 
 
-def _clear_interrupted(engine: Engine) -> None:
-    """Where a provider may leave something half made, the engine's own warning stands."""
+def _clear_interrupted(engine: PulumiEngine) -> None:
+    """Forget what a killed run had begun, unless a provider may have left it half made: then the engine's own warning stands."""
     if not engine.platform.leaves_half_made:
         engine.forget_interrupted()
 
 
-def _clean_up(engine: Engine) -> None:
+def _clean_up(engine: PulumiEngine) -> None:
     state.clear_stale_locks(engine.root, engine.stack)
     deployment = engine.deployment()
     if deployment and deployment.resources:

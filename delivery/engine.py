@@ -51,7 +51,7 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
+class PulumiEngine:
     """The `pulumi` command, ready to work on one stack."""
 
     root: Path
@@ -151,10 +151,10 @@ class Engine:
         return events
 
 
-def engine_for(root: Path, stack: str) -> Engine:
+def engine_for(root: Path, stack: str) -> PulumiEngine:
     """The engine with the backend of a stack's target. Raises Failure for a target that is not known."""
     platform = platform_of(target_of(root, stack))
-    return Engine(root=root, stack=stack, platform=platform, environment=environment_for(root, platform))
+    return PulumiEngine(root=root, stack=stack, platform=platform, environment=environment_for(root, platform))
 
 
 def target_of(root: Path, stack: str) -> str:

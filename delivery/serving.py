@@ -43,7 +43,7 @@ def serve(root: Path, routes_file: Path | None, port: int) -> None:
 
 def _routed(routes_file: Path | None, given: Mapping[str, str]) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """The environment with routes and engine in it, and the settings that they come to. A variable of the user's own wins. Raises ConfigError."""
-    from stacks.config import Settings
+    from stacks.config import ModelSettings
     from stacks.local.routes import from_file, from_settings
 
     routes_of_user = {"TRIMARAN_ROUTES", "TRIMARAN_ROUTES_YAML"} & given.keys()
@@ -54,5 +54,5 @@ def _routed(routes_file: Path | None, given: Mapping[str, str]) -> tuple[Mapping
     if routes_of_user or given.get("TRIMARAN_ENGINE", "embedded") != "embedded":
         named = ("TRIMARAN_ENGINE", "TRIMARAN_ROUTES")
         return given, {name: value for name, value in sorted(given.items()) if name.startswith(named)}
-    routes = from_settings(Settings(), "local")
+    routes = from_settings(ModelSettings(), "local")
     return {**given, "TRIMARAN_ENGINE": routes.engine, **routes.environment}, routes.settings

@@ -95,7 +95,7 @@ class StackFile:
             raise Failure(error.sentence, error.hint, ExitCode.USAGE) from None
 
     def parse_as(self, kind: type[_Kind]) -> _Kind:
-        """The same, of a stack that is of this kind. Raises Failure for another one."""
+        """The checked configuration of a stack that must be of this kind. Raises Failure for another one."""
         config = self.parse()
         if not isinstance(config, kind):
             fitting = [name for name, target in TARGETS.items() if issubclass(target.config_type(), kind)]

@@ -58,7 +58,7 @@ def changing(root: Path, stack: str) -> Iterator[None]:
 
 
 class Busy(Failure):
-    """What a second `up` is told."""
+    """Another command is changing the stack."""
 
     def __init__(self, stack: str, holder: str = "") -> None:
         super().__init__(

@@ -136,7 +136,10 @@ class Inputs:
 
 def texts_in(value: Any) -> Iterator[str]:
     """A text, or the texts of a list: what JSON documents write in either form."""
-    yield from ([value] if isinstance(value, str) else [each for each in value or () if isinstance(each, str)])
+    if isinstance(value, str):
+        yield value
+    else:
+        yield from (each for each in value or () if isinstance(each, str))
 
 
 def _walked(values: Any, path: str) -> Any:

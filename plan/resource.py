@@ -41,6 +41,10 @@ class Resource:
         """What the program calls it."""
         return self.urn.rpartition("::")[2]
 
+    def refers_to(self, urn: str) -> bool:
+        """Whether any input refers to the resource of this URN."""
+        return any(urn in urns for urns in self.links.values())
+
 
 def made(
     *,

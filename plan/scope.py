@@ -43,5 +43,4 @@ class Scope:
 
     def referring(self, one: Inputs, type_: str) -> tuple[Inputs, ...]:
         """The resources of a type that refer to `one` by any input."""
-        urn = one.resource.urn
-        return tuple(each for each in self.of(type_) if any(urn in urns for urns in each.resource.links.values()))
+        return tuple(each for each in self.of(type_) if each.resource.refers_to(one.resource.urn))

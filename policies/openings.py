@@ -22,7 +22,7 @@ class Ports:
 
     @property
     def shown(self) -> str:
-        """In a sentence."""
+        """The ports as a sentence names them."""
         if self.first is None:
             return "every port"
         return f"port {self.first}" if self.first == self.last else f"ports {self.first}-{self.last}"

@@ -89,8 +89,11 @@ class _Seen:
 
     def _with_links(self, resource: Any) -> Resource:
         planned = self._by_urn[resource.urn][1] if resource.urn in self._by_urn else _planned(resource, self._config)
-        links = {key: tuple(each.urn for each in others) for key, others in resource.property_dependencies.items()}
-        return replace(planned, links={key: urns for key, urns in links.items() if urns})
+        links = {}
+        for key, others in resource.property_dependencies.items():
+            if others:
+                links[key] = tuple(each.urn for each in others)
+        return replace(planned, links=links)
 
 
 def _planned(args: Any, config: Mapping[str, str]) -> Resource:
@@ -146,8 +149,10 @@ def _tell(
     level = rule.enforcement.level(context.environment)
     reported = rule.enforcement.of_uncovered(context.environment) is level
     for urn, outcome in outcomes:
-        for message in (*outcome.violations, *([outcome.uncovered] if outcome.uncovered and reported else [])):
+        for message in outcome.violations:
             report(message, urn)
+        if outcome.uncovered and reported:
+            report(outcome.uncovered, urn)
     undecided = [outcome.undecided for _, outcome in outcomes if outcome.undecided]
     undecided += [outcome.uncovered for _, outcome in outcomes if outcome.uncovered and not reported]
     if undecided:

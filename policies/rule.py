@@ -36,7 +36,7 @@ class Enforcement:
         return {"dev": self.dev, "staging": self.staging}.get(environment, self.prod)
 
     def of_uncovered(self, environment: str) -> Level:
-        """The same where nothing says whether the rule holds: in prod as strict as the rule, elsewhere only told."""
+        """The level where no table says whether the rule holds: in prod as strict as the rule, elsewhere only told."""
         level = self.level(environment)
         return level if level is Level.OFF or environment not in ("dev", "staging") else Level.ADVISORY
 

@@ -39,7 +39,9 @@ def make() -> dict[str, str]:
         regions = families.setdefault(name, {}).setdefault(row["sku"], {})
         if row["region"] in regions:
             raise PriceError(f"{where}: {row['sku']} has two rates in {row['region']}.")
-        regions[row["region"]] = rate + [row["note"]] * bool(row["note"])
+        if row["note"]:
+            rate.append(row["note"])
+        regions[row["region"]] = rate
     return {f"{name}.json": _json(sources[name], rates) for name, rates in sorted(families.items())}
 
 

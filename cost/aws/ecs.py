@@ -8,7 +8,7 @@ from decimal import Decimal
 from cost.amounts import Amount, exactly, unknown
 from cost.inputs import amount_of
 from cost.quantity import MANAGED_INSTANCES, Billed, Quantity
-from cost.replicas import API_KEYS, GPU_KEYS, Running, api_replicas, gpu_replicas
+from cost.replicas import API_KEYS, GPU_KEYS, ReplicaHours, api_replicas, gpu_replicas
 from cost.usage import Usage
 from plan.inputs import Inputs
 from plan.scope import Reads, Scope
@@ -175,14 +175,14 @@ def _range(resource: Inputs, scope: Scope) -> tuple[Amount, Amount]:
 
 
 def _scaled(resource: Inputs, scope: Scope) -> Inputs | None:
-    """What scales the service: it refers to it, or names it."""
+    """The scalable target of a service: one that refers to it, or has its name."""
     for target in scope.referring(resource, SCALED):
         return target
     name = resource.text("name") if resource.has("name") else resource.name
     return next((each for each in scope.of(SCALED) if each.text("resourceId").endswith(f"/{name}")), None)
 
 
-def _managed(resource: Inputs, scope: Scope, usage: Usage) -> Running:
+def _managed(resource: Inputs, scope: Scope, usage: Usage) -> ReplicaHours:
     services = scope.referring(resource, SERVICE)
     ranges = [_range(each, scope) for each in services]
     low = sum((each[0] for each in ranges), exactly(0))

@@ -15,8 +15,8 @@ ALIAS = "alias/trimaran/state"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """The account and region, and clients for what is made there. `bucket` keeps the state."""
+class _Home:
+    """Where the state has its home: account, region, the `bucket` that keeps it, and clients for what is made there."""
 
     account: str
     region: str
@@ -26,13 +26,13 @@ class _Place:
 
 
 def state_home(region: str, bucket: str) -> StateHome:
-    """In a region; without a bucket's name under one that says account and region. Raises Failure."""
+    """The home in a region; a bucket that is not named is called after the account and the region. Raises Failure."""
     with told("who you are"):
         account = str(client("sts", region).get_caller_identity()["Account"])
     name = bucket or f"trimaran-state-{account}-{region}"
-    place = _Place(account=account, region=region, bucket=name, s3=client("s3", region), kms=client("kms", region))
+    home = _Home(account=account, region=region, bucket=name, s3=client("s3", region), kms=client("kms", region))
     return StateHome(
-        parts=_parts(place),
+        parts=_parts(home),
         next_commands=(
             f"./trimaran pulumi login 's3://{name}?region={region}&awssdk=v2'",
             "./trimaran pulumi stack init aws-foundation-dev --no-select"
@@ -41,13 +41,13 @@ def state_home(region: str, bucket: str) -> StateHome:
     )
 
 
-def _parts(place: _Place) -> tuple[Part, ...]:
-    """In the order in which they need each other."""
-    s3, bucket = place.s3, {"Bucket": place.bucket}
+def _parts(home: _Home) -> tuple[Part, ...]:
+    """The parts of the home, each behind those that it needs."""
+    s3, bucket = home.s3, {"Bucket": home.bucket}
     return (
-        _part(name=f"key {ALIAS}", is_there=lambda: _key(place) is not None, make=lambda: _make_key(place)),
-        _part(name="yearly rotation of the key", is_there=lambda: _rotates(place), make=lambda: _rotate(place)),
-        _part(name=f"bucket {place.bucket}", is_there=lambda: _has_bucket(place), make=lambda: _make_bucket(place)),
+        _part(name=f"key {ALIAS}", is_there=lambda: _key(home) is not None, make=lambda: _make_key(home)),
+        _part(name="yearly rotation of the key", is_there=lambda: _rotates(home), make=lambda: _rotate(home)),
+        _part(name=f"bucket {home.bucket}", is_there=lambda: _has_bucket(home), make=lambda: _make_bucket(home)),
         _part(
             name="no public access",
             is_there=lambda: _asked(s3.get_public_access_block, bucket, "PublicAccessBlockConfiguration") == _CLOSED,
@@ -60,13 +60,13 @@ def _parts(place: _Place) -> tuple[Part, ...]:
         ),
         _part(
             name="encryption with the key",
-            is_there=lambda: _encrypted_with(place) == _key(place) is not None,
-            make=lambda: _encrypt(place),
+            is_there=lambda: _encrypted_with(home) == _key(home) is not None,
+            make=lambda: _encrypt(home),
         ),
         _part(
             name="TLS only",
-            is_there=lambda: _policy(place) == _tls_only(place.bucket),
-            make=lambda: s3.put_bucket_policy(**bucket, Policy=json.dumps(_tls_only(place.bucket))),
+            is_there=lambda: _policy(home) == _tls_only(home.bucket),
+            make=lambda: s3.put_bucket_policy(**bucket, Policy=json.dumps(_tls_only(home.bucket))),
         ),
     )
 
@@ -80,7 +80,7 @@ _CLOSED = {
 
 
 def _part(*, name: str, is_there: Callable[[], bool], make: Callable[[], object]) -> Part:
-    """With what AWS refuses told in a sentence."""
+    """A part whose refusals by AWS are told in a sentence."""
 
     def looked() -> bool:
         with told(name):
@@ -105,67 +105,67 @@ def _tls_only(bucket: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _key(place: _Place) -> str | None:
+def _key(home: _Home) -> str | None:
     """The ARN of the key behind the alias; None where there is none."""
     try:
-        return str(place.kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["Arn"])
-    except place.kms.exceptions.NotFoundException:
+        return str(home.kms.describe_key(KeyId=ALIAS)["KeyMetadata"]["Arn"])
+    except home.kms.exceptions.NotFoundException:
         return None
 
 
-def _make_key(place: _Place) -> None:
-    made = place.kms.create_key(Description="Secrets and state of Trimaran's stacks")["KeyMetadata"]["KeyId"]
-    place.kms.create_alias(AliasName=ALIAS, TargetKeyId=made)
+def _make_key(home: _Home) -> None:
+    made = home.kms.create_key(Description="Secrets and state of Trimaran's stacks")["KeyMetadata"]["KeyId"]
+    home.kms.create_alias(AliasName=ALIAS, TargetKeyId=made)
 
 
-def _rotates(place: _Place) -> bool:
-    key = _key(place)
-    return key is not None and bool(place.kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"])
+def _rotates(home: _Home) -> bool:
+    key = _key(home)
+    return key is not None and bool(home.kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"])
 
 
-def _rotate(place: _Place) -> None:
-    place.kms.enable_key_rotation(KeyId=_key(place))
+def _rotate(home: _Home) -> None:
+    home.kms.enable_key_rotation(KeyId=_key(home))
 
 
-def _has_bucket(place: _Place) -> bool:
+def _has_bucket(home: _Home) -> bool:
     from botocore.exceptions import ClientError
 
     try:
-        place.s3.head_bucket(Bucket=place.bucket, ExpectedBucketOwner=place.account)
+        home.s3.head_bucket(Bucket=home.bucket, ExpectedBucketOwner=home.account)
     except ClientError as error:
         if error_code(error) in ("404", "NoSuchBucket"):
             return False
         if error_code(error) in ("403", "AccessDenied"):
             raise Failure(
-                f"the bucket {place.bucket} belongs to somebody else, or is closed to you.",
+                f"the bucket {home.bucket} belongs to somebody else, or is closed to you.",
                 "./trimaran bootstrap aws --bucket <another name>",
             ) from None
         raise
     return True
 
 
-def _make_bucket(place: _Place) -> None:
+def _make_bucket(home: _Home) -> None:
     # S3 takes no location for its oldest region.
-    elsewhere = place.region != "us-east-1"
-    where = {"CreateBucketConfiguration": {"LocationConstraint": place.region}} if elsewhere else {}
-    place.s3.create_bucket(Bucket=place.bucket, **where)
+    elsewhere = home.region != "us-east-1"
+    where = {"CreateBucketConfiguration": {"LocationConstraint": home.region}} if elsewhere else {}
+    home.s3.create_bucket(Bucket=home.bucket, **where)
 
 
-def _encrypted_with(place: _Place) -> str | None:
-    found = _asked(place.s3.get_bucket_encryption, {"Bucket": place.bucket}, "ServerSideEncryptionConfiguration")
+def _encrypted_with(home: _Home) -> str | None:
+    found = _asked(home.s3.get_bucket_encryption, {"Bucket": home.bucket}, "ServerSideEncryptionConfiguration")
     rules = (found or {}).get("Rules") or [{}]
     key: str | None = rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID")
     return key
 
 
-def _encrypt(place: _Place) -> None:
-    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": _key(place)}
+def _encrypt(home: _Home) -> None:
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": _key(home)}
     rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
-    place.s3.put_bucket_encryption(Bucket=place.bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    home.s3.put_bucket_encryption(Bucket=home.bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
 
-def _policy(place: _Place) -> Any:
-    return json.loads(_asked(place.s3.get_bucket_policy, {"Bucket": place.bucket}, "Policy") or "null")
+def _policy(home: _Home) -> Any:
+    return json.loads(_asked(home.s3.get_bucket_policy, {"Bucket": home.bucket}, "Policy") or "null")
 
 
 def _asked(ask: Callable[..., Any], bucket: dict[str, str], key: str) -> Any:

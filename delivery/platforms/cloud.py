@@ -42,7 +42,7 @@ class CloudPlatform:
         return dict(environment)
 
     def preflight(self, config: StackConfig, outputs: Mapping[str, Any]) -> None:
-        """The cloud's own limits are only known to it."""
+        """Refuses nothing: a cloud's limits are known to the cloud alone."""
 
     def log_command(self, root: Path, stack: str, outputs: Mapping[str, Any], *, lines: int, follow: bool) -> list[str]:
         raise Failure(

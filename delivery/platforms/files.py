@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from delivery.failure import Failure
-from delivery.platforms.records import Hold, Running, TakenOver
+from delivery.platforms.records import AlreadyRunning, Hold, TakenOver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class FileRecords:
         try:
             with self.hold():
                 return False
-        except Running:
+        except AlreadyRunning:
             return True
 
     @contextmanager
@@ -54,7 +54,7 @@ class FileRecords:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Running(self.stack) from None
+                raise AlreadyRunning(self.stack) from None
             held = _FileHold(self.path, self.stack)
             try:
                 yield held

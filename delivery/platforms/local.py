@@ -84,7 +84,7 @@ class LocalPlatform:
         return {**ours, **state.prepare(root), "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true"}
 
     def preflight(self, config: StackConfig, outputs: Mapping[str, Any]) -> None:
-        """A port that neither is free nor our own."""
+        """Refuse a port that somebody else has taken."""
         config = cast("LocalConfig", config)
         url = f"http://{ports.LOOPBACK}:{config.port}"
         if outputs.get("url") == url or ports.is_free(ports.LOOPBACK, config.port):

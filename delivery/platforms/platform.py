@@ -99,4 +99,4 @@ class Platform(Protocol):
         """The program that shows the last lines of what the app has written, with its arguments. Raises Failure."""
 
     def log_place(self, root: Path, stack: str, outputs: Mapping[str, Any]) -> str:
-        """Where that is written, for people; empty where it is nothing that they can open."""
+        """Where the app's log is, for people; empty where it is nothing that they can open."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import time
 import urllib.error
 import urllib.request
@@ -90,14 +91,18 @@ def counts_in(text: str, *, at_s: float, revision: str = "") -> Counts:
 def _bad(family: Metric | None) -> dict[str, int]:
     if family is None:
         return {}
-    samples = family.samples
-    return {kind: round(sum(each.value for each in samples if each.labels.get("kind") == kind)) for kind in BAD_KINDS}
+    counted = dict.fromkeys(BAD_KINDS, 0.0)
+    for each in family.samples:
+        kind = each.labels.get("kind")
+        if kind in counted:
+            counted[kind] += each.value
+    return {kind: round(count) for kind, count in counted.items()}
 
 
 def _logs(family: Metric | None) -> dict[str, Moments]:
     if family is None:
         return {}
-    values = dict.fromkeys(((name, moment) for name in LOG_MEASURES for moment in ("count", "sum", "squares")), 0.0)
+    values = dict.fromkeys(itertools.product(LOG_MEASURES, ("count", "sum", "squares")), 0.0)
     for each in family.samples:
         key = each.labels.get("measure", ""), each.labels.get("moment", "")
         values[key] = values.get(key, 0.0) + each.value

@@ -80,7 +80,7 @@ def window(readings: Sequence[Reading], since_s: float) -> Window:
 
 
 def thinned(readings: Sequence[Reading], since_s: float) -> tuple[Reading, ...]:
-    """Those that a later question can be about: times asked for never go back, and are old ones or new ones."""
+    """The readings that a later question can be about: no time that is asked for is before `since_s`, which was asked for last."""
     asked = [each for each in readings if each.at_s >= since_s] or readings[-1:]
     return (*asked[:1], *asked[1:][-KEPT:])
 
@@ -94,7 +94,7 @@ def loaded(path: Path) -> tuple[Reading, ...]:
 
 
 def keep(path: Path, readings: Sequence[Reading]) -> None:
-    """Whole or not at all. Raises OSError."""
+    """Write the readings, whole or not at all. Raises OSError."""
     scratch = path.with_name(f"{path.name}.new")
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch.write_text(json.dumps([asdict(each) for each in readings]), encoding="utf-8")

@@ -12,7 +12,7 @@ from typing import Protocol
 from delivery.failure import Failure
 
 
-class Running(Failure):
+class AlreadyRunning(Failure):
     """Somebody drives the stack's promotion now."""
 
     def __init__(self, stack: str) -> None:
@@ -33,13 +33,13 @@ class Hold(Protocol):
     """The right to write, for as long as its `with` block runs and nobody has taken over."""
 
     def save(self, text: str) -> None:
-        """The record as it is now: on the disk, or where the store is, when this returns; whole or not at all.
+        """Write the record, whole or not at all: when this returns it is on the disk, or where the store is.
 
         Raises TakenOver where the right is lost, Failure where it cannot be written.
         """
 
     def forget(self) -> None:
-        """There is no record any more. Raises as `save`."""
+        """Remove the record. Raises as `save` does."""
 
 
 class RecordStore(Protocol):
@@ -56,4 +56,4 @@ class RecordStore(Protocol):
         """Whether somebody may be writing now."""
 
     def hold(self) -> AbstractContextManager[Hold]:
-        """Take the right to write, also of one who died with it. Raises Running, TakenOver (at its end), Failure."""
+        """Take the right to write, also of one who died with it. Raises AlreadyRunning, TakenOver (at its end), Failure."""

@@ -29,7 +29,7 @@ def promotable() -> Sequence[str]:
 
 
 def listed(targets: Sequence[str]) -> str:
-    """As a sentence names them."""
+    """Targets as a sentence names them."""
     return " and ".join(f"'{target}'" for target in targets)
 
 

@@ -27,7 +27,7 @@ from delivery.quality.suite import load
 from delivery.stack_file import StackFile
 from delivery.terminal import data, data_json, say
 from delivery.verdict import Verdict
-from stacks.config import Candidate, ConfigError, Rollout, ServiceConfig, Settings, StackConfig
+from stacks.config import Candidate, ConfigError, ModelSettings, Rollout, ServiceConfig, StackConfig
 
 KEYS: Mapping[str, str] = {"model": "model", "modelRevision": "model_revision", "systemPrompt": "system_prompt"}
 EXIT_CODES = {
@@ -207,7 +207,7 @@ def _new(root: Path, stack: str, blue_green: BlueGreen, candidate: Change | None
 
 def _revisions(root: Path, blue_green: BlueGreen, config: StackConfig, candidate: Change) -> Mapping[str, str]:
     try:
-        settings = TypeAdapter(Settings).validate_python(candidate.settings)
+        settings = TypeAdapter(ModelSettings).validate_python(candidate.settings)
         return blue_green.revisions(config, root, Candidate(settings=settings))
     except ValidationError as error:
         wrong = error.errors()[0]
@@ -220,7 +220,7 @@ def _revisions(root: Path, blue_green: BlueGreen, config: StackConfig, candidate
         ) from None
 
 
-def _written(settings: Settings | None) -> dict[str, str] | None:
+def _written(settings: ModelSettings | None) -> dict[str, str] | None:
     """Settings as they stand in the config file."""
     if settings is None:
         return None

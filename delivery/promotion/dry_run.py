@@ -75,7 +75,11 @@ def looked_at(metrics: Metrics, seconds: float) -> Window:
 def _time(hours: float) -> str:
     if hours == float("inf"):
         return "never"
-    return f"{hours * 3600:.0f} s" if hours < 1 / 30 else f"{hours * 60:.0f} min" if hours < 2 else f"{hours:.1f} h"
+    if hours < 1 / 30:
+        return f"{hours * 3600:.0f} s"
+    if hours < 2:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.1f} h"
 
 
 def _fits(fits: bool) -> str:

@@ -198,7 +198,7 @@ class Promotion:
         }
 
     def report(self) -> dict[str, Any]:
-        """All but what only a continuation needs."""
+        """The state for people: without what only a command needs that goes on with it."""
         return {name: value for name, value in self.as_json().items() if name not in ("observation", "past", "pairs")}
 
     @classmethod
@@ -241,7 +241,7 @@ def load(store: RecordStore, stack: str) -> Promotion | None:
 
 
 def save(hold: Hold, promotion: Promotion) -> None:
-    """Whole or not at all, even when the machine goes down. Raises Failure."""
+    """Write the record, whole or not at all, even when the machine goes down. Raises Failure."""
     promotion.updated_at = now()
     hold.save(json.dumps(promotion.as_json(), indent=1))
 

@@ -48,7 +48,7 @@ class Stages:
     _both: BothSides | None = field(default=None, init=False)
 
     def run(self) -> Promotion:
-        """To the end, from wherever it stands. Raises Failure where somebody has to look first."""
+        """Drive the promotion to its end, from wherever it stands. Raises Failure where somebody has to look first."""
         stages: Mapping[Phase, Callable[[], None]] = {
             Phase.PREPARE: self._prepare,
             Phase.DEPLOY: self._deploy,

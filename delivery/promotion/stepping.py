@@ -56,7 +56,7 @@ class Stepping:
     _told_at: float = field(default=0.0, init=False)
 
     def run(self) -> Ended:
-        """Raises TrafficError where the split is not what was set."""
+        """Take step after step until the verdict ends it. Raises TrafficError where the split is not what was set."""
         promotion = self.promotion
         ladder = promotion.rollout.steps
         if promotion.share in ladder:
@@ -78,7 +78,7 @@ class Stepping:
                 return _ended(action, judgement, promotion.share)
 
     def _go(self, share: int) -> None:
-        """To the next step, where everything is counted anew; what was seen before still counts for the judgement."""
+        """Begin the next step, in which everything is counted anew; what was seen before still counts for the judgement."""
         promotion = self.promotion
         self._close_step()
         self.set_share(share)

@@ -61,7 +61,7 @@ _CODE_FENCE = re.compile(r"^\s*```\w*\n(.*?)\n?```\s*$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CheckResult:
     """One check of one answer. ``score`` is from 0 to 1; ``wanted`` and ``found`` are words for a person."""
 
     kind: str
@@ -71,16 +71,16 @@ class Outcome:
     found: str = ""
 
 
-def outcome(check: Check, answer: Answer, judged: float | None = None) -> Outcome:
+def checked(check: Check, answer: Answer, judged: float | None = None) -> CheckResult:
     """What becomes of one check; ``judged`` is the judge's score where the check asks for one."""
     wanted = words(check)
     if answer.rescued or (answer.failure and check.kind not in ("error", "refusal", "any_of", "none_of")):
-        return Outcome(kind=check.kind, passed=False, score=0, wanted=wanted, found=answer.failure)
+        return CheckResult(kind=check.kind, passed=False, score=0, wanted=wanted, found=answer.failure)
     if isinstance(check.wanted, Judged):
         score, least, found = judged or 0.0, check.wanted.at_least, f"judged {judged}"
     else:
         score, least, found = _CHECKED[check.kind](check.wanted, answer)
-    return Outcome(kind=check.kind, passed=score >= least, score=score, wanted=wanted, found=_short(found))
+    return CheckResult(kind=check.kind, passed=score >= least, score=score, wanted=wanted, found=_short(found))
 
 
 def words(check: Check) -> str:
@@ -218,16 +218,16 @@ def _error(wanted: ErrorExpected, answer: Answer) -> Checked:
 
 
 def _any_of(wanted: Sequence[Check], answer: Answer) -> Checked:
-    outcomes = [outcome(each, answer) for each in wanted]
-    best = max(each.score if each.passed else 0.0 for each in outcomes)
-    passed = any(each.passed for each in outcomes)
-    return best, best if passed else 1.0, "; ".join(each.found for each in outcomes if each.found)
+    results = [checked(each, answer) for each in wanted]
+    best = max(each.score if each.passed else 0.0 for each in results)
+    passed = any(each.passed for each in results)
+    return best, best if passed else 1.0, "; ".join(each.found for each in results if each.found)
 
 
 def _none_of(wanted: Sequence[Check], answer: Answer) -> Checked:
     if answer.failure:
         return _yes(False, answer.failure)
-    passed = [each for each in wanted if outcome(each, answer).passed]
+    passed = [each for each in wanted if checked(each, answer).passed]
     return _yes(not passed, words(passed[0]) if passed else "")
 
 

@@ -19,16 +19,14 @@ class Strict(BaseModel):
 
 
 def _listed(value: Any) -> Any:
-    return [str(each) for each in (value if isinstance(value, list) else [value])] if _plain(value) else value
+    """A word or number, or a list of them, as a list of texts; anything else as it is, to be refused by its type."""
+    values = value if isinstance(value, list) else [value]
+    return [str(each) for each in values] if all(map(_is_text, values)) else value
 
 
-def _plain(value: Any) -> bool:
-    """Whether YAML gave words or numbers; `yes` and `3` are meant as they were written."""
-    return all(isinstance(each, str | int | float) and not isinstance(each, bool) for each in _each(value))
-
-
-def _each(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _is_text(value: Any) -> bool:
+    """Whether YAML gave a word or a number, which is meant as it was written."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _pattern(value: str) -> str:

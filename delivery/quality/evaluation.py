@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from delivery.quality.answer import Answer
-from delivery.quality.checking import Outcome
+from delivery.quality.checking import CheckResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,16 +17,24 @@ class Run:
     """One answer and what its checks found."""
 
     answer: Answer
-    outcomes: tuple[Outcome, ...]
+    results: tuple[CheckResult, ...]
 
     @property
     def passed(self) -> bool:
-        return all(each.passed for each in self.outcomes)
+        return all(each.passed for each in self.results)
 
     @property
     def score(self) -> float:
         """The mean over the checks, from 0 to 1."""
-        return statistics.fmean(each.score for each in self.outcomes)
+        return statistics.fmean(each.score for each in self.results)
+
+    def as_json(self) -> dict[str, Any]:
+        failed = [each for each in self.results if not each.passed]
+        return {
+            "text": self.answer.text,
+            "failure": self.answer.failure,
+            "failed": [f"{each.wanted} (found: {each.found})" for each in failed],
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +49,7 @@ class CaseResult:
 
     @property
     def passed(self) -> bool:
-        """In every repeat."""
+        """Whether it passed in every repeat."""
         return all(run.passed for run in self.runs)
 
     @property
@@ -54,12 +62,12 @@ class CaseResult:
 
     @property
     def usd(self) -> Decimal | None:
-        """Of all repeats; None where one has no price: unknown is not zero. A request that was refused costs nothing."""
+        """The cost of all repeats; None where one has no price: unknown is not zero. A request that was refused costs nothing."""
         prices = [run.answer.usd for run in self.runs if not 400 <= run.answer.status < 500]
         return None if None in prices else sum((Decimal(each) for each in prices if each is not None), Decimal(0))
 
     def median(self, of: Callable[[Answer], float | None]) -> float | None:
-        """Over the repeats that have it."""
+        """The median of a figure over the repeats that have it."""
         return _median([value for run in self.runs if (value := of(run.answer)) is not None])
 
     def as_json(self) -> dict[str, Any]:
@@ -74,14 +82,7 @@ class CaseResult:
             "tokens_out": _added([run.answer.tokens_out for run in self.runs]),
             "usd": None if self.usd is None else f"{self.usd:f}",
             "tags": list(self.tags),
-            "runs": [
-                {
-                    "text": run.answer.text,
-                    "failure": run.answer.failure,
-                    "failed": [f"{each.wanted} (found: {each.found})" for each in run.outcomes if not each.passed],
-                }
-                for run in self.runs
-            ],
+            "runs": [run.as_json() for run in self.runs],
         }
 
 
@@ -127,7 +128,7 @@ class Evaluation:
         return {tag: tuple(case for case in self.cases if tag in case.tags) for tag in tags}
 
     def quantile_ms(self, of: Callable[[Answer], float | None], share: float) -> float | None:
-        """Of a time over all answers that have it."""
+        """A quantile of a time over all answers that have it."""
         times = sorted(value for run in self.runs if (value := of(run.answer)) is not None)
         return times[min(len(times) - 1, int(share * len(times)))] if times else None
 

@@ -85,7 +85,8 @@ def _requests(arguments: Any) -> list[Sequence[Any]]:
 
 
 def _question(doc: Mapping[str, Any]) -> str:
-    return str(next(doc[name] for name in _QUESTIONS if name in doc)) if set(_QUESTIONS) & set(doc) else str(doc["doc"])
+    name = next((each for each in _QUESTIONS if each in doc), "doc")
+    return str(doc[name])
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,9 +42,11 @@ class Judge:
         """1 where the answer is better in both places, 0 where the reference is, else 0.5. Raises Failure, Unreachable."""
         first = await self._better(judged.rubric, question, answer, judged.reference)
         second = await self._better(judged.rubric, question, judged.reference, answer)
-        won = (first == "first") + (second == "second")
-        lost = (first == "second") + (second == "first")
-        return 1.0 if won == 2 else 0.0 if lost == 2 else 0.5
+        if (first, second) == ("first", "second"):
+            return 1.0
+        if (first, second) == ("second", "first"):
+            return 0.0
+        return 0.5
 
     async def _better(self, rubric: str, question: str, first: str, second: str) -> str:
         shown = {"rubric": rubric, "question": question, "first": first, "second": second}

@@ -28,6 +28,7 @@ def render(evaluations: Sequence[Evaluation], comparison: Comparison | None = No
         lstrip_blocks=True,
     )
     first = evaluations[0]
+    cases = zip(*(each.cases for each in evaluations), strict=True)
     return environment.get_template("page.html.jinja").render(
         evaluations=list(zip(evaluations, _COLOURS, strict=False)),
         comparison=comparison,
@@ -36,9 +37,7 @@ def render(evaluations: Sequence[Evaluation], comparison: Comparison | None = No
         tags=[_tag_row(name, evaluations) for name in first.by_tag()],
         whole=_latency(evaluations, "total_ms"),
         first_token=_latency(evaluations, "first_token_ms"),
-        rows=sorted(
-            map(_row, zip(*(each.cases for each in evaluations), strict=True)), key=lambda row: not row["differs"]
-        ),
+        rows=sorted((_row(sides) for sides in cases), key=lambda row: not row["differs"]),
     )
 
 
@@ -48,10 +47,15 @@ def _tag_row(name: str, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     return {
         "name": name,
         "count": len(cases[0]),
-        "bars": [
-            {"colour": colour, "percent": round(100 * pass_share(each), 1), "passed": sum(case.passed for case in each)}
-            for each, colour in zip(cases, _COLOURS, strict=False)
-        ],
+        "bars": [_bar(each, colour) for each, colour in zip(cases, _COLOURS, strict=False)],
+    }
+
+
+def _bar(cases: Sequence[CaseResult], colour: str) -> dict[str, Any]:
+    return {
+        "colour": colour,
+        "percent": round(100 * pass_share(cases), 1),
+        "passed": sum(case.passed for case in cases),
     }
 
 
@@ -73,11 +77,8 @@ class _Scale:
 
 def _latency(evaluations: Sequence[Evaluation], name: str) -> dict[str, Any]:
     """A dot for each answer on a logarithmic axis, and the median of each side; empty without any time."""
-    times = [
-        [(case.id, value) for case in each.cases if (value := case.median(lambda answer: getattr(answer, name)))]
-        for each in evaluations
-    ]
-    values = [value for each in times for _, value in each]
+    times = [_times(each, name) for each in evaluations]
+    values = [ms for each in times for ms in each.values()]
     if not values:
         return {}
     low = math.floor(math.log10(min(values)))
@@ -86,17 +87,26 @@ def _latency(evaluations: Sequence[Evaluation], name: str) -> dict[str, Any]:
         "width": _WIDTH,
         "ticks": scale.ticks(),
         "lanes": [
-            {
-                "colour": colour,
-                "name": evaluation.side,
-                "dots": [
-                    {"x": scale.at(ms), "title": f"{case}: {_duration(ms)}", "y": _spread(case)} for case, ms in each
-                ],
-                "median": {"x": scale.at(middle), "label": _duration(middle)},
-            }
+            {"colour": colour, "name": evaluation.side, **_lane(each, scale)}
             for evaluation, each, colour in zip(evaluations, times, _COLOURS, strict=False)
-            if (middle := sorted(ms for _, ms in each)[len(each) // 2] if each else None) is not None
+            if each
         ],
+    }
+
+
+def _times(evaluation: Evaluation, name: str) -> dict[str, float]:
+    """The median time of each case that has one, in ms."""
+    medians = {case.id: case.median(lambda answer: getattr(answer, name)) for case in evaluation.cases}
+    return {case: ms for case, ms in medians.items() if ms}
+
+
+def _lane(times: Mapping[str, float], scale: _Scale) -> dict[str, Any]:
+    middle = sorted(times.values())[len(times) // 2]
+    return {
+        "dots": [
+            {"x": scale.at(ms), "title": f"{case}: {_duration(ms)}", "y": _spread(case)} for case, ms in times.items()
+        ],
+        "median": {"x": scale.at(middle), "label": _duration(middle)},
     }
 
 
@@ -134,7 +144,7 @@ def _row(cases: Sequence[CaseResult]) -> dict[str, Any]:
         "tags": cases[0].tags,
         "failed": any(not case.passed for case in cases),
         "differs": len({case.passed for case in cases}) > 1,
-        "wanted": [each.wanted for each in cases[0].runs[0].outcomes],
+        "wanted": [each.wanted for each in cases[0].runs[0].results],
         "answers": [_answer(case, colour) for case, colour in zip(cases, _COLOURS, strict=False)],
     }
 
@@ -153,7 +163,7 @@ def _answer(case: CaseResult, colour: str) -> dict[str, Any]:
         "failure": run.answer.failure,
         "failed": [
             f"{each.wanted} — found {each.found}" if each.found else each.wanted
-            for each in run.outcomes
+            for each in run.results
             if not each.passed
         ],
         "first": "–" if first is None else _duration(first),

@@ -43,7 +43,7 @@ def _tag(name: str, cases: tuple[CaseResult, ...]) -> tuple[str, str, str, str]:
 
 def _failure(case: CaseResult) -> tuple[str, str, str]:
     run = next(each for each in case.runs if not each.passed)
-    wanted = next(each.wanted for each in run.outcomes if not each.passed)
+    wanted = next(each.wanted for each in run.results if not each.passed)
     return case.id, _short(wanted), _short(run.answer.failure or run.answer.text or "(nothing)")
 
 

@@ -10,7 +10,7 @@ import aiohttp
 
 from delivery.failure import ExitCode, Failure
 from delivery.quality.answer import Answer
-from delivery.quality.checking import outcome
+from delivery.quality.checking import checked
 from delivery.quality.evaluation import CaseResult, Evaluation, Run
 from delivery.quality.judge import PROMPT_DIGEST, Judge
 from delivery.quality.side import Side, Unreachable, ask, session
@@ -115,7 +115,7 @@ class _Evaluating:
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
         self._store.forget(key for key, run in self._runs.items() if run.answer.lost)
-        return tuple(self._evaluation(version, [job for job in jobs if job.version is version]) for version in versions)
+        return tuple(self._evaluation(version, jobs) for version in versions)
 
     async def _run(self, job: _Job) -> Run:
         kept = self._store.get(job.key)
@@ -128,7 +128,7 @@ class _Evaluating:
             if answer.model in ("", job.version.model):
                 self._store.put(job.key, answer.as_json())
         judged = await self._judged(job.case, answer)
-        return Run(answer=answer, outcomes=tuple(outcome(check, answer, judged) for check in job.case.checks))
+        return Run(answer=answer, results=tuple(checked(check, answer, judged) for check in job.case.checks))
 
     async def _judged(self, case: Case, answer: Answer) -> float | None:
         wanted = next((check.judge for check in case.checks if check.judge), None)
@@ -137,8 +137,9 @@ class _Evaluating:
         return await self._judge.score(wanted, case.question, answer.text)
 
     def _evaluation(self, version: _Version, jobs: Sequence[_Job]) -> Evaluation:
+        own = [job for job in jobs if job.version is version]
         runs: dict[str, list[Run]] = {case.id: [] for case in self._suite.cases}
-        for job in jobs:
+        for job in own:
             runs[job.case.id].append(self._runs[job.key])
         return Evaluation(
             side=version.side.name,
@@ -147,7 +148,7 @@ class _Evaluating:
             suite_digest=self._suite.digest,
             graded=self._suite.graded,
             revision=version.revision,
-            kept=sum(job.key in self._kept for job in jobs),
+            kept=sum(job.key in self._kept for job in own),
             cases=tuple(
                 CaseResult(
                     id=case.id, question=case.question, tags=case.tags, weight=case.weight, runs=tuple(runs[case.id])

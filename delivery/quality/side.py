@@ -93,11 +93,17 @@ async def _ask(http: aiohttp.ClientSession, side: Side, body: Mapping[str, Any])
 
 def _head(response: aiohttp.ClientResponse) -> Answer:
     headers = response.headers
-    attempts, degraded = headers.get("x-trimaran-attempts", "1"), headers.get("x-trimaran-degraded", "")
-    rescued = f"degraded: {degraded}" if degraded else "" if attempts in ("0", "1") else f"{attempts} attempts"
     return Answer(
         status=response.status,
         revision=headers.get("x-revision", ""),
         usd=headers.get("x-trimaran-cost-usd"),
-        rescued=rescued,
+        rescued=_rescued(headers),
     )
+
+
+def _rescued(headers: Mapping[str, str]) -> str:
+    """How the app came to an answer that its first attempt did not give; empty where that one did."""
+    if degraded := headers.get("x-trimaran-degraded", ""):
+        return f"degraded: {degraded}"
+    attempts = headers.get("x-trimaran-attempts", "1")
+    return "" if attempts in ("0", "1") else f"{attempts} attempts"

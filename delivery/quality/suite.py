@@ -17,7 +17,7 @@ from delivery.quality.checks import Check, Strict
 SHIPPED = Path(__file__).parent / "suites"
 
 
-class Settings(Strict):
+class RequestSettings(Strict):
     """Fields of the request, sent as they are: a case may be wrong on purpose. `stream` is on unless a case says no."""
 
     model: Any = None
@@ -61,7 +61,7 @@ class Case(Strict):
     id: str = Field(pattern=r"^[\w.:/-]{1,100}$")
     messages: Annotated[tuple[Message, ...], BeforeValidator(_messages), Field(min_length=1)]
     checks: tuple[Check, ...] = Field(min_length=1)
-    settings: Settings = Settings()
+    settings: RequestSettings = RequestSettings()
     tags: tuple[str, ...] = ()
     weight: float = Field(default=1, gt=0)
 
@@ -93,13 +93,14 @@ class Suite(Strict):
     name: str
     description: str = ""
     graded: bool = False
-    settings: Settings = Settings()
+    settings: RequestSettings = RequestSettings()
     judge: JudgeModel | None = None
     cases: tuple[Case, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        twice = [name for name, count in Counter(case.id for case in self.cases).items() if count > 1]
+        counts = Counter(case.id for case in self.cases)
+        twice = [id_ for id_, count in counts.items() if count > 1]
         if twice:
             raise ValueError(f"two cases have the id '{twice[0]}'")
         if self.judge is None and any(check.judge for case in self.cases for check in case.checks):

@@ -11,7 +11,7 @@ from delivery.rehearsal.bearing import Bearing
 from delivery.rehearsal.cost import CostSection
 from delivery.rehearsal.policies import PoliciesSection
 from delivery.rehearsal.prepared import clouds_of, prepared
-from delivery.rehearsal.report import Report
+from delivery.rehearsal.report import RehearsalReport
 from delivery.rehearsal.sections import RehearsedPlan, Section
 from delivery.rehearsal.targets import foundation_of, packages_of
 from delivery.terminal import data_json, say
@@ -46,7 +46,7 @@ def perform(
     foundation: str | None,
     whole_cycle: bool,
     sections: Sequence[Section] = (),
-) -> Report:
+) -> RehearsalReport:
     """Run the stack's program, after its foundation's, with these packages stood in for; the sections judge its plan."""
     clouds = clouds_of(packages)
     for each in clouds:
@@ -56,7 +56,7 @@ def perform(
         preview = rehearsed.run("preview", "preview")
         parts = cycle.live(rehearsed, packages) if whole_cycle else []
         planned = RehearsedPlan(stack=stack, config=rehearsed.config, digest=preview.digest)
-        return Report(
+        return RehearsalReport(
             steps=sorted(preview.steps, key=lambda step: (step.token, step.name)),
             inspections=dict(sorted(rehearsed.record.of_stack(stack).items())),
             sources=rehearsed.sources(),
@@ -67,7 +67,7 @@ def perform(
         )
 
 
-def _end(report: Report) -> None:
+def _end(report: RehearsalReport) -> None:
     """End with the first section that says no, after all have been shown."""
     refused = [(refusal, each.exit_code) for each in report.sections.values() for refusal in each.refusals]
     for sentence, _ in refused[1:]:

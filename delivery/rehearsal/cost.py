@@ -10,7 +10,7 @@ from cost.families import bearing
 from cost.gates import Gates, budget_of, judge
 from cost.report import values
 from cost.rows import change_text, summary, total_text
-from delivery.rehearsal.sections import Judged, RehearsedPlan
+from delivery.rehearsal.sections import RehearsedPlan, SectionResult
 from plan.document import read
 
 
@@ -23,7 +23,7 @@ class CostSection:
         """Every input that money depends on, without list positions."""
         return ((type_, path.replace("[]", "")) for type_, paths in bearing().items() for path in paths)
 
-    def judge(self, planned: RehearsedPlan) -> Judged:
+    def judge(self, planned: RehearsedPlan) -> SectionResult:
         """The estimate, in dollars a month, and whether the stack's own limit says no."""
         plan = read(planned.digest)
         estimate = estimate_of(plan)
@@ -31,7 +31,7 @@ class CostSection:
         verdict = judge(estimate, Gates(budget_usd=budget_of(plan.config)), case)
         total = f"{total_text(estimate.total('after'))} a month ({change_text(estimate, case)})"
         hint = f"line by line: ./trimaran cost {planned.stack} --rehearsed"
-        return Judged(
+        return SectionResult(
             value=values(estimate, case),
             lines=[total, *summary(estimate), *verdict.blind, hint],
             refusals=list(verdict.refused),

@@ -16,7 +16,7 @@ _USUAL = {"key": "trimaran:scaling", "path": "max", "default": 4, "add": -1}
 
 
 def live(rehearsed: Rehearsed, packages: Sequence[str]) -> list[dict[str, Any]]:
-    """Go through it; one entry for each part. Raises Failure for a change where none is expected."""
+    """Lead the stack through its life; one entry for each part. Raises Failure for a change where none is expected."""
     change = change_for(named_in(rehearsed.stack)[0], packages)
     up = rehearsed.run("up", "up")
     parts = [_part("up", up.steps)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from catalog.clouds import also_known_as
 from delivery.failure import ExitCode
-from delivery.rehearsal.sections import Judged, RehearsedPlan
+from delivery.rehearsal.sections import RehearsedPlan, SectionResult
 from plan.document import read
 from policies.context import Context
 from policies.coverage import bearing
@@ -27,17 +27,17 @@ class PoliciesSection:
         for type_, paths in bearing().items():
             yield from ((token, path.replace("[]", "")) for token in also_known_as(type_) for path in paths)
 
-    def judge(self, planned: RehearsedPlan) -> Judged:
+    def judge(self, planned: RehearsedPlan) -> SectionResult:
         """The rules' report on a plan."""
         try:
             exceptions = current(ids())
         except ExceptionsError as error:
             told = str(error)
-            return Judged(value={"error": told}, lines=(told,), refusals=(told,), exit_code=ExitCode.USAGE)
+            return SectionResult(value={"error": told}, lines=(told,), refusals=(told,), exit_code=ExitCode.USAGE)
         config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in planned.config.items()}
         context = Context.of(planned.stack, config, datetime.date.today(), exceptions)
         report = judge(read(planned.digest).after.values(), context)
-        return Judged(value=report.as_json(), lines=lines_of(report), refusals=report.refusals)
+        return SectionResult(value=report.as_json(), lines=lines_of(report), refusals=report.refusals)
 
 
 def lines_of(report: Report) -> list[str]:

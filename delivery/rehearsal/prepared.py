@@ -10,13 +10,13 @@ from delivery.failure import Failure
 from delivery.rehearsal.running import Rehearsed
 from delivery.rehearsal.scratch import scratch
 from delivery.rehearsal.targets import foundation_in
-from providers.rehearsal.cloud import Cloud
+from providers.rehearsal.cloud import RehearsedCloud
 from providers.rehearsal.clouds import cloud_of
-from providers.rehearsal.record import Record
+from providers.rehearsal.record import RehearsalRecord
 from providers.rehearsal.server import serving
 
 
-def clouds_of(packages: Iterable[str]) -> list[Cloud]:
+def clouds_of(packages: Iterable[str]) -> list[RehearsedCloud]:
     """All that is known of these packages. Raises Failure where an SDK is not installed."""
     try:
         return [cloud_of(each) for each in packages]
@@ -25,9 +25,9 @@ def clouds_of(packages: Iterable[str]) -> list[Cloud]:
 
 
 @contextmanager
-def prepared(root: Path, stack: str, clouds: Sequence[Cloud], foundation: str | None) -> Iterator[Rehearsed]:
+def prepared(root: Path, stack: str, clouds: Sequence[RehearsedCloud], foundation: str | None) -> Iterator[Rehearsed]:
     """The stack, ready for the engine until the context ends; `foundation` is the usual one, which its config may replace."""
-    record = Record()
+    record = RehearsalRecord()
     with scratch(root) as project:
         config = project.add_stack(stack)
         quota = (config.get("trimaran:limits") or {}).get("gpuQuota")

@@ -9,7 +9,7 @@ from typing import Any
 
 from delivery.rehearsal.bearing import Bearing
 from delivery.rehearsal.running import Step
-from delivery.rehearsal.sections import Judged
+from delivery.rehearsal.sections import SectionResult
 from delivery.terminal import data, table
 from providers.rehearsal.inspection import Inspection
 from providers.rehearsal.values import name_of
@@ -18,7 +18,7 @@ _SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class RehearsalReport:
     """What one rehearsal found; `cycle` are the lines of a full cycle, empty without one."""
 
     steps: Sequence[Step]
@@ -26,7 +26,7 @@ class Report:
     sources: Mapping[tuple[str, str], str]
     bearing: Bearing
     undecided_changes: Mapping[str, Sequence[str]]
-    sections: Mapping[str, Judged]
+    sections: Mapping[str, SectionResult]
     cycle: Sequence[Mapping[str, Any]] = ()
 
     def json(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Report:
         _block("cycle", [str(each["line"]) for each in self.cycle])
 
     def bearing_unvalidated(self) -> list[str]:
-        """Inputs that somebody should have validated."""
+        """Inputs that bear on money or security and that nobody validated."""
         return [
             f"{name_of(urn)}: {shown}"
             for urn, each in self.inspections.items()
@@ -70,7 +70,7 @@ class Report:
         ]
 
     def bearing_unknown(self) -> list[str]:
-        """Such inputs that a preview does not know yet; a full cycle checks them."""
+        """Inputs that bear on money or security and that a preview does not know yet; a full cycle checks them."""
         return [
             f"{name_of(urn)}: {shown}"
             for urn, each in self.inspections.items()
@@ -97,7 +97,11 @@ class Report:
         return [f"{label}: {count} of {len(self.inspections)} resources" for label, count in counted.most_common()]
 
     def _listed(self, inputs: Mapping[str, Sequence[Any]]) -> list[str]:
-        lines = [f"{name_of(urn)}: {', '.join(each.shown for each in some)}" for urn, some in inputs.items() if some]
+        lines = []
+        for urn, some in inputs.items():
+            if some:
+                paths = ", ".join(each.shown for each in some)
+                lines.append(f"{name_of(urn)}: {paths}")
         left_out = len(lines) - _SHOWN
         return lines if left_out <= 0 else [*lines[:_SHOWN], f"… {left_out} more; --json has all"]
 

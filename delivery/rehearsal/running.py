@@ -17,7 +17,7 @@ from delivery.engine import executable
 from delivery.failure import ExitCode, Failure
 from delivery.rehearsal.scratch import Scratch
 from delivery.terminal import say
-from providers.rehearsal.record import Record
+from providers.rehearsal.record import RehearsalRecord
 from providers.rehearsal.values import name_of, type_of
 from stacks.local.files import log_directory
 
@@ -65,13 +65,12 @@ class Rehearsed:
     stack: str
     config: Mapping[str, Any]
     ports: Mapping[str, int]
-    record: Record
+    record: RehearsalRecord
 
     def run(self, verb: str, label: str, *arguments: str) -> Run:
         """Let the engine preview, up or destroy. Raises Failure with the line of the program that is to blame."""
         command = [executable(), verb, "--json", "--non-interactive", "--stack", self.stack, *arguments]
-        command += [] if verb == "preview" else ["--yes", "--skip-preview"]
-        command += ["--show-sames"] if verb == "preview" else []
+        command += ["--show-sames"] if verb == "preview" else ["--yes", "--skip-preview"]
         attached = ",".join(f"{package}:{port}" for package, port in self.ports.items())
         said = self.scratch.directory / f"{verb}.jsonl"
         say(f"{self.stack}: {label} …")
@@ -168,7 +167,8 @@ def _diagnostics(events: Sequence[Mapping[str, Any]], digest: Mapping[str, Any],
 
 def told(messages: Sequence[str], log_hint: str, root: Path) -> Failure:
     """What the engine or the program says is wrong, as a sentence and a hint."""
-    message = next((each for each in messages if _HINT in each), messages[0] if messages else "")
+    with_hint = [each for each in messages if _HINT in each]
+    message = [*with_hint, *messages, ""][0]
     sentence, _, hint = message.partition(_HINT)
     if hint:
         return Failure(sentence.strip(), hint.strip(), ExitCode.USAGE)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,16 +128,17 @@ def scratch(root: Path) -> Iterator[Scratch]:
 
 def _project(document: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """The project file with every path of its own made absolute, and the wrapper as its program."""
-    plugins = {
-        kind: [{**each, "path": str(root / each["path"])} for each in listed]
-        for kind, listed in (document.get("plugins") or {}).items()
-    }
+    plugins = document.get("plugins") or {}
+
+    def absolute(listed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return [{**each, "path": str(root / each["path"])} for each in listed]
+
     return {
         **document,
         "runtime": {"name": "python", "options": {"virtualenv": sys.prefix, "toolchain": "pip"}},
         "main": _PROGRAM,
         "stackConfigDir": _CONFIG,
-        "plugins": plugins,
+        "plugins": {kind: absolute(listed) for kind, listed in plugins.items()},
     }
 
 
@@ -168,9 +169,14 @@ def _without_secrets(value: Any, path: str, secrets: list[str]) -> Any:
         return value
     kept = {}
     for key, item in value.items():
-        inside = f"{path}.{key}" if path else str(key) if ":" in str(key) else f"trimaran:{key}"
+        inside = f"{path}.{key}" if path else _full_key(str(key))
         if isinstance(item, dict) and set(item) == {"secure"}:
             secrets.append(inside)
         else:
             kept[key] = _without_secrets(item, inside, secrets)
     return kept
+
+
+def _full_key(key: str) -> str:
+    """A config key with its namespace, which is ours where the file gives none."""
+    return key if ":" in key else f"trimaran:{key}"

@@ -19,7 +19,7 @@ class RehearsedPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class SectionResult:
     """A section's result: `value` for --json, `lines` to print, `refusals` that end the command with `exit_code`."""
 
     value: Any
@@ -37,6 +37,6 @@ class Section(Protocol):
         """(type, path on the wire without list positions) of every input that is judged."""
         ...
 
-    def judge(self, planned: RehearsedPlan) -> Judged:
+    def judge(self, planned: RehearsedPlan) -> SectionResult:
         """The result for a plan."""
         ...

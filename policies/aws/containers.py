@@ -18,7 +18,7 @@ def containers(task: Inputs) -> tuple[Mapping[str, Any], ...]:
 
 
 def called(container: Mapping[str, Any]) -> str:
-    """A container in a sentence."""
+    """A container as a sentence names it."""
     return f"container '{container.get('name', '?')}'"
 
 

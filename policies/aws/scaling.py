@@ -91,13 +91,13 @@ def least_tasks(service: Inputs, scene: Scene) -> int:
 
 
 def most_tasks(service: Inputs, scene: Scene) -> int:
-    """The most tasks of a service, likewise. Raises NotKnown."""
+    """The most tasks of a service: what its scaling allows, else what it wants. Raises NotKnown."""
     bounds = [each.whole("maxCapacity") or 0 for each in _scaled(service, scene)]
     return max(bounds) if bounds else service.whole("desiredCount") or 0
 
 
 def _scaled(service: Inputs, scene: Scene) -> tuple[Inputs, ...]:
-    """What scales a service: it refers to it, or names it."""
+    """The scalable targets of a service: those that refer to it, or have its name."""
     return scene.referring(service, TARGET) or tuple(
         each
         for each in scene.of(TARGET)

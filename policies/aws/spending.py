@@ -32,7 +32,7 @@ _TAGGED = (
 
 
 def _tags(resource: Inputs, scene: Scene) -> Iterator[str]:
-    """Its own tags with those that its provider adds; one whose value is not known is there."""
+    """A resource's own tags with those that its provider adds; a tag whose value is not known yet counts as given."""
     yield from lacking_tags({**resource.resource.default_tags, **resource.pairs("tags")}, scene)
 
 
@@ -53,7 +53,7 @@ def _without_spot(group: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _managed_without_spot(provider: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same of instances that ECS manages."""
+    """The inputs of instances that ECS manages, with on-demand ones in place of Spot ones."""
     managed = provider.get("managedInstancesProvider")
     if not isinstance(managed, Mapping):
         return provider

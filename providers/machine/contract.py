@@ -31,7 +31,7 @@ class Reality:
 
 
 class Resource(Protocol):
-    """Properties are as they travel: secrets keep their wrappers from the inputs to the outputs."""
+    """One type of resource. Properties are as they travel: secrets keep their wrappers from the inputs to the outputs."""
 
     def check(self, inputs: Properties) -> tuple[Properties, Failures]:
         """Fill in defaults and name what is wrong; unknown values are let through."""

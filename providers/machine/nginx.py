@@ -17,7 +17,7 @@ from pathlib import Path
 
 from providers.machine import nginx_config, ports, probe, sessions
 from providers.machine.contract import Cancelled
-from providers.machine.nginx_config import Server, Settings
+from providers.machine.nginx_config import ProxySettings, Server
 from providers.machine.sessions import Leader
 from providers.machine.values import MachineError
 
@@ -41,7 +41,7 @@ class PortTaken(MachineError):
         self.port = port
 
 
-def start(directory: Path, settings: Settings, cancelled: Cancelled) -> Leader:
+def start(directory: Path, settings: ProxySettings, cancelled: Cancelled) -> Leader:
     """Start nginx and wait until it serves; on failure neither a process nor a file of it is left.
 
     Raises PortTaken when one of its two ports is in use.
@@ -61,7 +61,7 @@ def start(directory: Path, settings: Settings, cancelled: Cancelled) -> Leader:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def change(directory: Path, alter: Callable[[Settings], Settings]) -> Settings:
+def change(directory: Path, alter: Callable[[ProxySettings], ProxySettings]) -> ProxySettings:
     """Put altered settings into use without dropping a request; returns them once no new connection sees the old ones.
 
     Raises MachineError and leaves the old configuration in place and running when the new one is refused.
@@ -76,7 +76,7 @@ def change(directory: Path, alter: Callable[[Settings], Settings]) -> Settings:
         return settings
 
 
-def settings_in_use(directory: Path) -> Settings | None:
+def settings_in_use(directory: Path) -> ProxySettings | None:
     """Read the settings of the configuration in use; None where there is none."""
     path = config_file(directory)
     try:
@@ -105,11 +105,11 @@ def config_file(directory: Path) -> Path:
     return directory / _CONFIG
 
 
-def _listeners(settings: Settings) -> tuple[tuple[str, int], ...]:
+def _listeners(settings: ProxySettings) -> tuple[tuple[str, int], ...]:
     return (settings.host, settings.port), (ports.LOOPBACK, settings.test_port)
 
 
-def _start(directory: Path, settings: Settings, cancelled: Cancelled) -> Leader:
+def _start(directory: Path, settings: ProxySettings, cancelled: Cancelled) -> Leader:
     if (running := _recorded_master(directory)) is not None and sessions.is_alive(running):
         raise MachineError(f"another nginx, pid {running.pid}, already runs in {directory}")
     generation, text = _rendered(directory, settings)
@@ -128,7 +128,12 @@ def _start(directory: Path, settings: Settings, cancelled: Cancelled) -> Leader:
 
 
 def _wait_until_started(
-    directory: Path, child: sessions.Child, settings: Settings, generation: str, log_start: int, cancelled: Cancelled
+    directory: Path,
+    child: sessions.Child,
+    settings: ProxySettings,
+    generation: str,
+    log_start: int,
+    cancelled: Cancelled,
 ) -> None:
     deadline = time.monotonic() + START_PATIENCE_S
     while not _serves(settings, generation):
@@ -145,7 +150,7 @@ def _wait_until_started(
         time.sleep(POLL_S)
 
 
-def _reload(directory: Path, settings: Settings, old: Settings) -> None:
+def _reload(directory: Path, settings: ProxySettings, old: ProxySettings) -> None:
     master = _master(directory)
     _check(directory, _rendered(directory, settings)[1])
     try:
@@ -157,7 +162,7 @@ def _reload(directory: Path, settings: Settings, old: Settings) -> None:
         raise
 
 
-def _take_up(directory: Path, master: Leader, settings: Settings, *, heeds_log: bool = True) -> None:
+def _take_up(directory: Path, master: Leader, settings: ProxySettings, *, heeds_log: bool = True) -> None:
     old_workers = _workers(master)
     generation, text = _rendered(directory, settings)
     log_start = _log_size(directory) if heeds_log else None
@@ -168,7 +173,7 @@ def _take_up(directory: Path, master: Leader, settings: Settings, *, heeds_log: 
     _wait_for(old_workers)
 
 
-def _wait_until_serving(directory: Path, settings: Settings, generation: str, log_start: int | None) -> None:
+def _wait_until_serving(directory: Path, settings: ProxySettings, generation: str, log_start: int | None) -> None:
     deadline = time.monotonic() + RELOAD_PATIENCE_S
     while not _serves(settings, generation):
         if log_start is not None and (problems := _new_problems(directory, log_start)):
@@ -228,12 +233,12 @@ def _workers(master: Leader) -> dict[int, int]:
     return {pid: start_time for pid, start_time in children.items() if not _is_closing(pid)}
 
 
-def _serves(settings: Settings, generation: str) -> bool:
+def _serves(settings: ProxySettings, generation: str) -> bool:
     url = f"http://{ports.LOOPBACK}:{settings.test_port}{nginx_config.GENERATION_PATH}"
     return probe.get(url, timeout_s=1).text == generation
 
 
-def _rendered(directory: Path, settings: Settings) -> tuple[str, str]:
+def _rendered(directory: Path, settings: ProxySettings) -> tuple[str, str]:
     # By chance and not by content: a worker that still serves an older file of the same content must not be believed.
     generation = secrets.token_hex(6)
     hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

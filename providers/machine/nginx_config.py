@@ -28,7 +28,7 @@ _OWN_ANSWERS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ProxySettings:
     """What one configuration does; `upstreams` maps names to host:port, `test_upstream` is one of them or empty."""
 
     host: str
@@ -61,7 +61,7 @@ def shares(weights: Mapping[str, int]) -> dict[str, int]:
     return parts
 
 
-def render(settings: Settings, server: Server, *, directory: Path, generation: str) -> str:
+def render(settings: ProxySettings, server: Server, *, directory: Path, generation: str) -> str:
     """Write the whole nginx.conf; `generation` names it and is what the test listener answers once it serves."""
     header = _HEADER + json.dumps({"generation": generation, **asdict(settings)})
     return f"""{header}
@@ -129,13 +129,13 @@ http {{
 """
 
 
-def parse(text: str) -> tuple[str, Settings]:
+def parse(text: str) -> tuple[str, ProxySettings]:
     """Read (generation, settings) back from a rendered file; raises ValueError when it is none of ours."""
     first = text.partition("\n")[0]
     if not first.startswith(_HEADER):
         raise ValueError("not a configuration written by the machine provider")
     given = json.loads(first.removeprefix(_HEADER))
-    return given.pop("generation"), Settings(**given)
+    return given.pop("generation"), ProxySettings(**given)
 
 
 def _temp_paths(directory: Path) -> str:

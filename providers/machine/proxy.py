@@ -17,7 +17,7 @@ from plan.tokens import UNKNOWN
 from providers.machine import nginx, ports, sessions
 from providers.machine.contract import Cancelled, Change, Failures, Reality, urn_name, urn_stack
 from providers.machine.nginx import PortTaken
-from providers.machine.nginx_config import Settings
+from providers.machine.nginx_config import ProxySettings
 from providers.machine.sessions import Leader
 from providers.machine.values import MachineError, Properties, changed, has_unknown, plain
 
@@ -45,7 +45,7 @@ def set_weights(directory: str | Path, weights: Mapping[str, int]) -> None:
     Raises MachineError, with the old split still in use, when no proxy runs there or the weights do not fit it.
     """
 
-    def alter(settings: Settings) -> Settings:
+    def alter(settings: ProxySettings) -> ProxySettings:
         if problem := _weights_problem(dict(weights), settings.upstreams):
             raise MachineError(f"weights {problem}")
         return replace(settings, weights=dict(weights))
@@ -104,7 +104,7 @@ def update(urn: str, old: Properties, old_inputs: Properties, inputs: Properties
         nginx.end_leftovers(directory, leader)
         return _started(urn, {**inputs, "test_port": wanted.test_port}, cancelled)
 
-    def alter(in_use: Settings) -> Settings:
+    def alter(in_use: ProxySettings) -> ProxySettings:
         fits = keeps_split and not _weights_problem(dict(in_use.weights), wanted.upstreams)
         return replace(wanted, weights=in_use.weights) if fits else wanted
 
@@ -130,7 +130,7 @@ def _started(urn: str, inputs: Properties, cancelled: Cancelled) -> Properties:
     raise AssertionError("unreachable")
 
 
-def _hint(port: int, settings: Settings, stack: str) -> str:
+def _hint(port: int, settings: ProxySettings, stack: str) -> str:
     if port != settings.port:
         return "hint: end that program, then try again"
     other = ports.next_free(settings.host, port)
@@ -191,9 +191,9 @@ def _is_whole(value: Any, *, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _settings(inputs: Properties, test_port: int) -> Settings:
+def _settings(inputs: Properties, test_port: int) -> ProxySettings:
     given = plain(inputs)
-    return Settings(
+    return ProxySettings(
         host=given["host"],
         port=given["port"],
         test_port=test_port,
@@ -203,7 +203,7 @@ def _settings(inputs: Properties, test_port: int) -> Settings:
     )
 
 
-def _outputs(leader: Leader, inputs: Properties, settings: Settings) -> Properties:
+def _outputs(leader: Leader, inputs: Properties, settings: ProxySettings) -> Properties:
     return {
         "pid": leader.pid,
         "start_time": leader.start_time,

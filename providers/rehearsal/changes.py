@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from plan.tokens import is_unknown
-from providers.rehearsal.cloud import Cloud
+from providers.rehearsal.cloud import RehearsedCloud
 from providers.rehearsal.findings import folded
 from providers.rehearsal.values import Properties, leaves, plain
 
@@ -19,7 +19,7 @@ class Difference:
     undecided: tuple[str, ...] = ()
 
 
-def between(cloud: Cloud, token: str, old: Properties, new: Properties) -> Difference:
+def between(cloud: RehearsedCloud, token: str, old: Properties, new: Properties) -> Difference:
     """Compare two sets of inputs; one that is not known yet counts as changed."""
     names = sorted({*old, *new})
     changed = tuple(each for each in names if _differs(old.get(each), new.get(each)))

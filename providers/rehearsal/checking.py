@@ -10,8 +10,8 @@ from typing import Any
 from plan.tokens import is_unknown
 from providers.rehearsal.findings import (
     Finding,
+    InputPlace,
     NotKnown,
-    Place,
     Seen,
     Validated,
     folded,
@@ -25,13 +25,13 @@ from providers.rehearsal.shapes import Kind, Member, Shape
 from providers.rehearsal.values import is_asset, opened, plain
 
 _SCALARS = (Kind.TEXT, Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN)
-Descend = Callable[[Any, Shape, Place], Iterator[Seen]]
+Descend = Callable[[Any, Shape, InputPlace], Iterator[Seen]]
 
 
-def check_strictly(value: Any, shape: Shape, place: Place, owner: str) -> Iterator[Seen]:
+def check_strictly(value: Any, shape: Shape, place: InputPlace, owner: str) -> Iterator[Seen]:
     """Everything counts: unknown names, missing ones, types, limits. `owner` says in a sentence whose properties these are."""
 
-    def descend(value: Any, shape: Shape, place: Place) -> Iterator[Seen]:
+    def descend(value: Any, shape: Shape, place: InputPlace) -> Iterator[Seen]:
         inner, secret = opened(value)
         place = place.hidden(secret)
         if inner is None:
@@ -47,7 +47,7 @@ def check_strictly(value: Any, shape: Shape, place: Place, owner: str) -> Iterat
 
 
 def check_loosely(
-    value: Any, shape: Shape, place: Place, names: Mapping[str, Callable[[], Shape] | None]
+    value: Any, shape: Shape, place: InputPlace, names: Mapping[str, Callable[[], Shape] | None]
 ) -> Iterator[Seen]:
     """Only limits count, and only where both sides know the property under nearly the same name.
 
@@ -55,7 +55,7 @@ def check_loosely(
     the same name means something else there.
     """
 
-    def descend(value: Any, shape: Shape, place: Place) -> Iterator[Seen]:
+    def descend(value: Any, shape: Shape, place: InputPlace) -> Iterator[Seen]:
         inner, secret = opened(value)
         place = place.hidden(secret)
         if inner is None or is_unknown(inner):
@@ -92,7 +92,7 @@ def check_loosely(
     return descend(value, shape, place)
 
 
-def _strict(value: Any, shape: Shape, place: Place, owner: str, descend: Descend) -> Iterator[Seen]:
+def _strict(value: Any, shape: Shape, place: InputPlace, owner: str, descend: Descend) -> Iterator[Seen]:
     if shape.kind is Kind.ANY or is_asset(value):
         yield Validated(path=place.path)
     elif shape.kind is Kind.OBJECT:
@@ -114,7 +114,7 @@ def _strict(value: Any, shape: Shape, place: Place, owner: str, descend: Descend
         yield from _scalar(value, shape, place) if _fits(value, shape.kind) else [wrong(place, value, shape.kind)]
 
 
-def _object(value: Any, shape: Shape, place: Place, owner: str, descend: Descend) -> Iterator[Seen]:
+def _object(value: Any, shape: Shape, place: InputPlace, owner: str, descend: Descend) -> Iterator[Seen]:
     if not isinstance(value, Mapping):
         yield wrong(place, value, f"a map with {', '.join(member.shown for member in shape.members.values())}")
         return
@@ -130,14 +130,14 @@ def _object(value: Any, shape: Shape, place: Place, owner: str, descend: Descend
             yield Finding(place=inside, sentence=f"{inside} is missing; {owner} requires it.")
 
 
-def _unknown_property(key: str, shape: Shape, place: Place, owner: str) -> Finding:
+def _unknown_property(key: str, shape: Shape, place: InputPlace, owner: str) -> Finding:
     names = [member.shown for member in shape.members.values()]
     inside = place.member(key, key)
     near = nearest(key, names) or f" Known: {', '.join(names)}."
     return Finding(place=inside, sentence=f"{inside} is not a property of {owner}.{near}")
 
 
-def _scalar(value: Any, shape: Shape, place: Place) -> Iterator[Seen]:
+def _scalar(value: Any, shape: Shape, place: InputPlace) -> Iterator[Seen]:
     """Check the limits of a text or number; nothing where the value is of another type."""
     if not _fits(value, shape.kind):
         return
@@ -156,7 +156,7 @@ def _scalar(value: Any, shape: Shape, place: Place) -> Iterator[Seen]:
         yield Validated(path=place.path)
 
 
-def _length(value: Sequence[Any], shape: Shape, place: Place) -> Iterator[Seen]:
+def _length(value: Sequence[Any], shape: Shape, place: InputPlace) -> Iterator[Seen]:
     if not _length_fits(len(value), shape):
         yield Finding(place=place, sentence=f"{place} has {len(value)} items; it must have {_bounds(shape)}.")
     elif not value:
@@ -223,10 +223,10 @@ def _alike(name: str, members: Mapping[str, Member]) -> Callable[[], Shape] | No
 
 def _value_of_pair(shape: Shape) -> Shape | None:
     """A map here is often a list of names and values there (tags, dimensions): the shape of such a value."""
-    element = shape.element() if shape.element else None
-    member = (
-        next((each for name, each in element.members.items() if folded(name) == "value"), None) if element else None
-    )
+    if not shape.element:
+        return None
+    values = (member for name, member in shape.element().members.items() if folded(name) == "value")
+    member = next(values, None)
     return member.shape() if member else None
 
 

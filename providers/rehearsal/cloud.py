@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from providers.rehearsal.findings import Place, Seen
+from providers.rehearsal.findings import InputPlace, Seen
 from providers.rehearsal.rules.contract import CloudRule
 from providers.rehearsal.sdk import Sdk
 from providers.rehearsal.shapes import Shape
@@ -25,8 +25,8 @@ class Foreign:
     names: Mapping[str, Callable[[], Shape] | None]
 
 
-class Cloud(Protocol):
-    """One Pulumi package and all that is known of it. `Described` is one that only tables describe.
+class RehearsedCloud(Protocol):
+    """One Pulumi package and all that is known of it. `DescribedCloud` is one that only tables describe.
 
     `name` is the first part of its type tokens; `limits`, `outputs` and `lookups` are its tables in the catalog.
     """
@@ -54,7 +54,7 @@ class Cloud(Protocol):
         """Path of a text -> the grammar it is in."""
         ...
 
-    def check_document(self, document: Any, place: Place, grammar: str) -> tuple[str, Iterator[Seen]]:
+    def check_document(self, document: Any, place: InputPlace, grammar: str) -> tuple[str, Iterator[Seen]]:
         """Who checks a document that is known, and what is seen in it."""
         ...
 

@@ -14,22 +14,22 @@ _SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class InputPlace:
     """Where in a resource's inputs a value stands: its path on the wire, as the program writes it, and if it is secret."""
 
     path: Path = ()
     shown: Path = ()
     secret: bool = False
 
-    def member(self, name: str, shown: str) -> Place:
+    def member(self, name: str, shown: str) -> InputPlace:
         """The place of a property."""
         return replace(self, path=(*self.path, name), shown=(*self.shown, shown))
 
-    def at(self, step: str | int) -> Place:
+    def at(self, step: str | int) -> InputPlace:
         """The place of a list's item or of a map's key."""
         return replace(self, path=(*self.path, step), shown=(*self.shown, step))
 
-    def hidden(self, secret: bool) -> Place:
+    def hidden(self, secret: bool) -> InputPlace:
         """The same place; its value is not to be shown when it is secret."""
         return replace(self, secret=self.secret or secret)
 
@@ -41,7 +41,7 @@ class Place:
 class Finding:
     """An input that is wrong: the sentence names the property, the value seen and what to do."""
 
-    place: Place
+    place: InputPlace
     sentence: str
 
 
@@ -62,12 +62,12 @@ class NotKnown:
 Seen = Finding | Validated | NotKnown
 
 
-def wrong(place: Place, value: Any, expected: str) -> Finding:
+def wrong(place: InputPlace, value: Any, expected: str) -> Finding:
     """The finding for a value that is not what it must be."""
     return Finding(place=place, sentence=f"{place} is {shown(value, place)}; it must be {expected}.")
 
 
-def shown(value: Any, place: Place) -> str:
+def shown(value: Any, place: InputPlace) -> str:
     """A value in a sentence: short, and never a secret."""
     if place.secret:
         return "[secret]"

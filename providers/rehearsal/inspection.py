@@ -9,8 +9,8 @@ from typing import Any
 from plan.tokens import is_unknown
 from providers.rehearsal import rules
 from providers.rehearsal.checking import check_loosely, check_strictly
-from providers.rehearsal.cloud import Cloud
-from providers.rehearsal.findings import Finding, NotKnown, Place, Seen, snake
+from providers.rehearsal.cloud import RehearsedCloud
+from providers.rehearsal.findings import Finding, InputPlace, NotKnown, Seen, snake
 from providers.rehearsal.rules.contract import CheckedResource, Facts
 from providers.rehearsal.shapes import Kind, Shape
 from providers.rehearsal.values import Path, dotted, leaves, opened
@@ -62,17 +62,19 @@ class _Tally:
             self.by.append(label)
 
 
-def inspect(cloud: Cloud, resource: CheckedResource, peers: Iterable[CheckedResource], facts: Facts) -> Inspection:
+def inspect(
+    cloud: RehearsedCloud, resource: CheckedResource, peers: Iterable[CheckedResource], facts: Facts
+) -> Inspection:
     """Check a resource of a known type."""
     tally = _Tally()
     shape = cloud.sdk.resource_type(resource.token).inputs
     sdk = f"sdk {cloud.name} {cloud.sdk.version}"
-    tally.add(sdk, check_strictly(resource.inputs, shape, Place(), resource.token), settles=False)
+    tally.add(sdk, check_strictly(resource.inputs, shape, InputPlace(), resource.token), settles=False)
     tally.validated |= {path for path, _ in leaves(resource.inputs) if _settled(shape, path)}
     for foreign in cloud.foreign(resource.token):
-        tally.add(foreign.label, check_loosely(resource.inputs, foreign.shape, Place(), foreign.names))
+        tally.add(foreign.label, check_loosely(resource.inputs, foreign.shape, InputPlace(), foreign.names))
     for path, grammar in cloud.documents(resource.token).items():
-        for place, value in _values_at(resource.inputs, path.split("."), Place()):
+        for place, value in _values_at(resource.inputs, path.split("."), InputPlace()):
             label, seen = _document(cloud, value, place, grammar)
             tally.add(label, seen)
     tally.add(f"rules {cloud.limits.get('checked', '')}", rules.apply(cloud.rules, resource, peers, facts))
@@ -125,14 +127,14 @@ def _inside(shape: Shape, step: str | int) -> Shape | None:
     return shape.element() if shape.kind in (Kind.LIST, Kind.MAP) and shape.element else None
 
 
-def _document(cloud: Cloud, value: Any, place: Place, grammar: str) -> tuple[str, Iterator[Seen]]:
+def _document(cloud: RehearsedCloud, value: Any, place: InputPlace, grammar: str) -> tuple[str, Iterator[Seen]]:
     inner, secret = opened(value)
     if is_unknown(inner):
         return grammar, iter((NotKnown(path=place.path),))
     return cloud.check_document(inner, place.hidden(secret), grammar)
 
 
-def _values_at(value: Any, steps: list[str], place: Place) -> Iterator[tuple[Place, Any]]:
+def _values_at(value: Any, steps: list[str], place: InputPlace) -> Iterator[tuple[InputPlace, Any]]:
     value, _ = opened(value)
     if isinstance(value, list):
         for index, item in enumerate(value):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plan.tokens import UNKNOWN, is_unknown
-from providers.rehearsal.cloud import Cloud
+from providers.rehearsal.cloud import RehearsedCloud
 from providers.rehearsal.shapes import Kind, Shape
 from providers.rehearsal.values import Properties, at, name_of, plain
 
@@ -37,7 +37,7 @@ def foretold(inputs: Properties, outputs: Shape) -> Properties:
 class Inventor:
     """Invents for one cloud: where its resources pretend to be is in its table, until the provider's config says otherwise."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: RehearsedCloud) -> None:
         self._cloud = cloud
         self._table = cloud.outputs
         self._account = {name: str(value) for name, value in self._table.get("account", {}).items()}

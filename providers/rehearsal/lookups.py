@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 
-from providers.rehearsal.cloud import Cloud
+from providers.rehearsal.cloud import RehearsedCloud
 from providers.rehearsal.findings import nearest
 from providers.rehearsal.invention import Inventor
 from providers.rehearsal.values import Properties, plain
@@ -15,7 +15,7 @@ class UnexpectedLookup(Exception):
     """A look-up that nothing has an answer for."""
 
 
-def answer(cloud: Cloud, token: str, arguments: Properties, inventor: Inventor) -> Properties:
+def answer(cloud: RehearsedCloud, token: str, arguments: Properties, inventor: Inventor) -> Properties:
     """What the cloud would answer. Raises UnexpectedLookup."""
     arguments = plain(arguments)
     worked_out = cloud.worked_out(token, arguments)

@@ -11,7 +11,7 @@ from providers.rehearsal.rules.contract import CheckedResource
 
 
 @dataclass(slots=True)
-class Record:
+class RehearsalRecord:
     """Filled by the servers of one rehearsal, from many threads; read once the engine is done."""
 
     inspections: dict[str, Inspection] = field(default_factory=dict)

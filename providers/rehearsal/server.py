@@ -14,11 +14,11 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from plan.tokens import UNKNOWN, is_unknown
 from providers.rehearsal import changes, lookups
-from providers.rehearsal.cloud import Cloud
-from providers.rehearsal.findings import Finding, Place
+from providers.rehearsal.cloud import RehearsedCloud
+from providers.rehearsal.findings import Finding, InputPlace
 from providers.rehearsal.inspection import Inspection, inspect
 from providers.rehearsal.invention import Inventor, auto_name, foretold
-from providers.rehearsal.record import Record
+from providers.rehearsal.record import RehearsalRecord
 from providers.rehearsal.rules.contract import CheckedResource, Facts
 from providers.rehearsal.values import Properties, leaves, opened, plain, secret, type_of
 
@@ -29,7 +29,7 @@ _NO_LIMIT = [("grpc.max_receive_message_length", 400 * 1024 * 1024)]
 
 @contextmanager
 def serving(
-    clouds: Iterable[Cloud], record: Record, *, gpu_quota: int | None = None, refusing: bool = True
+    clouds: Iterable[RehearsedCloud], record: RehearsalRecord, *, gpu_quota: int | None = None, refusing: bool = True
 ) -> Iterator[Mapping[str, int]]:
     """Serve these packages on loopback ports until the context ends; package -> port.
 
@@ -54,7 +54,9 @@ def serving(
 class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
     """Serves one package; what it learns goes into the record."""
 
-    def __init__(self, cloud: Cloud, record: Record, *, gpu_quota: int | None = None, refusing: bool = True) -> None:
+    def __init__(
+        self, cloud: RehearsedCloud, record: RehearsalRecord, *, gpu_quota: int | None = None, refusing: bool = True
+    ) -> None:
         self._cloud = cloud
         self._record = record
         self._inventor = Inventor(cloud)
@@ -98,7 +100,7 @@ class RehearsalProvider(provider_pb2_grpc.ResourceProviderServicer):
         token, inputs = type_of(request.urn), _properties(request.news)
         if token not in self._cloud.sdk:
             reason = f"{token} is not a type of {self._cloud.name} {self._cloud.sdk.version}."
-            finding = Finding(place=Place(), sentence=reason + self._cloud.sdk.nearest(token))
+            finding = Finding(place=InputPlace(), sentence=reason + self._cloud.sdk.nearest(token))
             self._record.inspected(_refused(request.urn, token, finding))
             return provider_pb2.CheckResponse(failures=[_failure(finding)])
         inputs = as_text(self._named(request.urn, token, inputs), self._cloud.documents(token))

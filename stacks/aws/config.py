@@ -18,7 +18,7 @@ from stacks.config.common import (
     STRICT,
     Alerts,
     Api,
-    Engine,
+    EngineSection,
     Gpu,
     GpuLimits,
     Limits,
@@ -86,7 +86,7 @@ class OwnNetwork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Network(OwnNetwork):
+class NetworkSection(OwnNetwork):
     """The network a foundation makes, or the one that is there already: with `vpc` set nothing is made."""
 
     cidr: IPv4Network = Field(
@@ -100,7 +100,7 @@ class Network(OwnNetwork):
     flow_logs: bool = Field(default=False, description="true or false", examples=["false"])
 
     @model_validator(mode="after")
-    def _reachable(self) -> Network:
+    def _reachable(self) -> NetworkSection:
         if not 16 <= self.cidr.prefixlen <= 20:
             raise ValueError(f"cidr {self.cidr} must be a range from /16 to /20")
         if not self.vpc and self.nat is Nat.NONE and not self.endpoints:
@@ -109,7 +109,7 @@ class Network(OwnNetwork):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Domain:
+class DomainSection:
     """A name in DNS; `zone` is the id of a hosted zone that is there already."""
 
     name: str = Field(
@@ -138,7 +138,7 @@ class Ingress(Certified):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Pipeline:
+class PipelineSection:
     """Whose workflows may preview and deploy through OpenID Connect; `provider` is one the account has already."""
 
     repository: str = Field(
@@ -228,7 +228,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Redis:
+class RedisSection:
     """What replicas of the api share: limits, circuits, budgets."""
 
     node_type: str = Field(
@@ -264,7 +264,7 @@ class AwsConfig(StackConfig):
     )
     bucket: str | None = Field(default=None, min_length=3, description="the name of a bucket", examples=["my-weights"])
     log_bucket: str | None = Field(default=None, min_length=3, description="the name of a bucket", examples=["my-logs"])
-    domain: Domain | None = Field(default=None, description="a map like {name: chat.example.com}")
+    domain: DomainSection | None = Field(default=None, description="a map like {name: chat.example.com}")
     retention_days: Whole = Field(default=30, description="a number of days that CloudWatch knows", examples=["30"])
 
 
@@ -272,11 +272,11 @@ class AwsConfig(StackConfig):
 class FoundationConfig(AwsConfig):
     """The keys of `aws-foundation`."""
 
-    network: Network = Field(default=Network(), description="a map like {zones: 2, nat: one}")
+    network: NetworkSection = Field(default=NetworkSection(), description="a map like {zones: 2, nat: one}")
     registry: str | None = Field(
         default=None, min_length=4, description="the address of a registry", examples=["registry.example.com/team"]
     )
-    pipeline: Pipeline | None = Field(default=None, description="a map like {repository: owner/name}")
+    pipeline: PipelineSection | None = Field(default=None, description="a map like {repository: owner/name}")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -302,10 +302,10 @@ class EcsConfig(AwsConfig, ServiceConfig):
     ingress: Ingress = Field(default=Ingress(), description="a map like {public: false}")
     limits: GpuLimits = Field(default=GpuLimits(), description='a map like {monthlyUsd: "900"}')
     api: Api = Field(default=Api(), description="a map like {cpu: 1, memoryGib: 2, min: 1, max: 2}")
-    engine: Engine = Field(default=Engine(), description="a map like {image: registry/name@sha256:…}")
+    engine: EngineSection = Field(default=EngineSection(), description="a map like {image: registry/name@sha256:…}")
     capacity: Capacity = Field(default=Capacity(), description="a map like {instanceTypes: [g6.2xlarge]}")
     schedule: Schedule | None = Field(default=None, description="a map like {sleep: cron(…), wake: cron(…)}")
-    redis: Redis | None = Field(default=None, description="a map like {nodeType: cache.t4g.micro}")
+    redis: RedisSection | None = Field(default=None, description="a map like {nodeType: cache.t4g.micro}")
     fallbacks: tuple[Fallback, ...] = Field(
         default=(), description="a list like [{provider: bedrock, model: …}]", examples=["bedrock"]
     )

@@ -91,11 +91,11 @@ def _refuse_misfit(config: EcsConfig, version: Version) -> None:
         return
     kinds = [f"gpu.kind {kind}" for kind in MEMORY_GIB if is_enough(kind, config.gpu.count)]
     counts = [f"gpu.count {count}" for count in _PARALLEL if is_enough(config.gpu.kind, count)]
-    remedy = [*kinds, *counts, "scaling.concurrency 4"][0]
+    remedies = [*kinds, *counts, "scaling.concurrency 4"]
     raise ConfigError(
         f"{version.model} does not fit {config.gpu.count} × {config.gpu.kind} with {version.context_tokens} tokens of"
         f" context and {config.scaling.concurrency} requests at a time: {shown.sentence}.",
-        f"./trimaran pulumi config set --path trimaran:{remedy} --stack {config.stack}",
+        f"./trimaran pulumi config set --path trimaran:{remedies[0]} --stack {config.stack}",
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from catalog.models import DEFAULT_SERVED, SERVED, ServedModel
 from stacks.aws.config import EcsConfig
-from stacks.config import ConfigError, Settings
+from stacks.config import ConfigError, ModelSettings
 from stacks.revision import revision
 from stacks.targets import nearest
 
@@ -57,17 +57,17 @@ class Versions:
 def versions_of(config: EcsConfig) -> Versions:
     """The versions that config names. Raises ConfigError for a model that is not known."""
     assert config.image is not None, "refuse_missing comes first"
-    blue = config.settings or Settings()
+    blue = config.settings or ModelSettings()
     stable = _version(config, config.image, blue, "settings")
     if config.candidate is None:
         return Versions(stable=stable, candidate=None)
-    green = config.candidate.settings or Settings()
+    green = config.candidate.settings or ModelSettings()
     image = config.candidate.image or config.image
     candidate = _version(config, image, blue.overlaid(green), "candidate.settings")
     return Versions(stable=stable, candidate=None if candidate == stable else candidate)
 
 
-def _version(config: EcsConfig, image: str, settings: Settings, key: str) -> Version:
+def _version(config: EcsConfig, image: str, settings: ModelSettings, key: str) -> Version:
     model = settings.model or DEFAULT_SERVED
     served = SERVED.get(model)
     if served is None:

@@ -7,11 +7,11 @@ from stacks.config.common import (
     Candidate,
     ConfigError,
     Environment,
+    ModelSettings,
     Rollout,
     ServiceConfig,
-    Settings,
     StackConfig,
-    Undecided,
+    WhenUndecided,
 )
 from stacks.config.parsing import keys_of, parse
 
@@ -20,11 +20,11 @@ __all__ = [
     "Candidate",
     "ConfigError",
     "Environment",
+    "ModelSettings",
     "Rollout",
     "ServiceConfig",
-    "Settings",
     "StackConfig",
-    "Undecided",
+    "WhenUndecided",
     "keys_of",
     "parse",
 ]

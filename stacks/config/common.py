@@ -39,7 +39,7 @@ class Environment(StrEnum):
     PROD = "prod"
 
 
-class Undecided(StrEnum):
+class WhenUndecided(StrEnum):
     """What a promotion does when its time is up and the evidence does not decide."""
 
     BLUE = "blue"
@@ -73,7 +73,7 @@ STEPS = "rising percentages that end at 100"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Settings:
+class ModelSettings:
     """What the model is and how it is told to behave; a change makes a new revision. `promote --set` changes these."""
 
     model: str | None = Field(
@@ -83,10 +83,10 @@ class Settings:
     # None: as a routes file has it, else none; an empty text is none in any case.
     system_prompt: str | None = Field(default=None, description="text", examples=["'Answer in one sentence.'"])
 
-    def overlaid(self, other: Settings) -> Settings:
+    def overlaid(self, other: ModelSettings) -> ModelSettings:
         """These with what `other` names in its place; another model comes without the revision of this one."""
         is_same_model = other.model in (None, self.model)
-        return Settings(
+        return ModelSettings(
             model=self.model if other.model is None else other.model,
             modelRevision=other.model_revision or (self.model_revision if is_same_model else None),  # type: ignore[call-arg]
             systemPrompt=self.system_prompt if other.system_prompt is None else other.system_prompt,
@@ -98,7 +98,7 @@ class Candidate:
     """The green version while a promotion runs; what it does not name is as in blue. Only `promote` writes it."""
 
     image: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
-    settings: Settings | None = Field(default=None, description="a map like {model: smollm2-135m-instruct}")
+    settings: ModelSettings | None = Field(default=None, description="a map like {model: smollm2-135m-instruct}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -108,7 +108,7 @@ class Rollout:
     steps: Steps = Field(default=(5, 25, 50, 100), description=STEPS)
     max_bake_s: Whole = Field(default=3600, ge=1, le=604800, description="seconds, from 1 to 604800", examples=["3600"])
     margin_points: float = Field(default=10, gt=0, le=100, description="points above 0, up to 100", examples=["10"])
-    on_undecided: Undecided = Field(default=Undecided.BLUE, description="blue or hold", examples=["blue"])
+    on_undecided: WhenUndecided = Field(default=WhenUndecided.BLUE, description="blue or hold", examples=["blue"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -155,7 +155,7 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Engine:
+class EngineSection:
     """The app on GPU, which runs the model. Without an image there is none, and the fallbacks answer."""
 
     image: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
@@ -181,7 +181,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class GpuLimits(Limits):
-    """The same for a stack with GPUs."""
+    """What a deploy with GPUs may not exceed; None is no limit."""
 
     gpu_quota: Whole | None = Field(default=None, ge=0, description="a whole number of GPUs", examples=["4"])
 
@@ -209,7 +209,7 @@ class StackConfig:
 class ServiceConfig(StackConfig):
     """What every stack has whose app answers requests and whose versions are promoted."""
 
-    settings: Settings | None = Field(default=None, description="a map like {model: smollm2-135m-instruct}")
+    settings: ModelSettings | None = Field(default=None, description="a map like {model: smollm2-135m-instruct}")
     candidate: Candidate | None = Field(default=None, description="a map written by promote")
     api_keys: Annotated[SecretStr, AfterValidator(_key_lines)] | None = Field(
         default=None, description="lines of name=key", examples=["'me=<a long random key>'"]

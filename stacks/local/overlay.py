@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stacks.config import ConfigError, Settings
+from stacks.config import ConfigError, ModelSettings
 from stacks.local.routes_file import RoutesFile
 from stacks.targets import nearest
 
@@ -33,7 +33,7 @@ class Overlay:
     system_prompt: str
 
 
-def overlay_of(file: RoutesFile, settings: Settings, source: Source) -> Overlay | None:
+def overlay_of(file: RoutesFile, settings: ModelSettings, source: Source) -> Overlay | None:
     """What the settings change about the routes; None for nothing. Raises ConfigError."""
     if settings.model_revision:
         raise source.refused(

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from catalog.models import EMBEDDED
-from stacks.config import ConfigError, Settings
+from stacks.config import ConfigError, ModelSettings
 from stacks.local import routes_file
 from stacks.local.config import LocalConfig
 from stacks.local.overlay import Source, overlay_of
@@ -38,7 +38,7 @@ class Routes:
         return "embedded" if self.embedded else "none"
 
 
-def routes_of(config: LocalConfig, root: Path, settings: Settings, key: str) -> Routes:
+def routes_of(config: LocalConfig, root: Path, settings: ModelSettings, key: str) -> Routes:
     """The routes of a version with these settings, which stand under `trimaran:<key>`. Raises ConfigError."""
     if config.routes:
         remedy = f"./trimaran pulumi config rm trimaran:routes --stack {config.stack}"
@@ -46,7 +46,7 @@ def routes_of(config: LocalConfig, root: Path, settings: Settings, key: str) -> 
     return from_settings(settings, config.stack, key)
 
 
-def from_settings(settings: Settings, stack: str, key: str = "settings") -> Routes:
+def from_settings(settings: ModelSettings, stack: str, key: str = "settings") -> Routes:
     """Routes with one model, `chat`, answered by the embedded engine. Raises ConfigError for a model it has not."""
     model = settings.model or DEFAULT_MODEL
     known = EMBEDDED.get(model)
@@ -82,7 +82,7 @@ def from_settings(settings: Settings, stack: str, key: str = "settings") -> Rout
 
 
 def from_file(
-    path: Path, remedy: str, settings: Settings | None = None, key: str = "settings", stack: str = "local"
+    path: Path, remedy: str, settings: ModelSettings | None = None, key: str = "settings", stack: str = "local"
 ) -> Routes:
     """Routes that a person wrote, with settings laid over them. Raises ConfigError.
 
@@ -107,7 +107,7 @@ def from_file(
         embedded="embedded" in file.adapters,
         key_names=file.key_names,
     )
-    overlay = overlay_of(file, settings or Settings(), Source(path=path, key=key, stack=stack))
+    overlay = overlay_of(file, settings or ModelSettings(), Source(path=path, key=key, stack=stack))
     if overlay is None:
         return routes
     document = routes_file.with_default(file, overlay.model, overlay.system_prompt)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stacks.config import Candidate, ConfigError, Settings
+from stacks.config import Candidate, ConfigError, ModelSettings
 from stacks.local.config import LocalConfig
 from stacks.local.routes import Routes, routes_of
 from stacks.revision import revision, source_tree
@@ -26,9 +26,9 @@ def versions_of(config: LocalConfig, root: Path) -> dict[str, Version]:
 
 
 def versions_with(config: LocalConfig, root: Path, candidate: Candidate | None) -> dict[str, Version]:
-    """The same with this candidate, whatever config says. Raises ConfigError."""
+    """Side -> version with this candidate, whatever config says. Raises ConfigError."""
     tree = source_tree(root)
-    settings = config.settings or Settings()
+    settings = config.settings or ModelSettings()
     blue = _version(config, root, tree, settings, "settings")
     if candidate is None:
         return {"blue": blue}
@@ -37,7 +37,7 @@ def versions_with(config: LocalConfig, root: Path, candidate: Candidate | None) 
         raise ConfigError(
             "trimaran:candidate.image is set, but the target 'local' runs the source tree, not an image.", remove
         )
-    over = settings.overlaid(candidate.settings or Settings())
+    over = settings.overlaid(candidate.settings or ModelSettings())
     green = _version(config, root, tree, over, "candidate.settings")
     if green.revision == blue.revision:
         raise ConfigError(
@@ -47,7 +47,7 @@ def versions_with(config: LocalConfig, root: Path, candidate: Candidate | None) 
     return {"blue": blue, "green": green}
 
 
-def _version(config: LocalConfig, root: Path, tree: str, settings: Settings, key: str) -> Version:
+def _version(config: LocalConfig, root: Path, tree: str, settings: ModelSettings, key: str) -> Version:
     routes = routes_of(config, root, settings, key)
     return Version(routes=routes, revision=revision(tree, routes.settings))
 

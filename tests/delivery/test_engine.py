@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from delivery.engine import Deployment, Engine, Event, engine_for, environment_for
+from delivery.engine import Deployment, Event, PulumiEngine, engine_for, environment_for
 from delivery.failure import ExitCode, Failure, Interrupted
 from delivery.platforms.targets import platform_of
 
@@ -30,7 +30,7 @@ def error(message: str, urn: str | None = STACK_URN) -> Event:
 def scripted(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An engine that is a small program on PATH which prints what a test tells it to."""
 
-    def make(events: list[Event], *, said: str = "", body: str = "", status: int = 0) -> Engine:
+    def make(events: list[Event], *, said: str = "", body: str = "", status: int = 0) -> PulumiEngine:
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
         lines = "".join(f"print({json.dumps(json.dumps(each))}, flush=True)\n" for each in events)
@@ -40,12 +40,12 @@ def scripted(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any
         )
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-        return Engine(root=root, stack="local", platform=platform_of("local"), environment=dict(os.environ))
+        return PulumiEngine(root=root, stack="local", platform=platform_of("local"), environment=dict(os.environ))
 
     return make
 
 
-def failure_of(engine: Engine) -> Failure:
+def failure_of(engine: PulumiEngine) -> Failure:
     with pytest.raises(Failure) as raised:
         engine.change("up", lambda _: None)
     return raised.value
@@ -213,7 +213,7 @@ def test_no_pulumi_is_one_sentence(root: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_the_command_outlives_a_closed_terminal(scripted: Any, root: Path) -> None:
     """The engine writes into a file: a reader that dies does not end it half-way."""
     engine = scripted([{"sequence": 0}], body="time.sleep(0.5)\nopen('done', 'w').close()")
-    code = f"import os; from pathlib import Path; from delivery.engine import Engine; from delivery.platforms.targets import platform_of; Engine(root=Path({str(root)!r}), stack='local', platform=platform_of('local'), environment=dict(os.environ)).change('up', lambda e: os._exit(1))"
+    code = f"import os; from pathlib import Path; from delivery.engine import PulumiEngine; from delivery.platforms.targets import platform_of; PulumiEngine(root=Path({str(root)!r}), stack='local', platform=platform_of('local'), environment=dict(os.environ)).change('up', lambda e: os._exit(1))"
 
     subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parents[2], env=dict(engine.environment), check=False

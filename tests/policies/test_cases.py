@@ -18,7 +18,7 @@ from policies.judging import Outcome, outcome_of
 from policies.rule import Rule
 from policies.rules import TOPICS, rule_of
 from providers.rehearsal.checking import check_strictly
-from providers.rehearsal.findings import Finding, Place
+from providers.rehearsal.findings import Finding, InputPlace
 from providers.rehearsal.sdk import Sdk
 from tests.policies.aws import capacity
 from tests.policies.cases import Case
@@ -93,7 +93,7 @@ def test_cases_are_what_the_sdk_would_send(cloud: str, case: Case) -> None:
         finding.sentence
         for each in (*case.good, *case.bad)
         if each.type != STACK
-        for finding in check_strictly(each.inputs, sdk.resource_type(each.type).inputs, Place(), each.type)
+        for finding in check_strictly(each.inputs, sdk.resource_type(each.type).inputs, InputPlace(), each.type)
         if isinstance(finding, Finding)
     ]
 

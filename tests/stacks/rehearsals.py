@@ -19,7 +19,7 @@ from delivery.rehearsal.running import Rehearsed, Run
 from delivery.rehearsal.scratch import Scratch, scratch
 from delivery.rehearsal.targets import packages_of
 from providers.rehearsal.clouds import cloud_of
-from providers.rehearsal.record import Record
+from providers.rehearsal.record import RehearsalRecord
 from providers.rehearsal.server import serving
 from stacks.targets import named_in
 from tests.stacks.aws.rehearsals import EXAMPLES, SHAPES
@@ -114,7 +114,7 @@ class Rehearsals:
 
     def __init__(self, open_: ExitStack) -> None:
         self._open = open_
-        self._projects: dict[str, tuple[Scratch, Mapping[str, int], Record]] = {}
+        self._projects: dict[str, tuple[Scratch, Mapping[str, int], RehearsalRecord]] = {}
         self._ready: dict[str, Rehearsed] = {}
         self._planned: dict[tuple[str, ...], Mapping[str, Any]] = {}
         self._deployed: dict[str, Deployed] = {}
@@ -150,9 +150,9 @@ class Rehearsals:
             self._ready[shape] = Rehearsed(scratch=project, stack=stack, config=config, ports=ports, record=record)
         return self._ready[shape]
 
-    def _project(self, group: str) -> tuple[Scratch, Mapping[str, int], Record]:
+    def _project(self, group: str) -> tuple[Scratch, Mapping[str, int], RehearsalRecord]:
         if group not in self._projects:
-            record = Record()
+            record = RehearsalRecord()
             clouds = [cloud_of(each) for each in packages_of(named_in(SHAPES[group][0])[0])]
             ports = self._open.enter_context(serving(clouds, record))
             self._projects[group] = self._open.enter_context(scratch(ROOT)), ports, record

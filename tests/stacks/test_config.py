@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from stacks.aws.config import EcsConfig
-from stacks.config import ConfigError, Environment, Settings, StackConfig, Undecided, keys_of, parse
+from stacks.config import ConfigError, Environment, ModelSettings, StackConfig, WhenUndecided, keys_of, parse
 from stacks.config.parsing import structured_keys_of
 from stacks.local.config import LocalConfig
 from stacks.targets import TARGETS
@@ -57,7 +57,7 @@ def test_a_config_is_frozen() -> None:
     [
         ("local", "port", "8081", "port", 8081),
         ("local", "routes", "routes.yaml", "routes", "routes.yaml"),
-        ("local", "settings", {"systemPrompt": "Be brief."}, "settings", Settings(systemPrompt="Be brief.")),  # type: ignore[call-arg]
+        ("local", "settings", {"systemPrompt": "Be brief."}, "settings", ModelSettings(systemPrompt="Be brief.")),  # type: ignore[call-arg]
         (ECS, "image", DIGEST, "image", DIGEST),
         (ECS, "tags", {"owner": "me", "team": "x"}, "tags", {"owner": "me", "team": "x"}),
         (ECS, "logBucket", "12345", "log_bucket", "12345"),
@@ -84,7 +84,7 @@ def test_nested_keys_are_typed() -> None:
     """Money is exact, closed sets are enums, lists are tuples."""
     assert of_ecs("limits", {"monthlyUsd": "900.10"}).limits.monthly_usd == Decimal("900.10")
     assert of_ecs("limits", {"monthlyUsd": 900.1}).limits.monthly_usd == Decimal("900.1")
-    assert of_ecs("rollout", {"onUndecided": "hold"}).rollout.on_undecided is Undecided.HOLD
+    assert of_ecs("rollout", {"onUndecided": "hold"}).rollout.on_undecided is WhenUndecided.HOLD
     assert [str(each) for each in of_ecs("ingress", {"allowedCidrs": ["10.0.0.0/8"]}).ingress.allowed_cidrs] == [
         "10.0.0.0/8"
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stacks.config import ConfigError, Settings, parse
+from stacks.config import ConfigError, ModelSettings, parse
 from stacks.local.config import LocalConfig
 from stacks.local.routes import from_file, from_settings, routes_of
 
@@ -22,7 +22,7 @@ default_model: chat
 """
 
 
-def settings(**values: str) -> Settings:
+def settings(**values: str) -> ModelSettings:
     config = local({"trimaran:settings": yaml.safe_dump(values, default_flow_style=True, width=1000)})
     assert config.settings is not None
     return config.settings
@@ -36,7 +36,7 @@ def local(raw: dict[str, str]) -> LocalConfig:
 
 def test_without_settings_the_embedded_model_answers() -> None:
     """A first `up` needs no decision."""
-    routes = from_settings(Settings(), "local")
+    routes = from_settings(ModelSettings(), "local")
 
     assert yaml.safe_load(routes.environment["TRIMARAN_ROUTES_YAML"]) == {
         "version": 1,
@@ -49,7 +49,7 @@ def test_without_settings_the_embedded_model_answers() -> None:
 
 def test_a_system_prompt_is_part_of_the_route_and_of_the_revision() -> None:
     """What changes the answers changes the revision."""
-    routes = from_settings(Settings(systemPrompt="Be brief: é"), "local")  # type: ignore[call-arg]
+    routes = from_settings(ModelSettings(systemPrompt="Be brief: é"), "local")  # type: ignore[call-arg]
 
     assert (
         yaml.safe_load(routes.environment["TRIMARAN_ROUTES_YAML"])["models"]["chat"]["system_prompt"] == "Be brief: é"
@@ -59,26 +59,26 @@ def test_a_system_prompt_is_part_of_the_route_and_of_the_revision() -> None:
 
 def test_the_pinned_revision_is_the_default() -> None:
     """Naming the revision that is installed changes nothing."""
-    pinned = Settings(model="smollm2-135m-instruct", modelRevision="0.1.2")  # type: ignore[call-arg]
+    pinned = ModelSettings(model="smollm2-135m-instruct", modelRevision="0.1.2")  # type: ignore[call-arg]
 
-    assert from_settings(pinned, "local") == from_settings(Settings(), "local")
+    assert from_settings(pinned, "local") == from_settings(ModelSettings(), "local")
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
         (
-            Settings(model="smolm2-135m"),
+            ModelSettings(model="smolm2-135m"),
             "trimaran:settings.model 'smolm2-135m' is not a model this machine can run."
             " Known models: smollm2-135m-instruct. Did you mean 'smollm2-135m-instruct'?",
         ),
         (
-            Settings(modelRevision="0.2"),  # type: ignore[call-arg]
+            ModelSettings(modelRevision="0.2"),  # type: ignore[call-arg]
             "trimaran:settings.modelRevision '0.2' of smollm2-135m-instruct is not installed; installed is 0.1.2.",
         ),
     ],
 )
-def test_a_model_that_is_not_here_is_refused(given: Settings, sentence: str) -> None:
+def test_a_model_that_is_not_here_is_refused(given: ModelSettings, sentence: str) -> None:
     """The deploy says so, rather than an app that never gets ready."""
     with pytest.raises(ConfigError) as raised:
         from_settings(given, "local")
@@ -90,7 +90,7 @@ def test_a_file_names_models_engine_and_keys(tmp_path: Path) -> None:
     """What a deploy must know of the user's file."""
     (tmp_path / "routes.yaml").write_text(FILE)
 
-    routes = routes_of(local({"trimaran:routes": "routes.yaml"}), tmp_path, Settings(), "settings")
+    routes = routes_of(local({"trimaran:routes": "routes.yaml"}), tmp_path, ModelSettings(), "settings")
 
     assert routes.environment == {"TRIMARAN_ROUTES": str(tmp_path / "routes.yaml")}
     assert (routes.models, routes.engine, routes.key_names) == (("chat",), "embedded", ("OPENAI_API_KEY",))

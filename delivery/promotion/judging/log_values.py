@@ -149,8 +149,9 @@ def _total(name: str, sides: Sequence[Counts]) -> Moments:
 
 
 def _enough(parts: Parts, least: int) -> bool:
-    blue, green = (sum(side.count for side in sides) for sides in zip(*parts, strict=True)) if parts else (0, 0)
-    return min(blue, green) >= least
+    of_blue = sum(blue.count for blue, _ in parts)
+    of_green = sum(green.count for _, green in parts)
+    return min(of_blue, of_green) >= least
 
 
 def _figures(name: str, seen: Moments) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any
 
 from delivery.promotion.reports.figures import duration, number, unix_s
@@ -23,23 +23,19 @@ def over_time(
 ) -> dict[str, Any]:
     """A line for each side, broken where the share changes, as values are counted anew then; empty without any value."""
     steps = [(share, list(points)) for share, points in groupby(series, key=lambda point: int(point["share"]))]
-    lines = [
-        (side, [(float(point["at"]), found) for point in points if (found := value(point, side)) is not None])
-        for _, points in steps
-        for side in SIDES
-    ]
+    lines = [(side, _known(points, side, value)) for _, points in steps for side in SIDES]
     values = [each for _, points in lines for _, each in points]
     if not values:
         return {}
     begin, end = float(series[0]["at"]), float(series[-1]["at"])
     rises = _round_steps(max(values))
     x, y = _scale(begin, end), _scale(0, rises[-1])
+
+    def drawn(points: Sequence[Point]) -> str:
+        return _path([(x(at), 100 - y(each)) for at, each in points])
+
     return {
-        "paths": [
-            {"colour": side, "d": _path([(x(at), 100 - y(each)) for at, each in points])}
-            for side, points in lines
-            if points
-        ],
+        "paths": [{"colour": side, "d": drawn(points)} for side, points in lines if points],
         "area": "",
         "rises": [{"top": 100 - y(rise), "label": label(rise)} for rise in rises],
         "times": _times(begin, end),
@@ -63,10 +59,10 @@ def share_over_time(state: Mapping[str, Any]) -> dict[str, Any]:
         stairs += [(x(at), stairs[-1][1]), (x(at), 100.0 - share)]
     stairs.append((100.0, stairs[-1][1]))
     path = _path(stairs)
-    starts = [(each["phase"], unix_s(each["at"])) for each in history]
-    starts = [("prepare", begin)] + [
-        now for before, now in pairwise([("prepare", begin), *starts]) if now[0] != before[0]
-    ]
+    starts = [("prepare", begin)]
+    for each in history:
+        if each["phase"] != starts[-1][0]:
+            starts.append((each["phase"], unix_s(each["at"])))
     ends = [at for _, at in starts[1:]] + [end]
     return {
         "paths": [{"colour": "green", "d": path}],
@@ -107,8 +103,16 @@ def signed(points: float) -> str:
     return f"+{number(points)}" if points > 0 else number(points)
 
 
+def _known(
+    points: Sequence[Mapping[str, Any]], side: str, value: Callable[[Mapping[str, Any], str], float | None]
+) -> list[Point]:
+    """A side's values by time, without the moments that have none."""
+    values = ((float(each["at"]), value(each, side)) for each in points)
+    return [(at, found) for at, found in values if found is not None]
+
+
 def _scale(low: float, high: float) -> Callable[[float], float]:
-    """Into 0 to 100; one value alone lies at the beginning."""
+    """Maps `low` to 0 and `high` to 100; where both are one value, it lies at 0."""
     return lambda value: round(100 * (value - low) / (high - low), 2) if high > low else 0.0
 
 

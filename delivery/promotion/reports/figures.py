@@ -33,12 +33,12 @@ def headline(state: Mapping[str, Any]) -> str:
 
 
 def settings(state: Mapping[str, Any]) -> Mapping[str, str]:
-    """What green is told otherwise than blue."""
+    """The settings in which green differs from blue."""
     return {key: str(value) for key, value in state["candidate"]["settings"].items()}
 
 
 def unix_s(moment: str) -> float:
-    """Of an ISO 8601 moment."""
+    """The Unix time of a moment that is written as in ISO 8601."""
     return datetime.fromisoformat(moment).timestamp()
 
 
@@ -53,7 +53,7 @@ def duration(seconds: float) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """So many significant digits, never in exponents, with a minus sign that is one."""
+    """A number with so many significant digits, without an exponent; its minus sign is − and no hyphen."""
     if value is None:
         return NONE
     if value == int(value) or abs(value) >= 1000:

@@ -11,6 +11,7 @@ from delivery.evidence import BAD_KINDS, LOG_MEASURES
 from delivery.promotion.reports import chart, figures
 
 _ANSWER_CELL = 160  # characters of an answer in a Markdown table
+_LEVELS = ("alpha", "beta", "margin", "material", "rare", "rare_below")
 
 
 def html(state: Mapping[str, Any]) -> str:
@@ -45,7 +46,7 @@ def html(state: Mapping[str, Any]) -> str:
 
 
 def markdown(state: Mapping[str, Any]) -> str:
-    """For a pull request: the outcome, the comparison and each step's measures; foreign text only as code."""
+    """The report for a pull request: the outcome, the comparison and each step's measures; foreign text only as code."""
     lines = [
         f"# {_prose(figures.headline(state))}",
         "",
@@ -119,7 +120,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _prose(text: str) -> str:
-    """Nothing of it is markup, nor ends a cell."""
+    """A text escaped so that nothing in it is markup, nor ends a cell."""
     return re.sub(r"\s*[\r\n]\s*", " ", re.sub(r"([\\`*_\[\]<>|~])", r"\\\1", text)).strip()
 
 
@@ -148,8 +149,13 @@ def _telling_pairs(found: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Ma
     """Cases that a side fails, (blue, green): green's losses first, then its gains, then those that both fail."""
     pairs = zip(found["blue"]["cases"], found["green"]["cases"], strict=False)
     telling = [(blue, green) for blue, green in pairs if not (blue["passed"] and green["passed"])]
-    gains = [(green["pass_share"] - blue["pass_share"], blue, green) for blue, green in telling]
-    return [(blue, green) for gain, blue, green in sorted(gains, key=lambda each: (each[0] == 0, each[0] > 0))]
+    gains = [green["pass_share"] - blue["pass_share"] for blue, green in telling]
+    ranked = list(zip(gains, telling, strict=True))
+    return [
+        *(pair for gain, pair in ranked if gain < 0),
+        *(pair for gain, pair in ranked if gain > 0),
+        *(pair for gain, pair in ranked if gain == 0),
+    ]
 
 
 def _first_token_s(point: Mapping[str, Any], side: str) -> float | None:
@@ -166,7 +172,7 @@ def _bad_percent(point: Mapping[str, Any], side: str) -> float | None:
 def _levels(state: Mapping[str, Any]) -> dict[str, list[str]]:
     """The error rates that the measures were really held to, as they stand in their numbers."""
     numbers = [each["numbers"] for step in state["steps"] for each in step["judgement"]["measures"]]
-    return {
-        name: sorted({str(each[name]) for each in numbers if each.get(name) is not None})
-        for name in ("alpha", "beta", "margin", "material", "rare", "rare_below")
-    }
+    levels = {}
+    for name in _LEVELS:
+        levels[name] = sorted({str(each[name]) for each in numbers if each.get(name) is not None})
+    return levels

@@ -53,10 +53,12 @@ def _title(state: Mapping[str, Any], now_s: float) -> Text:
 
 
 def _split(share: int, width: int) -> Text:
-    """A side that has any traffic has a block at least."""
+    """The split as a bar, in which a side that has any traffic has a block at least."""
     left, right = f"blue {100 - share:3} % ", f" {share:3} % green"
     room = width - len(left) - len(right)
-    green = min(max(round(room * share / 100), int(share > 0)), room - int(share < 100))
+    least = 1 if share > 0 else 0
+    most = room - 1 if share < 100 else room
+    green = min(max(round(room * share / 100), least), most)
     return _line(
         (left, "blue"),
         (_BLOCKS["blue"] * (room - green), "blue"),
@@ -73,8 +75,7 @@ def _phases(state: Mapping[str, Any], width: int) -> list[Text]:
     at = len(names) if state["phase"] == Phase.DONE else names.index(state["phase"])
     lines = [_line()]
     for place, name in enumerate(names):
-        done = ("✓", "green") if name in entered or not is_back else ("–", "dim")
-        mark, style = done if place < at else ("●", "bold") if place == at else ("·", "dim")
+        mark, style = _mark(place - at, is_skipped=is_back and name not in entered)
         word = f"{mark} {name.replace('_', ' ')}"
         if lines[-1].cell_len + 2 + len(word) > width:
             lines.append(_line())
@@ -82,20 +83,30 @@ def _phases(state: Mapping[str, Any], width: int) -> list[Text]:
     return lines
 
 
+def _mark(ahead: int, *, is_skipped: bool) -> tuple[str, str]:
+    """The mark, and its style, of a phase that is so many ahead of the present one."""
+    if ahead > 0:
+        return "·", "dim"
+    if ahead == 0:
+        return "●", "bold"
+    return ("–", "dim") if is_skipped else ("✓", "green")
+
+
 def _measures(measures: Sequence[Mapping[str, Any]], width: int) -> Table:
-    is_wide = width >= _WIDE
+    sides = ("blue", "green") if width >= _WIDE else ()
+    has_statistic = width >= _MEDIUM
     table = Table(box=None, pad_edge=False, header_style="bold", width=width)
-    for name in ("measure", "verdict", *(("blue", "green") if is_wide else ())):
+    for name in ("measure", "verdict", *sides):
         table.add_column(name, no_wrap=True)
-    if width >= _MEDIUM:
+    if has_statistic:
         table.add_column("statistic", no_wrap=True, justify="right")
     table.add_column("why", no_wrap=True, overflow="ellipsis", ratio=1)
     for each in measures:
         table.add_row(
             each["name"].replace("_", " "),
             Text(figures.MEASURE_VERDICTS[each["verdict"]], style=_STYLES[each["verdict"]]),
-            *((figures.seen(each, side) for side in ("blue", "green")) if is_wide else ()),
-            *([figures.number(each["statistic"], 3)] if width >= _MEDIUM else []),
+            *(figures.seen(each, side) for side in sides),
+            *([figures.number(each["statistic"], 3)] if has_statistic else []),
             each["words"],
         )
     return table
@@ -124,9 +135,11 @@ def _last(values: Sequence[float | None], write: Callable[[float], str]) -> str:
 def _lane(label: str, values: Sequence[float | None], top: float, height: int, style: str) -> list[Text]:
     """An area of so many lines, in steps of an eighth of a line; what is not known stays empty."""
     eighths = [0 if value is None else max(1, round(value / top * 8 * height)) for value in values]
-    rows = [
-        "".join(_EIGHTHS[min(8, max(0, each - 8 * below))] for each in eighths) for below in reversed(range(height))
-    ]
+
+    def row(below: int) -> str:
+        return "".join(_EIGHTHS[min(8, max(0, each - 8 * below))] for each in eighths)
+
+    rows = [row(below) for below in reversed(range(height))]
     labels = [label, *[""] * (height - 1)]
     return [_line((f"{name:{_LABEL}.{_LABEL}} {row}", style)) for name, row in zip(labels, rows, strict=True)]
 

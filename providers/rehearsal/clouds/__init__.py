@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from providers.rehearsal.cloud import Cloud
+from providers.rehearsal.cloud import RehearsedCloud
 from providers.rehearsal.clouds.aws.cloud import Aws
-from providers.rehearsal.described import Described
+from providers.rehearsal.described_cloud import DescribedCloud
 
 # First part of the package's type tokens -> what describes it.
-CLOUDS: dict[str, Callable[[str], Cloud]] = {"aws": Aws}
+CLOUDS: dict[str, Callable[[str], RehearsedCloud]] = {"aws": Aws}
 
 
-def cloud_of(package: str) -> Cloud:
+def cloud_of(package: str) -> RehearsedCloud:
     """All that is known of a package. Raises ModuleNotFoundError where its SDK is not installed."""
-    return CLOUDS.get(package, Described)(package)
+    return CLOUDS.get(package, DescribedCloud)(package)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from providers.rehearsal.findings import Finding, Place, Seen, snake
+from providers.rehearsal.findings import Finding, InputPlace, Seen, snake
 from providers.rehearsal.values import Properties, at
 
 
@@ -22,9 +22,9 @@ class CheckedResource:
         """The plain value of an input; None where there is none or it is not known yet."""
         return at(self.inputs, *path)
 
-    def place(self, *path: str | int) -> Place:
+    def place(self, *path: str | int) -> InputPlace:
         """Where an input stands."""
-        return Place(path=path, shown=tuple(snake(each) if isinstance(each, str) else each for each in path))
+        return InputPlace(path=path, shown=tuple(snake(each) if isinstance(each, str) else each for each in path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,6 @@ class CloudRule(Protocol):
         ...
 
 
-def refuse(place: Place, reason: str) -> Finding:
+def refuse(place: InputPlace, reason: str) -> Finding:
     """A finding that begins with the place."""
     return Finding(place=place, sentence=f"{place} {reason}")

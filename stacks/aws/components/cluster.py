@@ -55,7 +55,7 @@ class Cluster(pulumi.ComponentResource):
 
 
 def cluster_name(account: Account) -> str:
-    """Known before the cluster is: policies and scaling name it."""
+    """The cluster's name, known before the cluster is made: policies and scaling name it."""
     return name("aws.ecs_cluster", account.stack)
 
 

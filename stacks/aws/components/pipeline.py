@@ -11,7 +11,7 @@ import pulumi_aws as aws
 
 from stacks.aws.account import Account
 from stacks.aws.components.pipeline_permissions import deploying, previewing
-from stacks.aws.config import Pipeline as PipelineSection
+from stacks.aws.config import PipelineSection
 from stacks.aws.documents import Statement, document
 from stacks.naming import name
 

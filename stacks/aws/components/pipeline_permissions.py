@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stacks.aws.account import Account
-from stacks.aws.config import Pipeline
+from stacks.aws.config import PipelineSection
 from stacks.aws.documents import Statement, allow
 
 
@@ -285,7 +285,7 @@ _ON_OURS_GLOBALLY: tuple[_Actions, ...] = (
 _PASSED_TO = ("ecs.amazonaws.com", "ecs-tasks.amazonaws.com", "ec2.amazonaws.com")
 
 
-def previewing(account: Account, section: Pipeline) -> Mapping[str, list[Statement]]:
+def previewing(account: Account, section: PipelineSection) -> Mapping[str, list[Statement]]:
     """To read the state and to look up what the program asks for; it changes nothing."""
     return {
         "read": [
@@ -297,7 +297,7 @@ def previewing(account: Account, section: Pipeline) -> Mapping[str, list[Stateme
     }
 
 
-def deploying(account: Account, section: Pipeline, key: str) -> Mapping[str, list[Statement]]:
+def deploying(account: Account, section: PipelineSection, key: str) -> Mapping[str, list[Statement]]:
     """To keep the state and to make, change and delete what the service stacks of this environment have.
 
     Policy -> its statements: a role may have ten managed policies of 6,144 characters each.
@@ -345,7 +345,7 @@ def _using(account: Account, key: str) -> Statement:
     return allow(actions, [account.arn("kms", "key/*")], {"ForAnyValue:StringEquals": {"kms:ResourceAliases": key}})
 
 
-def _state(account: Account, section: Pipeline) -> list[str]:
+def _state(account: Account, section: PipelineSection) -> list[str]:
     return [account.bucket_arn(section.state_bucket), account.bucket_arn(section.state_bucket, "/*")]
 
 

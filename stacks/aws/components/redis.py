@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from stacks.aws.account import Account
-from stacks.aws.config import Redis as RedisSection
+from stacks.aws.config import RedisSection
 from stacks.aws.foundation_parts import Foundation
 from stacks.naming import name
 

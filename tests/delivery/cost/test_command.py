@@ -13,7 +13,7 @@ import pytest
 
 from cost.gates import budget_of
 from delivery.rehearsal.cost import CostSection
-from delivery.rehearsal.sections import Judged, RehearsedPlan
+from delivery.rehearsal.sections import RehearsedPlan, SectionResult
 from tests.cost.aws.test_quantities import gpu_group
 from tests.plan.made import created, state
 
@@ -104,7 +104,7 @@ def test_the_stacks_own_limit_is_a_gate_too() -> None:
     assert budget_of({}) is None
 
 
-def judged(digest: dict[str, Any]) -> Judged:
+def judged(digest: dict[str, Any]) -> SectionResult:
     """What a rehearsal is told of a plan's cost."""
     return CostSection().judge(RehearsedPlan(stack="aws-ecs-dev", config={}, digest=digest))
 

@@ -10,7 +10,7 @@ import pytest
 
 from delivery.evidence import BAD_KINDS, LOG_MEASURES, Moments, Window
 from delivery.platforms.metrics import Metrics, MetricsError
-from delivery.platforms.records import RecordStore, Running, TakenOver
+from delivery.platforms.records import AlreadyRunning, RecordStore, TakenOver
 from delivery.platforms.traffic import Split, Traffic, TrafficError
 from delivery.promotion.judging import observation, steps
 from tests.delivery.platforms.fakes import REVISIONS, Counted
@@ -206,7 +206,7 @@ class RecordContract:
     def test_two_exclude_each_other(self, runners: Runners) -> None:
         """The second is told at once; the first is not disturbed."""
         with runners.store().hold() as hold:
-            with pytest.raises(Running, match="a promotion of stack 'local' is running"), runners.store().hold():
+            with pytest.raises(AlreadyRunning, match="a promotion of stack 'local' is running"), runners.store().hold():
                 raise AssertionError("both hold it")
             assert runners.store().is_held()
             hold.save("still mine")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from delivery.evidence import BAD_KINDS, LOG_MEASURES, Counts, Moments, Window
 from delivery.platforms.metrics import MetricsError
-from delivery.platforms.records import Hold, Running, TakenOver
+from delivery.platforms.records import AlreadyRunning, Hold, TakenOver
 from delivery.platforms.traffic import Split, TrafficError, confirm
 
 REVISIONS = {"blue": "revision-of-blue", "green": "revision-of-green"}
@@ -205,11 +205,11 @@ class BucketRecords:
     @contextmanager
     def hold(self) -> Iterator[Hold]:
         if self.is_held():
-            raise Running(self.stack)
+            raise AlreadyRunning(self.stack)
         try:
             hold = BucketHold(self)
         except Changed:  # another one was quicker
-            raise Running(self.stack) from None
+            raise AlreadyRunning(self.stack) from None
         try:
             yield hold
         finally:

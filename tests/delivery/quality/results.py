@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from delivery.quality.answer import Answer
-from delivery.quality.checking import Outcome
+from delivery.quality.checking import CheckResult
 from delivery.quality.evaluation import CaseResult, Evaluation, Run
 
 
 def run_of(score: float) -> Run:
     return Run(
         answer=Answer(status=200, text="x", model="m"),
-        outcomes=(Outcome(kind="exact", passed=score >= 1, score=score, wanted="x"),),
+        results=(CheckResult(kind="exact", passed=score >= 1, score=score, wanted="x"),),
     )
 
 

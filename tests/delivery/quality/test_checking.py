@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from delivery.quality.answer import Answer
-from delivery.quality.checking import outcome
+from delivery.quality.checking import checked
 from delivery.quality.checks import Check
 
 CALL = ({"name": "weather", "arguments": '{"city": "Oslo"}'},)
@@ -15,7 +15,7 @@ CITY = {"type": "object", "required": ["city"]}
 
 
 def passed(check: dict[str, Any], **answer: Any) -> bool:
-    return outcome(Check.model_validate(check), Answer(**{"status": 200, **answer})).passed
+    return checked(Check.model_validate(check), Answer(**{"status": 200, **answer})).passed
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,6 @@ def test_graded_checks_have_a_score() -> None:
     """Whether they pass or not."""
     check = Check.model_validate({"similarity": {"to": "one two three four"}})
 
-    found = outcome(check, Answer(status=200, text="one two three five"))
+    found = checked(check, Answer(status=200, text="one two three five"))
 
     assert 0.5 < found.score < 1

@@ -10,7 +10,7 @@ import pytest
 
 from delivery.failure import Failure
 from delivery.quality.answer import Answer
-from delivery.quality.checking import outcome
+from delivery.quality.checking import checked
 from delivery.quality.suite import Suite, load
 
 
@@ -22,7 +22,7 @@ def imported(tmp_path: Path, *samples: dict[str, Any]) -> Suite:
 
 def passes(suite: Suite, *answers: str) -> list[bool]:
     [check] = suite.cases[0].checks
-    return [outcome(check, Answer(status=200, text=each)).passed for each in answers]
+    return [checked(check, Answer(status=200, text=each)).passed for each in answers]
 
 
 def test_openai_evals(tmp_path: Path) -> None:

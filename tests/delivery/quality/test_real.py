@@ -11,7 +11,7 @@ from delivery.quality.run import evaluate
 from delivery.quality.side import Side
 from delivery.quality.store import Store
 from delivery.quality.suite import load
-from stacks.config import Settings
+from stacks.config import ModelSettings
 from stacks.local.routes import from_settings
 from tests.api.process import Process, running_app
 
@@ -27,7 +27,7 @@ async def ready(app: Process) -> None:
 
 async def test_smoke_passes(tmp_path: Path) -> None:
     """Every case: it checks what the app promises, not what a model knows."""
-    routes = from_settings(Settings(), "local").environment["TRIMARAN_ROUTES_YAML"]
+    routes = from_settings(ModelSettings(), "local").environment["TRIMARAN_ROUTES_YAML"]
     environment = {"TRIMARAN_ENGINE": "embedded", "TRIMARAN_REVISION": "r1", "TRIMARAN_DATA_DIR": str(tmp_path)}
     async with running_app(routes, environment) as app:
         await ready(app)

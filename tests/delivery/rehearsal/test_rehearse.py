@@ -18,14 +18,14 @@ from delivery.failure import ExitCode, Failure
 from delivery.rehearsal.command import perform
 from delivery.rehearsal.cost import CostSection
 from delivery.rehearsal.policies import PoliciesSection
-from delivery.rehearsal.report import Report
+from delivery.rehearsal.report import RehearsalReport
 from tests.delivery.rehearsal.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("engine")
 Project = Callable[..., Path]
 
 
-def _rehearse(root: Path, *, foundation: bool = False, cycle: bool = False) -> Report:
+def _rehearse(root: Path, *, foundation: bool = False, cycle: bool = False) -> RehearsalReport:
     below = "sample-foundation-dev" if foundation else None
     sections = (PoliciesSection(), CostSection())
     return perform(root, "sample-dev", ["aws"], foundation=below, whole_cycle=cycle, sections=sections)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.machine.nginx_config import Server, Settings, parse, render, shares
+from providers.machine.nginx_config import ProxySettings, Server, parse, render, shares
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,10}", fullmatch=True)
 WEIGHTS = st.dictionaries(NAMES, st.integers(0, 10_000), min_size=1, max_size=6).filter(
@@ -14,10 +14,12 @@ WEIGHTS = st.dictionaries(NAMES, st.integers(0, 10_000), min_size=1, max_size=6)
 )
 
 
-def settings(weights: dict[str, int]) -> Settings:
+def settings(weights: dict[str, int]) -> ProxySettings:
     """Settings whose upstreams are those of the weights."""
     upstreams = {name: f"127.0.0.1:{1000 + n}" for n, name in enumerate(weights)}
-    return Settings(host="127.0.0.1", port=80, test_port=81, upstreams=upstreams, weights=weights, test_upstream="")
+    return ProxySettings(
+        host="127.0.0.1", port=80, test_port=81, upstreams=upstreams, weights=weights, test_upstream=""
+    )
 
 
 def written(weights: dict[str, int]) -> str:

@@ -46,11 +46,11 @@ def test_identifiers_look_like_the_clouds(token: str, pattern: str) -> None:
 def test_every_output_has_the_type_that_the_sdk_says(token: str) -> None:
     """A program's `apply` meets what it expects."""
     from providers.rehearsal.checking import check_strictly
-    from providers.rehearsal.findings import Finding, Place
+    from providers.rehearsal.findings import Finding, InputPlace
 
     _, outputs = _create(token)
 
-    seen = check_strictly(outputs, aws().sdk.resource_type(token).outputs, Place(), token)
+    seen = check_strictly(outputs, aws().sdk.resource_type(token).outputs, InputPlace(), token)
     assert [each.sentence for each in seen if isinstance(each, Finding)] == []
 
 

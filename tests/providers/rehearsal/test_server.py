@@ -11,7 +11,7 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from plan.tokens import UNKNOWN
-from providers.rehearsal.record import Record
+from providers.rehearsal.record import RehearsalRecord
 from providers.rehearsal.server import RehearsalProvider
 from tests.providers.rehearsal.good import INPUTS, aws
 
@@ -28,12 +28,12 @@ class Context:
 
 
 @pytest.fixture
-def record() -> Record:
-    return Record()
+def record() -> RehearsalRecord:
+    return RehearsalRecord()
 
 
 @pytest.fixture
-def provider(record: Record) -> RehearsalProvider:
+def provider(record: RehearsalRecord) -> RehearsalProvider:
     return RehearsalProvider(aws(), record, gpu_quota=4)
 
 
@@ -60,7 +60,7 @@ def test_an_unknown_type_is_refused_with_the_nearest_one(provider: RehearsalProv
     assert "Did you mean 'aws:ecs/service:Service'?" in answer.failures[0].reason
 
 
-def test_a_failure_names_the_property(provider: RehearsalProvider, record: Record) -> None:
+def test_a_failure_names_the_property(provider: RehearsalProvider, record: RehearsalRecord) -> None:
     """For the engine's own message; the record keeps it for ours."""
     answer = _check(provider, "aws:ec2/vpc:Vpc", {"cidrBlok": "10.0.0.0/16"})
 
@@ -97,7 +97,7 @@ def test_something_that_exists_already_can_be_adopted(provider: RehearsalProvide
     assert json_format.MessageToDict(found.properties)["arn"].startswith("arn:aws:ec2:")
 
 
-def test_an_unexpected_look_up_is_a_failure(provider: RehearsalProvider, record: Record) -> None:
+def test_an_unexpected_look_up_is_a_failure(provider: RehearsalProvider, record: RehearsalRecord) -> None:
     """Named in the answer and in the record."""
     answer = provider.Invoke(provider_pb2.InvokeRequest(tok="aws:ec2/getVpcs:getVpcs"), Context())  # type: ignore[arg-type]
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from providers.rehearsal.cloud import Foreign
-from providers.rehearsal.described import Described
+from providers.rehearsal.described_cloud import DescribedCloud
 from providers.rehearsal.shapes import Kind, Member, Shape
 
 TOKEN = "toy:index/box:Box"
@@ -64,7 +64,7 @@ def write_sdk(directory: Path) -> None:
     (package / "pulumi-plugin.json").write_text(json.dumps({"resource": True, "name": "toy", "version": "1.2.3"}))
 
 
-class Toy(Described):
+class Toy(DescribedCloud):
     """The toy cloud with a schema of its own: a box is small or large."""
 
     def foreign(self, token: str) -> list[Foreign]:

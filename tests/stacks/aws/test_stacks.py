@@ -15,7 +15,7 @@ from app.engines.kinds import KINDS
 from app.logic import routes as app_routes
 from delivery.rehearsal.running import Run
 from providers.rehearsal.clouds.aws.iam import check_policy
-from providers.rehearsal.findings import Finding, Place
+from providers.rehearsal.findings import Finding, InputPlace
 from stacks.outputs import Outputs
 from tests.stacks.aws.rehearsals import EXAMPLES, SHAPES
 from tests.stacks.rehearsals import Deployed, Rehearsals, Resource
@@ -110,7 +110,7 @@ def test_every_action_exists(shape: str, rehearsals: Rehearsals) -> None:
     kinds = {"assumeRolePolicy": "trust", "policy": "identity"}
     for each, key, _ in policies(rehearsals[shape]):
         if each.type.startswith("aws:iam/"):
-            seen = check_policy(each.inputs[key], Place(path=(key,), shown=(key,)), kinds[key])
+            seen = check_policy(each.inputs[key], InputPlace(path=(key,), shown=(key,)), kinds[key])
             assert [found.sentence for found in seen if isinstance(found, Finding)] == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stacks.config import ConfigError, Settings
+from stacks.config import ConfigError, ModelSettings
 from stacks.local.routes import Routes, from_file
 
 FILE = """
@@ -25,7 +25,7 @@ default_model: large
 
 def laid(tmp_path: Path, text: str = FILE, **settings: Any) -> Routes:
     (tmp_path / "routes.yaml").write_text(text)
-    return from_file(tmp_path / "routes.yaml", "leave it out", Settings(**settings), "candidate.settings", "local")
+    return from_file(tmp_path / "routes.yaml", "leave it out", ModelSettings(**settings), "candidate.settings", "local")
 
 
 def document(routes: Routes) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from providers.rehearsal.cloud import Foreign
 from providers.rehearsal.clouds.aws import botocore_models, cloudformation, documents, identifiers, policy_documents
 from providers.rehearsal.clouds.aws.rules import RULES
 from providers.rehearsal.clouds.aws.schemas import Schemas
-from providers.rehearsal.described import Described
-from providers.rehearsal.findings import Place, Seen
+from providers.rehearsal.described_cloud import DescribedCloud
+from providers.rehearsal.findings import InputPlace, Seen
 from providers.rehearsal.rules.contract import CloudRule
 from providers.rehearsal.values import Properties
 
 
-class Aws(Described):
+class Aws(DescribedCloud):
     """The package `aws`."""
 
     def __init__(self, name: str = "aws") -> None:
@@ -35,12 +35,12 @@ class Aws(Described):
         """What CloudFormation says, but for what the provider does otherwise."""
         return self.described_by.create_only(token)
 
-    def check_document(self, document: Any, place: Place, grammar: str) -> tuple[str, Iterator[Seen]]:
+    def check_document(self, document: Any, place: InputPlace, grammar: str) -> tuple[str, Iterator[Seen]]:
         """Policies by IAM's grammar, others by a shape of botocore's."""
         return documents.check(self.described_by, document, place, grammar)
 
     def identifiers(self, inputs: Properties) -> Mapping[str, str]:
-        """Parts of the ARNs in them."""
+        """Parts of the ARNs in the inputs, of which the ARN of this one is made."""
         return identifiers.parts(inputs)
 
     def invented(self, output: str, token: str, known: Mapping[str, str]) -> str | None:

@@ -10,11 +10,11 @@ from providers.rehearsal.checking import check_strictly
 from providers.rehearsal.clouds.aws import iam
 from providers.rehearsal.clouds.aws.schemas import Schemas
 from providers.rehearsal.documents import check_json, parsed, whole
-from providers.rehearsal.findings import Finding, Place, Seen
+from providers.rehearsal.findings import Finding, InputPlace, Seen
 from providers.rehearsal.values import at
 
 
-def check(schemas: Schemas, document: Any, place: Place, grammar: str) -> tuple[str, Iterator[Seen]]:
+def check(schemas: Schemas, document: Any, place: InputPlace, grammar: str) -> tuple[str, Iterator[Seen]]:
     """Who checks a document, and what is seen; `grammar` is `iam:KIND`, `botocore:SERVICE.SHAPE` or `json`."""
     language, _, name = grammar.partition(":")
     match language:
@@ -26,7 +26,7 @@ def check(schemas: Schemas, document: Any, place: Place, grammar: str) -> tuple[
     return check_json(document, place, grammar)
 
 
-def _by_shape(schemas: Schemas, text: Any, place: Place, name: str) -> Iterator[Seen]:
+def _by_shape(schemas: Schemas, text: Any, place: InputPlace, name: str) -> Iterator[Seen]:
     document, finding = parsed(text, place)
     if finding:
         yield finding
@@ -38,7 +38,7 @@ def _by_shape(schemas: Schemas, text: Any, place: Place, name: str) -> Iterator[
         yield from whole(place, seen, _missing(schemas, name, document, place))
 
 
-def _missing(schemas: Schemas, name: str, document: Any, place: Place) -> Iterator[Seen]:
+def _missing(schemas: Schemas, name: str, document: Any, place: InputPlace) -> Iterator[Seen]:
     for index, item in enumerate(document if isinstance(document, list) else ()):
         for key in schemas.required_in(name):
             if isinstance(item, dict) and at(item, key) is None and not is_unknown(item.get(key)):

@@ -12,12 +12,12 @@ from plan.tokens import is_unknown
 from providers.rehearsal import installed
 from providers.rehearsal.clouds.aws import botocore_models, cloudformation
 from providers.rehearsal.documents import parsed
-from providers.rehearsal.findings import Finding, NotKnown, Place, Seen, Validated, nearest, one_of, wrong
+from providers.rehearsal.findings import Finding, InputPlace, NotKnown, Seen, Validated, nearest, one_of, wrong
 
 _ACTIONS = ("Action", "NotAction")
 
 
-def check_policy(value: Any, place: Place, kind: str) -> Iterator[Seen]:
+def check_policy(value: Any, place: InputPlace, kind: str) -> Iterator[Seen]:
     """Check a policy given as text or as a map; `kind` is identity, trust, resource or resource_ecr."""
     document, finding = parsed(value, place)
     if finding:
@@ -43,7 +43,7 @@ def check_policy(value: Any, place: Place, kind: str) -> Iterator[Seen]:
         yield from _statement(statement, place.at("Statement").at(index), grammar, kind)
 
 
-def _statement(statement: Any, place: Place, grammar: Mapping[str, Any], kind: str) -> Iterator[Seen]:
+def _statement(statement: Any, place: InputPlace, grammar: Mapping[str, Any], kind: str) -> Iterator[Seen]:
     if is_unknown(statement):
         yield NotKnown(path=place.path)
         return
@@ -70,7 +70,7 @@ def _statement(statement: Any, place: Place, grammar: Mapping[str, Any], kind: s
     yield Validated(path=place.path)
 
 
-def _presence(statement: Mapping[str, Any], place: Place, rules: Mapping[str, Any], kind: str) -> Iterator[Seen]:
+def _presence(statement: Mapping[str, Any], place: InputPlace, rules: Mapping[str, Any], kind: str) -> Iterator[Seen]:
     for rule in rules["allOf"]:
         for key in rule.get("required", ()):
             if key not in statement:
@@ -85,7 +85,7 @@ def _presence(statement: Mapping[str, Any], place: Place, rules: Mapping[str, An
             )
 
 
-def _actions(statement: Mapping[str, Any], place: Place) -> Iterator[Seen]:
+def _actions(statement: Mapping[str, Any], place: InputPlace) -> Iterator[Seen]:
     for key in _ACTIONS:
         for where, action in _each(statement.get(key), place.at(key)):
             if is_unknown(action) or action == "*":
@@ -93,7 +93,7 @@ def _actions(statement: Mapping[str, Any], place: Place) -> Iterator[Seen]:
             yield from _action(action, where)
 
 
-def _action(action: Any, place: Place) -> Iterator[Seen]:
+def _action(action: Any, place: InputPlace) -> Iterator[Seen]:
     prefix, colon, name = action.partition(":") if isinstance(action, str) else ("", "", "")
     if not colon:
         yield wrong(place, action, "an action like service:Action")
@@ -114,7 +114,7 @@ def _action(action: Any, place: Place) -> Iterator[Seen]:
         yield Finding(place=place, sentence=f"{place} is '{action}': {prefix} has no such action.{near}")
 
 
-def _resources(statement: Mapping[str, Any], place: Place, kind: str) -> Iterator[Seen]:
+def _resources(statement: Mapping[str, Any], place: InputPlace, kind: str) -> Iterator[Seen]:
     if kind != "identity":
         return
     pattern = _grammar("")["definitions"]["AwsArn"]["pattern"]
@@ -124,7 +124,7 @@ def _resources(statement: Mapping[str, Any], place: Place, kind: str) -> Iterato
                 yield wrong(where, resource, "an ARN (arn:aws:service:region:account:resource) or *")
 
 
-def _principals(statement: Mapping[str, Any], place: Place) -> Iterator[Seen]:
+def _principals(statement: Mapping[str, Any], place: InputPlace) -> Iterator[Seen]:
     for key in ("Principal", "NotPrincipal"):
         principal = statement.get(key)
         if principal is None or principal == "*" or is_unknown(principal):
@@ -142,7 +142,7 @@ def _principals(statement: Mapping[str, Any], place: Place) -> Iterator[Seen]:
                 yield wrong(inside, service, "a service like ecs-tasks.amazonaws.com")
 
 
-def _conditions(statement: Mapping[str, Any], place: Place) -> Iterator[Seen]:
+def _conditions(statement: Mapping[str, Any], place: InputPlace) -> Iterator[Seen]:
     condition = statement.get("Condition")
     if not isinstance(condition, Mapping):
         return
@@ -167,7 +167,7 @@ def _conditions(statement: Mapping[str, Any], place: Place) -> Iterator[Seen]:
             )
 
 
-def _each(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
+def _each(value: Any, place: InputPlace) -> Iterator[tuple[InputPlace, Any]]:
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield place.at(index), item
@@ -175,7 +175,7 @@ def _each(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
         yield place, value
 
 
-def _unknown(key: str, known: Mapping[str, Any], place: Place, owner: str) -> Finding:
+def _unknown(key: str, known: Mapping[str, Any], place: InputPlace, owner: str) -> Finding:
     near = nearest(key, known) or f" Known: {', '.join(known)}."
     return Finding(place=place, sentence=f"{place} is not a key of {owner}.{near}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,11 +65,15 @@ class Schemas:
     @functools.cached_property
     def _api_shapes(self) -> Mapping[str, frozenset[str]]:
         """Service -> all shapes of its model that the tables name."""
-        pairs = [(service, name) for service, name in self._data["botocore"].values()]
-        renamed_to = (path for names in self._data["names"].values() for path in names.values())
-        pairs += [(path[1:].split(".")[0], path.split(".")[1]) for path in renamed_to if path.startswith("@")]
-        services = {service for service, _ in pairs}
-        return {service: frozenset(name for owner, name in pairs if owner == service) for service in services}
+        shapes: dict[str, set[str]] = defaultdict(set)
+        for service, name in self._data["botocore"].values():
+            shapes[service].add(name)
+        for names in self._data["names"].values():
+            for path in names.values():
+                if path.startswith("@"):
+                    service, name, *_ = path.removeprefix("@").split(".")
+                    shapes[service].add(name)
+        return {service: frozenset(names) for service, names in shapes.items()}
 
     def required_in(self, shape_name: str) -> tuple[str, ...]:
         """What AWS requires in a document although its model does not say so."""

@@ -39,7 +39,8 @@ def subnet_size(resource: CheckedResource, peers: Sequence[CheckedResource], fac
         yield refuse(place, f"is {network}; it must be a /{low} to a /{high}.")
     if resource.token != "aws:ec2/subnet:Subnet":
         return
-    vpcs = [each for peer in peers if peer.token == "aws:ec2/vpc:Vpc" and (each := _network(peer.get("cidrBlock")))]
+    ranges = [_network(peer.get("cidrBlock")) for peer in peers if peer.token == "aws:ec2/vpc:Vpc"]
+    vpcs = [each for each in ranges if each]
     if len(vpcs) == 1 and not network.subnet_of(vpcs[0]):
         yield refuse(place, f"is {network}, outside the VPC's {vpcs[0]}. Choose a part of it.")
     for peer in peers:

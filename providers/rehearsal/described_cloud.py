@@ -10,7 +10,7 @@ from typing import Any
 
 from providers.rehearsal.cloud import Foreign
 from providers.rehearsal.documents import check_json
-from providers.rehearsal.findings import Place, Seen, folded
+from providers.rehearsal.findings import InputPlace, Seen, folded
 from providers.rehearsal.rules import tables as by_table
 from providers.rehearsal.rules.contract import CloudRule
 from providers.rehearsal.sdk import Sdk
@@ -18,7 +18,7 @@ from providers.rehearsal.tables import table
 from providers.rehearsal.values import Properties
 
 
-class Described:
+class DescribedCloud:
     """The answers of the tables; a cloud with schemas, rules or look-ups of its own extends it."""
 
     def __init__(self, name: str) -> None:
@@ -47,7 +47,7 @@ class Described:
         """What the table of schemas says."""
         return dict(self.schemas.get("documents", {}).get(token, {}))
 
-    def check_document(self, document: Any, place: Place, grammar: str) -> tuple[str, Iterator[Seen]]:
+    def check_document(self, document: Any, place: InputPlace, grammar: str) -> tuple[str, Iterator[Seen]]:
         """JSON is JSON; nobody here reads another grammar."""
         return check_json(document, place, grammar)
 
