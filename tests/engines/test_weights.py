@@ -75,7 +75,9 @@ def test_it_is_fetched_once(s3: Any, tmp_path: Path) -> None:
     assert got(tmp_path) == CONTENT
 
 
-@pytest.mark.parametrize("left", [b"", CONTENT["model.safetensors"][:5_000_000], b"x" * 9_000_000])
+@pytest.mark.parametrize(
+    "left", [b"", CONTENT["model.safetensors"][:5_000_000], b"x" * 9_000_000], ids=["empty", "half", "other"]
+)
 def test_a_damaged_file_is_fetched_again(s3: Any, tmp_path: Path, left: bytes) -> None:
     """Half a file, an empty one, and one of the right size with other bytes, where no download ever ended."""
     folder = folder_in(tmp_path)
