@@ -44,7 +44,8 @@ This page is written by `python -m delivery.cli_reference`, and compared with th
 def render() -> str:
     """The page as it should be."""
     exit_codes = "".join(f"| {code} | {meaning} |\n" for code, meaning in _EXIT_CODES.items())
-    return f"{_HEAD}{exit_codes}\n{chr(10).join(_sections())}{_TAIL}"
+    sections = "\n".join(_sections())
+    return f"{_HEAD}{exit_codes}\n{sections}{_TAIL}"
 
 
 def commands() -> dict[str, typer.Context]:

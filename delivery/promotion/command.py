@@ -232,8 +232,9 @@ def _is_low_traffic(root: Path, promotion: Promotion) -> bool:
     try:
         plan = dry_run.plan_of(root, promotion, dry_run.GLANCE_S)
     except MetricsError as error:
+        sentence = str(error).partition("\n")[0]
         raise Failure(
-            f"what the stack does now cannot be measured: {str(error).partition(chr(10))[0]}.",
+            f"what the stack does now cannot be measured: {sentence}.",
             f"./trimaran up {promotion.stack}",
             ExitCode.COULD_NOT_MEASURE,
         ) from None

@@ -158,7 +158,8 @@ class Stages:
         except TakenOver:
             raise
         except (TrafficError, Failure) as error:
-            self.tell(f"the split cannot be moved now, green goes all the same: {str(error).partition(chr(10))[0]}")
+            sentence = str(error).partition("\n")[0]
+            self.tell(f"the split cannot be moved now, green goes all the same: {sentence}")
         StackFile(root=self.root, stack=self.promotion.stack).write({"candidate": None})
         brought_up(self.root, self.promotion.stack, self.tell)
         self.promotion.share = 0

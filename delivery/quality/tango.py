@@ -50,5 +50,8 @@ def _root(only_first: int, only_second: int, pairs: int, z: float, low: float, h
         return low
     if at_high >= 0:
         return high
-    finite = lambda at: max(-1e6, min(1e6, score(only_first, only_second, pairs, at) - z))  # noqa: E731
+
+    def finite(at: float) -> float:
+        return max(-1e6, min(1e6, score(only_first, only_second, pairs, at) - z))
+
     return float(brentq(finite, low, high, xtol=1e-10))
