@@ -25,24 +25,27 @@ _TIMES = Path(".trimaran", "test-times.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A check of the tree; one that reads file by file can be run on some files alone."""
+    """A check of the tree; one that reads file by file can be run on some files alone, with the packages they import."""
 
     name: str
     command: tuple[str, ...]
     by_file: bool = True
+    groups: tuple[str, ...] = ()
 
 
 _STEPS = (
     Step(name="ruff check", command=("ruff", "check", "--quiet")),
     Step(name="ruff format --check", command=("ruff", "format", "--check", "--quiet")),
-    Step(name="mypy", command=("mypy",)),
+    Step(name="mypy", command=("mypy",), groups=("local", "policies", "quality", "aws")),
     Step(name="lint-imports", command=("lint-imports",), by_file=False),
 )
+# Links, paths and commands that pages name. Tests, so that `test` runs them anyway.
+_PROSE = Step(name="prose", command=("pytest", "tests/test_prose.py", "tests/delivery/test_docs.py"), by_file=False)
 
 
 def check(root: Path) -> None:
     """Run every check but the tests, at once. Raises Failure naming what failed."""
-    _end(_failed_steps(root, ()))
+    _end(_failed_steps(root, (*_STEPS, _PROSE)))
 
 
 def run(root: Path, arguments: Sequence[str], *, long: bool) -> None:
@@ -52,14 +55,14 @@ def run(root: Path, arguments: Sequence[str], *, long: bool) -> None:
     """
     if arguments:
         touched = _touched(root)
-        failed = _failed_steps(root, touched) if touched else []
+        failed = _failed_steps(root, _fit(root), touched) if touched else []
         selection = [] if long else ["-m", "not long"]
         _end([*failed, *_pytest(root, "pytest", [*selection, *arguments])])
         return
     began_s = time.monotonic()
     cores = _cores()
     say(f"checks, then tests on {cores} core{'s' * (cores != 1)}; {_expected(root, long)}")
-    failed = _failed_steps(root, ())
+    failed = _failed_steps(root, _STEPS)
     length = "" if long else " and not long"
     failed += _pytest(root, "tests side by side", ["-n", str(cores), "--dist", "loadgroup", "-m", f"not alone{length}"])
     failed += _pytest(root, "tests that need the machine alone", ["-m", f"alone{length}"])
@@ -80,12 +83,20 @@ def _end(failed: Sequence[str]) -> None:
         raise Failure(f"failed: {', '.join(failed)}.", "./trimaran test PATH -k NAME runs one test")
 
 
-def _failed_steps(root: Path, files: Sequence[str]) -> list[str]:
-    """The steps that fail on these files, or on the whole tree where none are given."""
-    chosen = [step for step in _STEPS if step.by_file or not files]
+def _failed_steps(root: Path, steps: Sequence[Step], files: Sequence[str] = ()) -> list[str]:
+    """Those of the steps that fail on these files, or on the whole tree where none are given."""
     with ThreadPoolExecutor() as pool:
-        passed = list(pool.map(lambda step: _passes(root, step, files), chosen))
-    return [step.name for step, good in zip(chosen, passed, strict=True) if not good]
+        passed = list(pool.map(lambda step: _passes(root, step, files), steps))
+    return [step.name for step, good in zip(steps, passed, strict=True) if not good]
+
+
+def _fit(root: Path) -> list[Step]:
+    """The steps that can be run on single files with the packages that are installed."""
+    return [
+        step
+        for step in _STEPS
+        if step.by_file and all((root / ".venv/installed" / f"{group}.txt").exists() for group in step.groups)
+    ]
 
 
 def _passes(root: Path, step: Step, files: Sequence[str]) -> bool:
@@ -107,9 +118,12 @@ def _passes(root: Path, step: Step, files: Sequence[str]) -> bool:
 
 def _touched(root: Path) -> list[str]:
     """The Python files that differ from the last commit or are new."""
-    asked = ["git", "ls-files", "-z", "--modified", "--others", "--exclude-standard", "--deduplicate", "--", "*.py"]
-    done = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=False)
-    return [name for name in done.stdout.split("\0") if name and (root / name).is_file()]
+    changed = ["git", "diff", "--name-only", "--relative", "-z", "HEAD", "--", "*.py"]
+    new = ["git", "ls-files", "-z", "--others", "--exclude-standard", "--", "*.py"]
+    named = [
+        subprocess.run(each, cwd=root, capture_output=True, text=True, check=False).stdout for each in (changed, new)
+    ]
+    return [name for name in "".join(named).split("\0") if name and (root / name).is_file()]
 
 
 def _pytest(root: Path, name: str, arguments: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ promote: base local quality | pulumi nginx
 rollback: base local quality | pulumi nginx
 pipeline: base local policies quality | pulumi nginx
 test: base local test policies quality aws | pulumi nginx redis-server? chromium?
-test-pure: base test |
+test-pure: base local test quality |
 check: base local test policies quality aws |
 goldens: base local test policies quality aws | pulumi
 *: base |
@@ -41,7 +41,7 @@ huggingface: serverless
 '
 
 # Tests under these start no engine and no server: where only such are named, `test` needs no more than `test-pure` says.
-pure_tests='tests/logic tests/wire'
+pure_tests='tests/logic tests/wire tests/plan tests/catalog tests/delivery/promotion/judging'
 
 venv=$root/.venv
 installed=$venv/installed

@@ -104,6 +104,7 @@ async def test_a_later_head_that_trickles_is_not_waited_for(monkeypatch: pytest.
     assert b"HTTP/1.1 408 " in raw
 
 
+@pytest.mark.alone
 async def test_a_body_that_trickles_is_refused() -> None:
     """A body that comes more slowly than anybody's line gets 408, and its connection ends."""
     async with upstream() as up, serving(up, timing=Timing(body_s=0.3)) as app, wired(app) as wire:

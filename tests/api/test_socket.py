@@ -223,6 +223,7 @@ async def test_a_message_has_a_largest_size() -> None:
         assert await talk.closed() == 1009
 
 
+@pytest.mark.alone
 async def test_an_idle_socket_is_closed() -> None:
     """Without a message or an answer for the idle limit the socket is closed normally; an answer that runs keeps it open."""
     limits = SocketLimits(idle_s=0.2)
@@ -234,6 +235,7 @@ async def test_an_idle_socket_is_closed() -> None:
         assert 0.1 < time.monotonic() - ended_at < 0.5
 
 
+@pytest.mark.alone
 async def test_a_slow_reader_slows_its_backends_down() -> None:
     """Of answers that nobody reads only what sockets and buffers hold is taken; other sockets go on at full speed."""
     sent = 0

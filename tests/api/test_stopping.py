@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import aiohttp
+import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -16,6 +17,8 @@ from app.api.lifecycle import QUIET_S, Lifecycle
 from tests.api.process import running_app
 from tests.api.serving import CHAT, MESSAGES, STREAM, App, routes_to, serving, until
 from tests.api.upstream import begun_then, paced, silence, upstream
+
+pytestmark = pytest.mark.alone  # it says how long a stop takes
 
 
 def stop(app: App) -> None:

@@ -127,6 +127,7 @@ async def test_a_traceparent_that_is_none_starts_a_new_trace(collector: Collecto
     assert up.requests[0].headers["traceparent"].split("-")[1] == collector.span(SERVER).trace_id.hex()
 
 
+@pytest.mark.alone
 async def test_a_collector_that_does_not_answer_is_not_waited_for(collector: Collector) -> None:
     """Streams run on while the collector hangs, and the app still ends in its time."""
     collector.answering.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,23 @@ def test_long_tests_are_asked_for(runs: Runs, tmp_path: Path) -> None:
 
 
 def test_check_runs_no_tests(runs: Runs, tmp_path: Path) -> None:
-    """`check` is what takes seconds."""
+    """`check` is what takes seconds, prose included."""
     checks.check(tmp_path)
 
-    assert sorted(command[0] for command in runs.commands) == ["lint-imports", "mypy", "ruff", "ruff"]
+    assert sorted(command[0] for command in runs.commands) == ["lint-imports", "mypy", "pytest", "ruff", "ruff"]
+    assert next(command for command in runs.commands if command[0] == "pytest")[1:] == [
+        "tests/test_prose.py",
+        "tests/delivery/test_docs.py",
+    ]
+
+
+def test_every_selection_has_tests() -> None:
+    """Neither half of a run is empty: pytest would call that a failure."""
+    asked = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "alone and not long", "tests/api"]
+
+    collected = subprocess.run(asked, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+
+    assert collected.returncode == 0, collected.stdout
 
 
 def test_one_bad_step_fails_the_whole_but_stops_nothing(
@@ -105,11 +119,14 @@ def test_arguments_are_for_pytest(repository: Path, capfd: pytest.CaptureFixture
     assert "ruff" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("staged", [False, True])
 def test_changed_files_are_checked_beside_the_tests_that_are_named(
-    repository: Path, capfd: pytest.CaptureFixture[str]
+    repository: Path, capfd: pytest.CaptureFixture[str], staged: bool
 ) -> None:
     """The files that differ from the last commit are checked, and only these; the tests run all the same."""
     (repository / "new.py").write_text("y   =   1\n")
+    if staged:
+        subprocess.run(["git", "add", "new.py"], cwd=repository, check=True)
 
     with pytest.raises(Failure, match=re.escape("failed: ruff format --check.")):
         checks.run(repository, ["test_it.py"], long=False)

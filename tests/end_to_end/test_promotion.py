@@ -14,6 +14,8 @@ from providers.machine.ports import free_port
 from tests.end_to_end.crowd import NOTHING_SEEN, Crowd
 from tests.end_to_end.promotions import STEPS, SUITE, Stack, deployed, promote
 
+pytestmark = pytest.mark.alone  # it compares what two versions take
+
 FAILED, USAGE, WORSE = 1, 2, 3
 
 

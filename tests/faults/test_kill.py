@@ -15,6 +15,8 @@ import pytest
 from tests.faults import running
 from tests.faults.conftest import MODEL
 
+pytestmark = pytest.mark.alone  # what is promised of a fault is promised within times
+
 STREAMS = 20
 TOKENS = 32
 BEGUN = 6  # each engine answers four at once: with six begun, both are in the middle of some

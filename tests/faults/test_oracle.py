@@ -19,6 +19,8 @@ from tests.faults.models import server
 from tests.faults.proxy import FaultProxy
 from tests.faults.running import App, Loop
 
+pytestmark = pytest.mark.alone  # what is promised of a fault is promised within times
+
 # The model is sure of these answers: each token is at least 0.3 nats ahead of the next best (measured 2026-11-24). At a near tie it says now
 # this and now that, by the batches in which it happens to read, with or without a cut.
 PROMPTS = (

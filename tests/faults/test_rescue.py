@@ -22,6 +22,8 @@ from tests.faults.models import PROMPT_TOKENS, TEXT, Model, pieces_of
 from tests.faults.proxy import FaultProxy
 from tests.faults.running import KEY_ENV, App, Loop
 
+pytestmark = pytest.mark.alone  # what is promised of a fault is promised within times
+
 WIRES = ("openai", "anthropic")
 # The adapters whose models take up an answer in each of the ways that there are, and the wire that each speaks.
 HOW = {

@@ -23,6 +23,8 @@ from tests.faults.models import TEXT, Model
 from tests.faults.proxy import FaultProxy
 from tests.faults.running import App, running_beside
 
+pytestmark = pytest.mark.alone  # what is promised of a fault is promised within times
+
 SHARE = 0.05
 CALLERS = 24
 ROUTES_OF_EACH_WIRE = 12  # an open circuit keeps its own route's traffic away from the faults, no more

@@ -9,6 +9,8 @@ from tests.faults.cases import CASES, Case, Result
 from tests.faults.expected import ROWS
 from tests.goldens import Golden
 
+pytestmark = pytest.mark.alone  # what is promised of a fault is promised within times
+
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_the_outcome_is_the_one_that_was_promised(results: dict[str, Result], case: Case) -> None:

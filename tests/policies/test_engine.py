@@ -194,6 +194,7 @@ def test_a_file_of_exceptions_that_cannot_be_used_stops_the_preview(project: Pro
     assert "Traceback" not in output
 
 
+@pytest.mark.alone
 def test_eighty_resources_take_at_most_two_seconds_more(project: Project) -> None:
     """The pack's own start included."""
     project.program(MANY)

@@ -330,6 +330,7 @@ def test_no_text_makes_the_page_hang(page: Page, text: str) -> None:
     ],
     ids=["paragraphs", "list", "table", "code"],
 )
+@pytest.mark.alone
 def test_a_long_answer_stays_smooth(page: Page, head: str, piece: str, every: int, end: str) -> None:
     """A frame's share of work does not grow with the answer: 2,000 paragraphs, or one list, table or block of 4,000 lines."""
     took_ms: float = page.evaluate(
