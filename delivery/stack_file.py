@@ -47,16 +47,20 @@ class StackFile:
     def example(self) -> Path:
         return self.root / DIRECTORY / f"Pulumi.{self.stack}.example.yaml"
 
+    @property
+    def example_runs(self) -> bool:
+        """Whether the example runs as it is: that of a stack on this machine does."""
+        target = TARGETS.get(self.target())
+        return target is not None and target.is_here
+
     def ensure(self) -> bool:
         """Make the file from its example where only that is there; True when it was made.
 
-        The example of a stack on this machine runs as it is. A cloud's names accounts and images that are nobody's: there
-        it is for a person to copy. Raises Failure.
+        A cloud's example names accounts and images that are nobody's: it is for a person to copy. Raises Failure.
         """
         if self.path.exists() or not self.example.exists():
             return False
-        target = TARGETS.get(self.target())
-        if target is None or not target.is_here:
+        if not self.example_runs:
             example, path = (each.relative_to(self.root) for each in (self.example, self.path))
             raise Failure(
                 f"stack '{self.stack}' has no config of its own yet, only an example.",
