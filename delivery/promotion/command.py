@@ -27,7 +27,7 @@ from delivery.quality.suite import load
 from delivery.stack_file import StackFile
 from delivery.terminal import data, data_json, say
 from delivery.verdict import Verdict
-from stacks.config import Candidate, ConfigError, ModelSettings, Rollout, ServiceConfig, StackConfig
+from stacks.config import Candidate, ConfigError, ModelSettings, PromotedConfig, Rollout, StackConfig
 
 KEYS: Mapping[str, str] = {"model": "model", "modelRevision": "model_revision", "systemPrompt": "system_prompt"}
 EXIT_CODES = {
@@ -176,7 +176,7 @@ def _new(root: Path, stack: str, blue_green: BlueGreen, candidate: Change | None
     assert candidate is not None
     load(suite)
     file = StackFile(root=root, stack=stack)
-    config = file.parse_as(ServiceConfig)
+    config = file.parse_as(PromotedConfig)
     if config.candidate is not None:
         raise Failure(
             f"trimaran:candidate of stack '{stack}' is set, and no promotion knows of it.",
