@@ -5,7 +5,8 @@ Without `--yes` it only says what it would do. It can be run again at any time: 
 
 from __future__ import annotations
 
-from delivery.clouds.account import NAMES, Part, StateHome, account_of, accounts
+from catalog.clouds import CLOUDS
+from delivery.clouds.support import Part, StateHome, names, support_of, supported
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data, say, table
 
@@ -13,7 +14,10 @@ _TO_BE_MADE = "would be made"
 
 
 def bootstrap(cloud: str, region: str, bucket: str, *, yes: bool) -> None:
-    """Make, or without `yes` announce, what is missing; print the commands that come next. Raises Failure."""
+    """Make, or without `yes` announce, what is missing; print the commands that come next. Raises Failure.
+
+    An empty region is the cloud's usual one, an empty bucket one that is called after the account.
+    """
     home = _home(cloud, region, bucket)
     states = [(part.name, _ensured(part, yes=yes)) for part in home.parts]
     table(("part", "state"), states)
@@ -36,8 +40,8 @@ def _ensured(part: Part, *, yes: bool) -> str:
 
 
 def _home(cloud: str, region: str, bucket: str) -> StateHome:
-    make = account_of(cloud).state_home if cloud in NAMES else None
+    make = support_of(cloud).state_home if cloud in names() else None
     if make is None:
-        known = next(each.name for each in accounts() if each.state_home)
+        known = next(each.name for each in supported() if each.state_home)
         raise Failure(f"there is no bootstrap for '{cloud}'.", f"./trimaran bootstrap {known}", ExitCode.USAGE)
-    return make(region, bucket)
+    return make(region or CLOUDS[cloud].usual_region, bucket)

@@ -221,13 +221,15 @@ def evaluate(
     )
 
 
-Region = Annotated[str, typer.Option("--region", metavar="REGION", help="Where it is.")]
+Region = Annotated[
+    str, typer.Option("--region", metavar="REGION", help="Where it is.", show_default="the cloud's usual one")
+]
 
 
 @app.command()
 def bootstrap(
-    cloud: Annotated[str, typer.Argument(metavar="CLOUD", help="aws")],
-    region: Region = "us-east-1",
+    cloud: Annotated[str, typer.Argument(metavar="CLOUD", help="The word that the names of its targets begin with.")],
+    region: Region = "",
     bucket: Annotated[str, typer.Option(metavar="NAME", help="A name of your own for the bucket.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without it only say what would be done.")] = False,
 ) -> None:
@@ -245,7 +247,7 @@ app.add_typer(weights)
 def weights_sync(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of catalog/models.py.")],
     bucket: Annotated[str, typer.Option(metavar="NAME", help="The foundation's bucket of models.")],
-    region: Region = "us-east-1",
+    region: Region = "",
     folder: Annotated[
         Path | None, typer.Option("--from", metavar="FOLDER", help="The files here, instead of the model hub.")
     ] = None,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +17,14 @@ from delivery.platforms.targets import platform_of
 from delivery.progress import Progress, changed
 from delivery.stack_file import StackFile
 from delivery.terminal import data, say
+from stacks.outputs import Outputs
 
 if TYPE_CHECKING:
     from stacks.config import StackConfig
 
 
 def up(root: Path, stack: str) -> None:
-    """Make the stack run as its config says, healing what died, and say where it answers."""
+    """Make the stack run as its config says, healing what died, and say where it answers, or what was made instead."""
     config, outputs, has_changed = bring_up(root, stack)
     say("")
     report = _report(config, outputs, platform_of(config.target).log_place(root, stack, outputs))
@@ -96,8 +99,10 @@ def _clean_up(engine: PulumiEngine) -> None:
         engine.change("destroy", Progress().show)
 
 
-def _report(config: StackConfig, outputs: dict[str, Any], log_place: str) -> str:
+def _report(config: StackConfig, outputs: Mapping[str, Any], log_place: str) -> str:
     url = str(outputs["url"])
+    if not url:
+        return _made(config.stack, outputs)
     lines = [
         f"{config.stack} answers at {url}",
         f"Chat page: {url}/",
@@ -109,6 +114,16 @@ def _report(config: StackConfig, outputs: dict[str, Any], log_place: str) -> str
     if log_place:
         lines += ["", f"Log: {log_place}"]
     return "\n".join(lines)
+
+
+def _made(stack: str, outputs: Mapping[str, Any]) -> str:
+    """What a stack is for that runs no app: its outputs that not every stack has."""
+    usual = {each.name for each in fields(Outputs)}
+    own = [name for name, value in outputs.items() if name not in usual and value]
+    return (
+        f"{stack} is deployed; nothing of it answers requests. It exports {', '.join(own)}:\n"
+        f"  ./trimaran pulumi stack output --stack {stack}"
+    )
 
 
 def _curl(config: StackConfig, url: str, *, stream: bool) -> str:

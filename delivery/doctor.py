@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from delivery.clouds.account import accounts
+from delivery.clouds.support import supported
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data_json, say, table
 
@@ -110,7 +110,7 @@ def _groups() -> dict[str, tuple[str, str]]:
         "local": ("xllamacpp", "./trimaran up"),
         "test": ("pytest", "./trimaran test"),
         "policies": ("pulumi-policy", "./trimaran test"),
-        **{each.name: (each.package, _LATER) for each in accounts()},
+        **{each.name: (each.package, _LATER) for each in supported()},
         "kubernetes": ("pulumi-kubernetes", _LATER),
         "serverless": ("modal", _LATER),
     }

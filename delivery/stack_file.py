@@ -47,16 +47,20 @@ class StackFile:
     def example(self) -> Path:
         return self.root / DIRECTORY / f"Pulumi.{self.stack}.example.yaml"
 
+    @property
+    def example_runs(self) -> bool:
+        """Whether the example runs as it is: that of a stack on this machine does."""
+        target = TARGETS.get(self.target())
+        return target is not None and target.is_here
+
     def ensure(self) -> bool:
         """Make the file from its example where only that is there; True when it was made.
 
-        The example of a stack on this machine runs as it is. A cloud's names accounts and images that are nobody's: there
-        it is for a person to copy. Raises Failure.
+        A cloud's example names accounts and images that are nobody's: it is for a person to copy. Raises Failure.
         """
         if self.path.exists() or not self.example.exists():
             return False
-        target = TARGETS.get(self.target())
-        if target is None or not target.is_here:
+        if not self.example_runs:
             example, path = (each.relative_to(self.root) for each in (self.example, self.path))
             raise Failure(
                 f"stack '{self.stack}' has no config of its own yet, only an example.",
@@ -79,6 +83,18 @@ class StackFile:
             return
         with TemporaryDirectory(prefix="trimaran-example-") as directory:
             yield Path(shutil.copy(self.example, directory))
+
+    def planned(self) -> Mapping[str, Any]:
+        """The config that a plan reads, by the keys as they are written there. Raises Failure, where there is none too."""
+        path = self.path if self.path.exists() else self.example
+        if not path.exists():
+            raise Failure(
+                f"stack '{self.stack}' has no config: neither {self.path.name} nor {self.example.name} is in"
+                f" {DIRECTORY.name}/.",
+                f"write {self.path}; docs/targets/ explains its keys",
+                ExitCode.USAGE,
+            )
+        return self._document(path).config
 
     def target(self) -> str:
         """The target, from the file where it says one, else from the stack's name."""
@@ -171,14 +187,17 @@ class StackFile:
                 raw[key] = "" if value is None else str(value)
         return raw, secret_keys
 
-    def _document(self) -> _Document:
-        """What the file says; nothing where it is not there. Raises Failure for one that cannot be read."""
+    def _document(self, path: Path | None = None) -> _Document:
+        """What the stack's own file says, or another one; nothing where it is not there. Raises Failure for one that
+        cannot be read, with none of its values: one may be secret.
+        """
         from delivery.yaml_text import NotYaml, loaded
 
-        shown = self.path.relative_to(self.root)
+        path = path or self.path
+        shown = path.relative_to(self.root)
         remedy = f"correct it, or start again from {self.example.name}"
         try:
-            document = loaded(self.path.read_text(encoding="utf-8")) or {}
+            document = loaded(path.read_text(encoding="utf-8")) or {}
         except FileNotFoundError:
             return _Document(config={}, is_tied=False)
         except OSError as error:
@@ -190,7 +209,9 @@ class StackFile:
         config = (document.get("config") or {}) if isinstance(document, dict) else None
         if not isinstance(config, dict):
             raise Failure(f"{shown} must be a map with a map `config`.", remedy, ExitCode.USAGE)
-        return _Document(config=config, is_tied="encryptionsalt" in document)
+        return _Document(
+            config={str(key): value for key, value in config.items()}, is_tied="encryptionsalt" in document
+        )
 
 
 def _is_secret(value: object) -> bool:

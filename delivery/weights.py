@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
+from catalog.clouds import CLOUDS
 from catalog.models import SERVED, ServedModel
-from delivery.clouds.account import USUAL, Bucket, account_of
+from delivery.clouds.support import Bucket, supported
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data, say
 from stacks.targets import nearest
@@ -86,9 +87,13 @@ def sync(model: str, bucket: str, region: str, folder: Path | None) -> None:
             ExitCode.USAGE,
         )
     source: Source = Folder(path=folder) if folder else Hub(model=model, revision=served.revision)
-    open_bucket = account_of(USUAL).bucket
-    assert open_bucket is not None, "the usual cloud has buckets"
-    data(copy(open_bucket(region, bucket), source, served, prefix(model, served)))
+    data(copy(_bucket(region, bucket), source, served, prefix(model, served)))
+
+
+def _bucket(region: str, name: str) -> Bucket:
+    """A bucket of the first cloud that has any here, in its usual region where none is named."""
+    cloud, opened = next((each.name, each.bucket) for each in supported() if each.bucket)
+    return opened(region or CLOUDS[cloud].usual_region, name)
 
 
 def prefix(model: str, served: ServedModel) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+import re
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import datetime, time
 from difflib import SequenceMatcher
 from io import StringIO
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.constructor import DuplicateKeyError, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 Path = tuple[str, ...]
@@ -22,15 +24,51 @@ class NotYaml(Exception):
 
 
 def loaded(text: str) -> Any:
-    """What the text says, by YAML 1.2, as the engine takes it. Raises NotYaml, for a key that stands twice too."""
+    """What the text says, as the engine takes it: `yes` is a text, 0123 octal. Raises NotYaml, for a key that stands twice too."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Engine
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        return yaml.load(text)
     except DuplicateKeyError as error:
         raise NotYaml(f"{_where(error)}: a key stands twice in one map") from None
     except MarkedYAMLError as error:
-        raise NotYaml(f"{_where(error)}: {error.problem}") from None
+        raise NotYaml(f"{_where(error)}: {_without_values(error.problem)}") from None
+    except (ValueError, LookupError):
+        raise NotYaml(": a value is not of the kind that its tag names") from None
     except YAMLError as error:
         raise NotYaml(f": {' '.join(str(error).split())}") from None
+
+
+class _Engine(SafeConstructor):
+    """YAML 1.2 but for what the engine's library, go-yaml v3, keeps of 1.1, and for what it makes of dates and whole floats."""
+
+    def number(self, node: Any) -> float | int:
+        digits = str(node.value).replace("_", "")
+        found = int(digits, 8) if _OCTAL.fullmatch(digits) else int(self.construct_yaml_int(node))
+        return found if -(2**63) <= found < 2**64 else float(found)
+
+    def fraction(self, node: Any) -> float | int:
+        found = float(self.construct_yaml_float(node))
+        return int(found) if found.is_integer() and abs(found) < _FIRST_WITH_EXPONENT else found
+
+    def moment(self, node: Any) -> str:
+        try:
+            found = self.construct_yaml_timestamp(node)
+        except ValueError:  # only looks like one
+            return str(node.value)
+        if not isinstance(found, datetime):
+            found = datetime.combine(found, time())
+        zone = f"{found:%z %z}" if found.utcoffset() else "+0000 UTC"
+        return f"{f'{found:%Y-%m-%d %H:%M:%S.%f}'.rstrip('0').rstrip('.')} {zone}"
+
+
+_Engine.add_constructor("tag:yaml.org,2002:int", _Engine.number)
+_Engine.add_constructor("tag:yaml.org,2002:float", _Engine.fraction)
+_Engine.add_constructor("tag:yaml.org,2002:timestamp", _Engine.moment)
+_Engine.add_constructor("tag:yaml.org,2002:value", SafeConstructor.construct_yaml_str)  # the text `=`
+_OCTAL = re.compile(r"[-+]?0[0-7]+")
+_FIRST_WITH_EXPONENT = 1e21  # as Go writes floats
+_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
 
 def edited(text: str, path: Path, value: Any) -> str:
@@ -153,6 +191,16 @@ def _says(text: str, wanted: dict[str, Any]) -> bool:
 
 def _end_of_line(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
+
+
+def _without_values(problem: str | None) -> str:
+    """A message whose quotes may be of a value: a key that begins with * reads as an alias. A single sign says nothing."""
+
+    def shown(quoted: re.Match[str]) -> str:
+        inside = quoted[1] or quoted[2] or ""
+        return quoted[0] if len(inside) < 2 or re.fullmatch(r"<[a-z ]+>", inside) else "…"
+
+    return _QUOTED.sub(shown, problem or "it cannot be read")
 
 
 def _where(error: MarkedYAMLError) -> str:

@@ -1,4 +1,4 @@
-"""The one list of targets. A target is two files and one row here; they are imported only when a stack needs them."""
+"""The one list of targets. A target's program and configuration are imported only when a stack needs them."""
 
 from __future__ import annotations
 

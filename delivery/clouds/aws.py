@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from delivery.clouds.account import Account, Bucket
 from delivery.clouds.aws_clients import client, error_code, told
 from delivery.clouds.aws_state import state_home
+from delivery.clouds.support import Bucket, CloudSupport
 
 _ABSENT = ("404", "NoSuchKey")
 
@@ -55,4 +55,4 @@ def bucket(region: str, name: str) -> Bucket:
     return S3Bucket(s3=client("s3", region), name=name)
 
 
-ACCOUNT = Account(name="aws", package="pulumi-aws", state_home=state_home, bucket=bucket)
+SUPPORT = CloudSupport(name="aws", package="pulumi-aws", state_home=state_home, bucket=bucket)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from delivery.clouds.account import Part, StateHome
 from delivery.clouds.aws_clients import client, error_code, told
+from delivery.clouds.support import Part, StateHome
 from delivery.failure import Failure
 
 ALIAS = "alias/trimaran/state"

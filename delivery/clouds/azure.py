@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from delivery.clouds.account import Account
+from delivery.clouds.support import CloudSupport
 
-ACCOUNT = Account(name="azure", package="pulumi-azure-native")
+SUPPORT = CloudSupport(name="azure", package="pulumi-azure-native")

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from delivery.failure import Failure
-from delivery.platforms.records import AlreadyRunning, Hold, TakenOver
+from delivery.platforms.records import AlreadyRunning, Hold, TakenOver, UnreadableRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,10 @@ class FileRecords:
             return self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise Failure(f"{self.path} cannot be read: {error}.", f"ls -l {self.path}") from None
+        except OSError as error:
+            raise Failure(f"{self.path} cannot be read: {error.strerror}.", f"ls -l {self.path}") from None
+        except UnicodeDecodeError as error:
+            raise UnreadableRecord(f"{self.path} cannot be understood: {error}.", f"ls -l {self.path}") from None
 
     def is_held(self) -> bool:
         try:
@@ -80,9 +83,14 @@ class _FileHold:
         except OSError as error:
             raise _unwritable(self._path, error) from None
 
-    def forget(self) -> None:
+    def set_aside(self) -> str:
         self._check()
-        self._path.unlink(missing_ok=True)
+        aside = self._path.with_name(f"{self._path.name}.unreadable-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        try:
+            os.rename(self._path, aside)
+        except OSError as error:
+            raise _unwritable(self._path, error) from None
+        return str(aside)
 
     def _check(self) -> None:
         if self.is_over:

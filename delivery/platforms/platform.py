@@ -29,7 +29,7 @@ class Deployed:
 class Address:
     """How one side is called past the split: headers select it, and may be secret; `key` is the app's.
 
-    `auth` is what the platform wants of a caller besides, as the stack's outputs say: `none`, `aws_iam`, `gcp_id_token`, ….
+    `auth` is what the platform wants of a caller besides, as the stack's outputs say: `none`, or a proof of the cloud's own.
     """
 
     url: str

@@ -29,6 +29,10 @@ class TakenOver(Failure):
         )
 
 
+class UnreadableRecord(Failure):
+    """A record was read whole, and what it says cannot be understood. One that could not be read is any other Failure."""
+
+
 class Hold(Protocol):
     """The right to write, for as long as its `with` block runs and nobody has taken over."""
 
@@ -38,8 +42,8 @@ class Hold(Protocol):
         Raises TakenOver where the right is lost, Failure where it cannot be written.
         """
 
-    def forget(self) -> None:
-        """Remove the record. Raises as `save` does."""
+    def set_aside(self) -> str:
+        """Take the record out of the way under a name of its own, as it is; where it is then. Raises as `save` does."""
 
 
 class RecordStore(Protocol):
@@ -50,7 +54,7 @@ class RecordStore(Protocol):
         """Where it is, for people."""
 
     def load(self) -> str | None:
-        """What was saved last, by whomever; None before. Raises Failure."""
+        """What was saved last, by whomever; None before. Raises Failure, UnreadableRecord for what is no text."""
 
     def is_held(self) -> bool:
         """Whether somebody may be writing now."""

@@ -15,7 +15,7 @@ from delivery.engine import engine_for, target_of
 from delivery.failure import ExitCode, Failure
 from delivery.platforms.metrics import MetricsError
 from delivery.platforms.platform import BlueGreen
-from delivery.platforms.records import Hold, RecordStore
+from delivery.platforms.records import Hold, RecordStore, UnreadableRecord
 from delivery.platforms.targets import listed, platform_of, promotable
 from delivery.platforms.traffic import Traffic
 from delivery.promotion import dry_run, record, stages
@@ -27,7 +27,7 @@ from delivery.quality.suite import load
 from delivery.stack_file import StackFile
 from delivery.terminal import data, data_json, say
 from delivery.verdict import Verdict
-from stacks.config import Candidate, ConfigError, ModelSettings, Rollout, ServiceConfig, StackConfig
+from stacks.config import Candidate, ConfigError, ModelSettings, PromotedConfig, Rollout, StackConfig
 
 KEYS: Mapping[str, str] = {"model": "model", "modelRevision": "model_revision", "systemPrompt": "system_prompt"}
 EXIT_CODES = {
@@ -74,7 +74,7 @@ def promote(
 
 
 def rollback(root: Path, stack: str) -> None:
-    """All traffic back to the version before, from any state, without asking anything of anybody."""
+    """All traffic back to the version before, from any state, without asking anything of anybody. Raises Failure."""
     stamina.instrumentation.set_on_retry_hooks([])
     store = _blue_green(root, stack).records(root, stack)
     with store.hold() as hold:
@@ -82,12 +82,15 @@ def rollback(root: Path, stack: str) -> None:
 
 
 def _readable(store: RecordStore, stack: str, hold: Hold) -> Promotion | None:
-    """The last promotion. A record that says nothing is no reason to leave the traffic where it is: it goes."""
+    """The last promotion. A record that says nothing is no reason to leave the traffic where it is: it is set aside.
+
+    Raises Failure for one that could not be read just now, which stays: it may say what blue was.
+    """
     try:
         return record.load(store, stack)
-    except Failure as failure:
-        say(f"{failure.sentence} It is given up; config says what blue is.")
-        hold.forget()
+    except UnreadableRecord as unreadable:
+        aside = hold.set_aside()
+        say(f"{unreadable.sentence} It is kept as {aside}; config says what blue is.")
         return None
 
 
@@ -173,7 +176,7 @@ def _new(root: Path, stack: str, blue_green: BlueGreen, candidate: Change | None
     assert candidate is not None
     load(suite)
     file = StackFile(root=root, stack=stack)
-    config = file.parse_as(ServiceConfig)
+    config = file.parse_as(PromotedConfig)
     if config.candidate is not None:
         raise Failure(
             f"trimaran:candidate of stack '{stack}' is set, and no promotion knows of it.",

@@ -10,8 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from delivery.evidence import CounterReset, Counts, Moments, StepWindow
-from delivery.failure import Failure
-from delivery.platforms.records import Hold, RecordStore
+from delivery.platforms.records import Hold, RecordStore, UnreadableRecord
 from delivery.promotion.judging.measure import Judgement
 from delivery.promotion.judging.observation import Observation
 from delivery.promotion.judging.steps import OnUndecided
@@ -227,15 +226,15 @@ def now() -> str:
 
 
 def load(store: RecordStore, stack: str) -> Promotion | None:
-    """The stack's last promotion; None when there was none. Raises Failure for a record that cannot be understood."""
+    """The stack's last promotion; None when there was none. Raises Failure, UnreadableRecord for one that cannot be understood."""
     text = store.load()
     if text is None:
         return None
     try:
         return Promotion.from_json(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError, CounterReset) as error:
-        raise Failure(
-            f"the record {store.place} cannot be read: {type(error).__name__}: {error}.",
+        raise UnreadableRecord(
+            f"the record {store.place} cannot be understood: {type(error).__name__}: {error}.",
             f"take traffic back, which needs no record: ./trimaran rollback {stack}",
         ) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import subprocess
 import sys
@@ -14,13 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from catalog import rehearsal
 from delivery.engine import executable
-from delivery.failure import ExitCode, Failure
+from delivery.failure import Failure
 from delivery.rehearsal import program
 from delivery.stack_file import StackFile
+from delivery.yaml_text import loaded
 
 _HERE = Path(__file__).resolve().parents[2]
 _PASSPHRASE = "rehearsal"
@@ -42,7 +42,7 @@ class Scratch:
 
     def add_stack(self, stack: str) -> dict[str, Any]:
         """Make a stack with the config of the real one, or of its example; return that config."""
-        config, secrets = _readable(_document(StackFile(root=self.root, stack=stack)))
+        config, secrets = _readable(StackFile(root=self.root, stack=stack).planned())
         self.write_config(stack, config)
         self._call("stack", "init", stack, "--no-select")
         if secrets:
@@ -52,15 +52,15 @@ class Scratch:
 
     def config(self, stack: str) -> dict[str, Any]:
         """The config of a stack as it stands in the throw-away project."""
-        document = yaml.safe_load(self._config_path(stack).read_text(encoding="utf-8")) or {}
-        found: dict[str, Any] = document.get("config") or {}
+        found: dict[str, Any] = loaded(self._config_path(stack).read_text(encoding="utf-8")).get("config") or {}
         return found
 
     def write_config(self, stack: str, config: Mapping[str, Any]) -> None:
         """Write the config of a stack; what ties it to the throw-away passphrase stays."""
         path = self._config_path(stack)
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-        path.write_text(yaml.safe_dump({**document, "config": dict(config)}), encoding="utf-8")
+        document = loaded(path.read_text(encoding="utf-8")) if path.exists() else {}
+        # JSON is YAML too, and leaves no text that reads as a number or a date.
+        path.write_text(json.dumps({**document, "config": dict(config)}), encoding="utf-8")
 
     def environment(self) -> dict[str, str]:
         """What the engine and the program see: nothing of the user's accounts, and no way out."""
@@ -119,8 +119,8 @@ def scratch(root: Path) -> Iterator[Scratch]:
         directory = Path(name)
         for each in (_CONFIG, "home", "state"):
             (directory / each).mkdir()
-        document = yaml.safe_load((root / "Pulumi.yaml").read_text(encoding="utf-8"))
-        (directory / "Pulumi.yaml").write_text(yaml.safe_dump(_project(document, root)), encoding="utf-8")
+        document = loaded((root / "Pulumi.yaml").read_text(encoding="utf-8"))
+        (directory / "Pulumi.yaml").write_text(json.dumps(_project(document, root)), encoding="utf-8")
         text = f"from delivery.rehearsal.program import run\n\nrun({str(root / document['main'])!r})\n"
         (directory / _PROGRAM).write_text(text, encoding="utf-8")
         yield Scratch(root=root, directory=directory)
@@ -142,26 +142,10 @@ def _project(document: Mapping[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
-def _document(file: StackFile) -> dict[str, Any]:
-    try:
-        with file.to_read() as path:
-            document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except FileNotFoundError:
-        raise Failure(
-            f"stack '{file.stack}' has no config: neither {file.path.name} nor {file.example.name} is in {path.parent.name}/.",
-            f"write {path.parent}/{file.path.name}; docs/targets/ explains its keys",
-            ExitCode.USAGE,
-        ) from None
-    except yaml.YAMLError as error:
-        raise Failure(f"{path.name} is not YAML: {error}.", f"correct {path}", ExitCode.USAGE) from None
-    return document if isinstance(document, dict) else {}
-
-
-def _readable(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _readable(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The config without encrypted values, and the paths where those stood."""
     secrets: list[str] = []
-    config = _without_secrets(document.get("config") or {}, "", secrets)
-    return config if isinstance(config, dict) else {}, secrets
+    return dict(_without_secrets(config, "", secrets)), secrets
 
 
 def _without_secrets(value: Any, path: str, secrets: list[str]) -> Any:

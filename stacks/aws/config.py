@@ -22,7 +22,6 @@ from stacks.config.common import (
     Gpu,
     GpuLimits,
     Limits,
-    Rollout,
     Scaling,
     ServiceConfig,
     StackConfig,
@@ -174,10 +173,11 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class EcsRollout(Rollout):
+class EcsRollout:
     """How green takes over on ECS, which moves the traffic itself: one share and then all, equal steps, or all at once.
 
-    With `rolling` there is no green: tasks are replaced one after the other, and nothing is split.
+    With `rolling` there is no green: tasks are replaced one after the other, and nothing is split. How green is judged is not said
+    here: nothing promotes on ECS yet.
     """
 
     strategy: Strategy = Field(
@@ -201,9 +201,17 @@ class EcsRollout(Rollout):
         section: Any = (given.kwargs or {}) if isinstance(given, ArgsKwargs) else given
         if not isinstance(section, Mapping) or section.get("strategy") != Strategy.ROLLING:
             return given
-        if "steps" in section:
-            raise ValueError("steps split the traffic, and with strategy rolling there is no green to split it with")
+        if unread := [key for key in ("steps", "stepMinutes", "bakeMinutes", "pauseMinutes") if key in section]:
+            raise ValueError(f"with strategy rolling there is no green, and nothing reads {', '.join(unread)}")
         return {**section, "steps": (100,)}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_wait_between_no_steps(cls, given: Any) -> Any:
+        section: Any = (given.kwargs or {}) if isinstance(given, ArgsKwargs) else given
+        if isinstance(section, Mapping) and section.get("steps") in ([100], (100,)) and "stepMinutes" in section:
+            raise ValueError("with steps [100] all traffic moves at once, and nothing reads stepMinutes")
+        return given
 
     @model_validator(mode="after")
     def _possible_on_ecs(self) -> EcsRollout:
@@ -286,7 +294,7 @@ class EcsConfig(AwsConfig, ServiceConfig):
     moved: ClassVar[Mapping[str, str]] = {
         "deployment": "how green takes over is part of trimaran:rollout. In place of strategy canary with percent 5 write"
         " steps: [5, 100], of linear with percent 25 steps: [25, 50, 75, 100], of blue-green steps: [100]; strategy:"
-        " rolling, stepMinutes, bakeMinutes and pauseMinutes are written there as they were."
+        " rolling is written there alone, and stepMinutes, bakeMinutes and pauseMinutes of the others as they were."
     }
 
     image: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)

@@ -207,11 +207,17 @@ class StackConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ServiceConfig(StackConfig):
-    """What every stack has whose app answers requests and whose versions are promoted."""
+    """What every stack has whose app answers requests."""
 
     settings: ModelSettings | None = Field(default=None, description="a map like {model: smollm2-135m-instruct}")
     candidate: Candidate | None = Field(default=None, description="a map written by promote")
     api_keys: Annotated[SecretStr, AfterValidator(_key_lines)] | None = Field(
         default=None, description="lines of name=key", examples=["'me=<a long random key>'"]
     )
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class PromotedConfig(ServiceConfig):
+    """What every stack has whose versions `promote` moves traffic between."""
+
     rollout: Rollout = Field(default=Rollout(), description="a map like {steps: [5, 25, 50, 100]}")

@@ -43,7 +43,7 @@ def parse(
     try:
         return TypeAdapter(kind).validate_python({**data, **derived})
     except ValidationError as error:
-        raise _translated(error, kind, stack) from None
+        raise _translated(error, kind, target, stack) from None
 
 
 def keys_of(kind: type[StackConfig]) -> tuple[str, ...]:
@@ -125,11 +125,27 @@ def _refuse_unread(given: Iterable[str], target: str, kind: type[StackConfig], s
         remedy = f"./trimaran pulumi config rm {NAMESPACE}:{key} --stack {stack}"
         if key in kind.moved:
             raise ConfigError(f"config key '{NAMESPACE}:{key}' is no more: {kind.moved[key]}", remedy)
-        readers = [name for name in TARGETS if key in keys_of(TARGETS[name].config_type())]
-        what = f"is not read by the target '{target}', only by {', '.join(readers)}." if readers else "is unknown."
         raise ConfigError(
-            f"config key '{NAMESPACE}:{key}' {what}{nearest(key, known)} Known keys: {', '.join(known)}.", remedy
+            f"config key '{NAMESPACE}:{key}' {_unread((key,), target)}{nearest(key, known)} Known keys: {', '.join(known)}.",
+            remedy,
         )
+
+
+def _unread(path: Collection[str], target: str) -> str:
+    """Who else reads a key, or that nobody does."""
+    readers = [name for name in TARGETS if _reads(TARGETS[name].config_type(), path)]
+    return f"is not read by the target '{target}', only by {', '.join(readers)}." if readers else "is unknown."
+
+
+def _reads(kind: type[StackConfig], path: Iterable[str]) -> bool:
+    owner: type | None = kind
+    known: Collection[str] = keys_of(kind)
+    for part in path:
+        if owner is None or part not in known:
+            return False
+        owner = _section_in(_fields_of(owner)[part])
+        known = _fields_of(owner) if owner else ()
+    return True
 
 
 def _refuse_plain_keys(given: Iterable[str], kind: type[StackConfig], secret_keys: Collection[str], stack: str) -> None:
@@ -142,7 +158,7 @@ def _refuse_plain_keys(given: Iterable[str], kind: type[StackConfig], secret_key
             )
 
 
-def _translated(error: ValidationError, kind: type[StackConfig], stack: str) -> ConfigError:
+def _translated(error: ValidationError, kind: type[StackConfig], target: str, stack: str) -> ConfigError:
     """The first thing that is wrong, in our words; a key that does not exist comes before a wrong value."""
     first = min(error.errors(), key=lambda each: each["type"] != "unexpected_keyword_argument")
     path = tuple(str(part) for part in first["loc"])
@@ -151,7 +167,7 @@ def _translated(error: ValidationError, kind: type[StackConfig], stack: str) -> 
     if first["type"] == "unexpected_keyword_argument":
         known = list(_fields_of(owner))
         return ConfigError(
-            f"config key '{shown}' is unknown.{nearest(path[-1], known)} Known keys: {', '.join(known)}.",
+            f"config key '{shown}' {_unread([part for part in path if not part.isdigit()], target)}{nearest(path[-1], known)} Known keys: {', '.join(known)}.",
             f"./trimaran pulumi config rm --path {shown} --stack {stack}",
         )
     expected = info.description or "something else"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from stacks.config.common import STRICT, ServiceConfig, Whole
+from stacks.config.common import STRICT, PromotedConfig, Whole
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class LocalConfig(ServiceConfig):
-    """The keys of `local`: those of every service, a routes file and a port."""
+class LocalConfig(PromotedConfig):
+    """The keys of `local`: those of every service that is promoted, a routes file and a port."""
 
     routes: str | None = Field(
         default=None, min_length=1, description="the path of a routes file", examples=["routes.yaml"]

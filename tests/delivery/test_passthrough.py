@@ -25,6 +25,7 @@ from delivery.passthrough import selected_stack, stack_in
         (["stack", "output", "url"], None),
         (["version"], None),
         (["up", "-s"], None),
+        (["-C", "stack", "stack", "--color", "never", "select", "local"], "local"),
         ([], None),
     ],
 )
@@ -75,13 +76,53 @@ def replaced(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["up", "-s", "aws-ecs-dev"], ["stack", "init", "aws-ecs-dev"], ["config", "set", "a", "b", "--stack=aws-ecs-dev"]],
+    "line",
+    [
+        "up -s aws-ecs-dev",
+        "--stack aws-ecs-dev --color never up",
+        "update",
+        "preview",
+        "pre --diff",
+        "import aws:s3/bucket:Bucket a b",
+        "stack init aws-ecs-dev",
+        "stack change-secrets-provider passphrase",
+        "config set a b --stack=aws-ecs-dev",
+        "config --stack aws-ecs-dev set-all --plaintext a=b",
+        "config rm a",
+        "config cp -d local",
+    ],
 )
-def test_a_stack_that_has_only_an_example_is_refused(replaced: Path, arguments: list[str]) -> None:
-    """Else the engine would write a file of its own beside the example, with nothing of it inside."""
-    with pytest.raises(Failure, match="'aws-ecs-dev' has no config of its own yet, only an example"):
-        passthrough.run(replaced, arguments)
+def test_a_stack_that_has_only_an_example_is_refused(
+    replaced: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the program would run on nothing, or the engine write a file of its own, with nothing of the example inside."""
+    monkeypatch.setattr(passthrough, "selected_stack", lambda root: "aws-ecs-dev")
+
+    with pytest.raises(Failure, match="'aws-ecs-dev' has no config of its own yet, only an example") as raised:
+        passthrough.run(replaced, line.split())
+
+    assert raised.value.hint.startswith("cp stacks/environments/Pulumi.aws-ecs-dev.example.yaml ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("", "version", "about", "plugin ls", "stack", "stack ls", "stack rm aws-ecs-dev", "stack select aws-ecs-dev"),
+        *("stack output url -s aws-ecs-dev", "stack unselect", "stack export", "state unprotect --all", "cancel"),
+        *("refresh -s aws-ecs-dev", "destroy --stack aws-ecs-dev", "down -s aws-ecs-dev", "config", "config get a"),
+        *("config refresh", "up --config-file mine.yaml", "preview --config-file=mine.yaml", "-C . stack output"),
+    ],
+)
+def test_what_makes_nothing_of_the_config_is_never_held_back(
+    replaced: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Least of all for a deployed stack whose file is gone; and nothing is made beside the example."""
+    monkeypatch.setattr(passthrough, "selected_stack", lambda root: "aws-ecs-dev")
+
+    with pytest.raises(SystemExit, match="pulumi was started"):
+        passthrough.run(replaced, line.split())
+
+    assert not (replaced / "stacks/environments/Pulumi.aws-ecs-dev.yaml").exists()
 
 
 @pytest.mark.parametrize(
@@ -98,10 +139,11 @@ def test_what_needs_no_config_and_what_has_no_example_goes_on(
         passthrough.run(replaced, arguments)
 
 
-def test_the_example_of_this_machine_is_made_the_users_own(replaced: Path) -> None:
-    """As `up` does it."""
+@pytest.mark.parametrize("line", ["config set trimaran:port 8081 --stack local", "destroy --stack local"])
+def test_the_example_of_this_machine_is_made_the_users_own(replaced: Path, line: str) -> None:
+    """As `up` does it, before the engine writes into the file."""
     with pytest.raises(SystemExit, match="pulumi was started"):
-        passthrough.run(replaced, ["config", "set", "trimaran:port", "8081", "--stack", "local"])
+        passthrough.run(replaced, line.split())
 
     environments = replaced / "stacks/environments"
     assert (environments / "Pulumi.local.yaml").read_text() == (environments / "Pulumi.local.example.yaml").read_text()

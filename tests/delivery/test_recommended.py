@@ -21,7 +21,8 @@ PAGES = ("*.md", "docs/**/*.md", "stacks/**/*.yaml", "trimaran", "tools/**/*.sh"
 WORD = r"""(?:'[^'\n]*'|"[^"\n]*"|<[^>\n]*>|[^\s`'"|;()·…,#<>\\])+"""
 # "another ./trimaran" is one that runs, not one to be typed.
 CALL = re.compile(rf"(?<!another )(?<!outer )\./trimaran((?:[ \t]+{WORD})+)")
-PULUMI = re.compile(rf"(?:(?<=`)|(?<=trimaran )|^[ \t]*(?:\$ )?)pulumi((?:[ \t]+{WORD})+)", re.MULTILINE)
+# Anywhere in a sentence, but not in the table of programs that a command needs.
+PULUMI = re.compile(rf"(?<![\w./-])(?<!\| )pulumi((?:[ \t]+{WORD})+)")
 
 
 def texts() -> Iterator[tuple[str, str]]:
@@ -99,9 +100,20 @@ def help_of(*verbs: str) -> frozenset[str]:
     return frozenset(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", done.stdout))
 
 
+@pytest.mark.parametrize(
+    ("text", "word"), [("run ./trimaran fly", "fly"), ("or, by hand: pulumi fly --yes", "fly --yes")]
+)
+def test_a_command_in_a_sentence_is_found(text: str, word: str) -> None:
+    """Wherever it stands."""
+    assert [found.strip() for pattern in (CALL, PULUMI) for found in pattern.findall(text)] == [word]
+
+
 def test_what_is_recommended_is_found() -> None:
     """In strings that are put together, in pages, over quoted values."""
     words = {" ".join(words) for _, words in calls(CALL)}
 
     assert {"rehearse aws-foundation-prod", "up {}", "rehearse aws-ecs", "weights sync MODEL --bucket {}"} <= words
+    assert {"up -s aws-ecs-dev --policy-pack policies", "config get trimaran:apiKeys --stack {}"} <= {
+        " ".join(words) for _, words in calls(PULUMI)
+    }
     assert options(["config", "--secret", "'a --b'", "-s", "x", "--path=y", "-1"]) == ["--secret", "-s", "--path"]

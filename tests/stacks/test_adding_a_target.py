@@ -20,6 +20,8 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 import stacks
 from catalog import clouds
 from catalog.clouds import Cloud
+from delivery.platforms import targets as platforms
+from delivery.platforms.targets import platform_of
 from delivery.stack_file import StackFile
 from stacks.config import ConfigError, StackConfig, keys_of, parse
 from stacks.outputs import Outputs, export
@@ -71,8 +73,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     monkeypatch.setattr(stacks, "__path__", [*stacks.__path__, str(tmp_path / "stacks")])
+    monkeypatch.setattr(platforms, "__path__", [*platforms.__path__, str(tmp_path / "delivery/platforms/targets")])
     yield tmp_path
-    for module in [name for name in sys.modules if name.startswith("stacks.acme")]:
+    for module in [name for name in sys.modules if "acme" in name]:
         del sys.modules[module]
 
 
@@ -102,6 +105,11 @@ def test_the_target_deploys(project: Path) -> None:
     assert (service["region"], service["replicas"]) == ("north-1", 2)
     assert service["environment"]["TRIMARAN_REVISION"] == outputs["revision"]
     assert set(outputs) == {each.name for each in fields(Outputs)}
+
+
+def test_the_commands_reach_it(project: Path) -> None:
+    """By the file that the page has for it."""
+    assert platform_of("acme-run").target == "acme-run"
 
 
 def test_it_reads_its_own_keys_and_no_others(project: Path) -> None:

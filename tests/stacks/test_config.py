@@ -84,7 +84,7 @@ def test_nested_keys_are_typed() -> None:
     """Money is exact, closed sets are enums, lists are tuples."""
     assert of_ecs("limits", {"monthlyUsd": "900.10"}).limits.monthly_usd == Decimal("900.10")
     assert of_ecs("limits", {"monthlyUsd": 900.1}).limits.monthly_usd == Decimal("900.1")
-    assert of_ecs("rollout", {"onUndecided": "hold"}).rollout.on_undecided is WhenUndecided.HOLD
+    assert of_local(rollout='{"onUndecided": "hold"}').rollout.on_undecided is WhenUndecided.HOLD
     assert [str(each) for each in of_ecs("ingress", {"allowedCidrs": ["10.0.0.0/8"]}).ingress.allowed_cidrs] == [
         "10.0.0.0/8"
     ]
@@ -116,7 +116,7 @@ WRONG = [
     ("local", "environment", "prod", "trimaran:environment is 'prod', but the stack's name 'local' says 'dev'.", "./trimaran pulumi config rm trimaran:environment --stack local"),
     ("local", "target", "lokal", f"target 'lokal' is unknown. Known targets: {', '.join(TARGETS)}. Did you mean 'local'?", f"{CONFIG_SET} trimaran:target local --stack local"),
     ("local", "apiKeys", "no equals sign", "trimaran:apiKeys must be lines of name=key.", f"{CONFIG_SET} --secret trimaran:apiKeys 'me=<a long random key>' --stack local"),
-    ("local", "rollout", {"strategy": "rolling"}, "config key 'trimaran:rollout.strategy' is unknown. Known keys: steps, maxBakeS, marginPoints, onUndecided.", "./trimaran pulumi config rm --path trimaran:rollout.strategy --stack local"),
+    ("local", "rollout", {"strategy": "rolling"}, "config key 'trimaran:rollout.strategy' is not read by the target 'local', only by aws-ecs. Known keys: steps, maxBakeS, marginPoints, onUndecided.", "./trimaran pulumi config rm --path trimaran:rollout.strategy --stack local"),
 ]  # fmt: skip
 
 
@@ -169,6 +169,18 @@ def test_a_key_that_a_target_does_not_read_is_refused(target: str, key: str) -> 
 
     assert "Known keys: target, environment" in raised.value.sentence
     assert raised.value.hint == f"./trimaran pulumi config rm trimaran:{key} --stack {target}"
+
+
+@pytest.mark.parametrize(("key", "value"), [("maxBakeS", 60), ("marginPoints", 2), ("onUndecided", "hold")])
+def test_a_part_of_a_section_that_a_target_does_not_read_is_refused(key: str, value: object) -> None:
+    """Nothing promotes on ECS yet. The error says what its section has."""
+    with pytest.raises(
+        ConfigError, match=rf"'trimaran:rollout.{key}' is not read by the target 'aws-ecs', only by local"
+    ):
+        parsed("rollout", {"steps": [5, 100], key: value}, ECS)
+
+    with pytest.raises(ConfigError, match="Known keys: strategy, steps, stepMinutes, bakeMinutes, pauseMinutes"):
+        parsed("rollout", {key: value}, ECS)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from catalog.clouds import cloud_of_type
-from delivery.platforms.targets import stack_name
+from delivery.platforms.targets import platform_of, stack_name
 from delivery.stack_file import StackFile
 from stacks.config import keys_of, parse
 from stacks.outputs import Outputs
@@ -129,7 +129,11 @@ def test_the_page_begins_with_the_example_and_shows_the_stock_cli(target: str, t
 
     assert file.parse().target == target
     assert TARGETS[target].is_here or commands[0] == copying
-    assert f"pulumi up -s {stack}" in page
+    pack = " --policy-pack policies" if platform_of(target).keeps_policies else ""
+    stock = re.findall(r"pulumi up\b[^`#\n]*", page)
+    assert [line for line in stock if line.rstrip().removesuffix(" --refresh") != f"pulumi up -s {stack}{pack}"] == []
+    assert stock
+    assert [line for line in commands if re.match(rf"\./trimaran up( {stack})?( |$)", line)]
 
 
 def test_targets_are_imported_only_when_needed() -> None:

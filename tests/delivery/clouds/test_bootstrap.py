@@ -49,14 +49,15 @@ def test_what_is_made_is_closed_versioned_and_encrypted(capsys: pytest.CaptureFi
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 
 
-def test_the_next_two_commands_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """They are data: a script can run them."""
-    bootstrap("aws", "eu-west-1", "", yes=True)
+@pytest.mark.parametrize(("named", "region"), [("eu-west-1", "eu-west-1"), ("", "us-east-1")])
+def test_the_next_two_commands_are_printed(named: str, region: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are data: a script can run them. Without a region they are for the cloud's usual one."""
+    bootstrap("aws", named, "", yes=True)
 
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        "./trimaran pulumi login 's3://trimaran-state-123456789012-eu-west-1?region=eu-west-1&awssdk=v2'",
+        f"./trimaran pulumi login 's3://trimaran-state-123456789012-{region}?region={region}&awssdk=v2'",
         "./trimaran pulumi stack init aws-foundation-dev --no-select"
-        " --secrets-provider 'awskms:///alias/trimaran/state?region=eu-west-1'",
+        f" --secrets-provider 'awskms:///alias/trimaran/state?region={region}'",
     ]
 
 

@@ -182,10 +182,13 @@ class MetricsContract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runners:
-    """`store` is how another command sees the record; `dies` holds it, saves a text, and is killed."""
+    """`store` is how another command sees the record; `dies` holds it, saves a text, and is killed; `kept` is what a record
+    says that was set aside.
+    """
 
     store: Callable[[], RecordStore]
     dies: Callable[[str], None]
+    kept: Callable[[str], str]
 
 
 class RecordContract:
@@ -241,18 +244,18 @@ class RecordContract:
         with pytest.raises(TakenOver):
             hold.save("too late")
         with pytest.raises(TakenOver):
-            hold.forget()
+            hold.set_aside()
         assert runners.store().load() == "mine"
 
-    def test_a_record_can_be_given_up(self, runners: Runners) -> None:
-        """And there is nothing to give up where there is none."""
+    def test_a_record_can_be_set_aside(self, runners: Runners) -> None:
+        """It is kept, and the next one is another."""
         with runners.store().hold() as hold:
-            hold.forget()
             hold.save("nonsense")
-            hold.forget()
+            aside = hold.set_aside()
             assert runners.store().load() is None
             hold.save("anew")
         assert runners.store().load() == "anew"
+        assert runners.kept(aside) == "nonsense"
 
 
 def at(green: int) -> Split:

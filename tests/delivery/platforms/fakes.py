@@ -231,13 +231,16 @@ class BucketHold:
         except Changed:
             raise TakenOver(self._records.stack) from None
 
-    def forget(self) -> None:
+    def set_aside(self) -> str:
+        bucket, name = self._records.bucket, f"record.unreadable-{self._records.clock()}"
         try:
             self._lease = self._renewed(self._lease)
-            self._records.bucket.delete("record", replaces=self._record)
+            bucket.put(name, bucket.get("record")[1], replaces=0)
+            bucket.delete("record", replaces=self._record)
         except Changed:
             raise TakenOver(self._records.stack) from None
         self._record = 0
+        return name
 
     def let_go(self) -> None:
         """Where it is still ours."""

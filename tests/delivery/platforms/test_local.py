@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from delivery.failure import Failure
-from delivery.platforms.local import PLATFORM, LocalBlueGreen
 from delivery.platforms.platform import Deployed
+from delivery.platforms.targets.local import PLATFORM, LocalBlueGreen
 from stacks.local.files import log_file
 
 OUTPUTS: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Every target can be reached: its platform keeps the contract, also where nobody has written a file for it."""
+"""Every target can be reached: its platform keeps the contract, and a name that is no target is any cloud's."""
 
 from __future__ import annotations
 
@@ -6,26 +6,45 @@ from pathlib import Path
 
 import pytest
 
-from delivery import platforms
 from delivery.failure import ExitCode, Failure
+from delivery.platforms import targets
+from delivery.platforms.cloud import CloudPlatform
 from delivery.platforms.platform import Platform
 from delivery.platforms.targets import listed, platform_of, promotable, stack_name
 from delivery.status import split
-from stacks.targets import TARGETS
+from stacks.targets import TARGETS, Target
 
-FOLDER = Path(platforms.__file__).parent
+FOLDER = Path(targets.__file__).parent
 LOGGED_IN = {"PULUMI_BACKEND_URL": "s3://bucket"}
 
 
 @pytest.fixture(params=[*TARGETS, "nowhere-yet"])
 def platform(request: pytest.FixtureRequest) -> Platform:
-    """Of each target, and of one without a file."""
+    """Of each target, and of what is none."""
     return platform_of(request.param)
 
 
 def test_every_target_has_a_file() -> None:
     missing = [path for target in TARGETS if not (path := FOLDER / f"{target.replace('-', '_')}.py").exists()]
     assert missing == [], "create it, with its PLATFORM"
+
+
+def test_a_target_without_its_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a command works on it as if it were any cloud's."""
+    target = Target(module="stacks.acme.run", config="stacks.acme.config:RunConfig", packages=("acme",))
+    monkeypatch.setitem(TARGETS, "acme-run", target)
+
+    with pytest.raises(Failure, match="'acme-run' is on the list, but nothing says how it is reached") as raised:
+        platform_of("acme-run")
+    assert "delivery/platforms/targets/acme_run.py" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "name", ["team.dev", "metrics", "files", "records", "cloud", "targets", "local.x", "..", "", "aws_ecs", "aws ecs"]
+)
+def test_a_name_that_is_no_target_is_any_clouds(name: str) -> None:
+    """A stack is called as its owner likes, also as a module of ours."""
+    assert platform_of(name) == CloudPlatform(target=name)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -12,7 +12,7 @@ import pytest
 
 from delivery.failure import Failure
 from delivery.platforms.files import FileRecords
-from delivery.platforms.records import RecordStore, TakenOver
+from delivery.platforms.records import RecordStore, TakenOver, UnreadableRecord
 from tests.delivery.platforms.contract import RecordContract, Runners
 from tests.delivery.platforms.fakes import Bucket, BucketRecords
 
@@ -39,7 +39,11 @@ class TestFile(RecordContract):
             done = subprocess.run([sys.executable, "-c", DIES, str(directory), text], cwd=ROOT, check=False)
             assert done.returncode == -9
 
-        return Runners(store=lambda: FileRecords(directory=directory, stack="local"), dies=dies)
+        return Runners(
+            store=lambda: FileRecords(directory=directory, stack="local"),
+            dies=dies,
+            kept=lambda aside: Path(aside).read_text(),
+        )
 
     def test_a_disk_that_takes_nothing_is_a_sentence_and_the_old_record_stays(
         self, runners: Runners, monkeypatch: pytest.MonkeyPatch
@@ -58,8 +62,15 @@ class TestFile(RecordContract):
 
     def test_a_file_that_is_no_text_is_a_sentence(self, tmp_path: Path) -> None:
         (tmp_path / "local.json").write_bytes(b"\xff\xfe\xff")
-        with pytest.raises(Failure, match=r"local\.json cannot be read"):
+        with pytest.raises(UnreadableRecord, match=r"local\.json cannot be understood"):
             FileRecords(directory=tmp_path, stack="local").load()
+
+    def test_a_file_that_cannot_be_read_is_another_sentence(self, tmp_path: Path) -> None:
+        """It may say a lot, once the disk or the rights are as they were."""
+        (tmp_path / "local.json").mkdir()
+        with pytest.raises(Failure, match=r"local\.json cannot be read: Is a directory") as raised:
+            FileRecords(directory=tmp_path, stack="local").load()
+        assert not isinstance(raised.value, UnreadableRecord)
 
 
 class TestBucket(RecordContract):
@@ -88,7 +99,7 @@ class TestBucket(RecordContract):
             self.dead = dead
             clock[0] += BucketRecords.LEASE_S
 
-        return Runners(store=store, dies=dies)
+        return Runners(store=store, dies=dies, kept=lambda aside: bucket.get(aside)[1])
 
     def test_one_that_was_thought_dead_writes_no_more(self, runners: Runners, clock: list[float]) -> None:
         """It was only slow: what it would write is older than what the other one knows."""

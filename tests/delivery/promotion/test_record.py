@@ -78,20 +78,51 @@ SIDES = (("blue", 5000), ("green", 300))
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema": "trimaran.promotion/1"}', '{"id": 1', "\x00"])
 def test_a_record_that_cannot_be_understood_is_refused_with_what_to_do(root: Path, text: str) -> None:
-    with pytest.raises(Failure, match=r"local\.json cannot be read") as raised:
+    with pytest.raises(Failure, match=r"local\.json cannot be understood") as raised:
         record.load(written(root, text), "local")
     assert raised.value.hint.endswith("./trimaran rollback local")
 
 
-def test_what_to_do_can_be_done(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`rollback` gives such a record up and takes the traffic back by what config says."""
+@pytest.fixture
+def taken_back(monkeypatch: pytest.MonkeyPatch) -> list[Promotion | None]:
+    """The promotions that were taken back, on a machine where nothing is deployed."""
     asked: list[Promotion | None] = []
     monkeypatch.setattr(stages, "taken_back", lambda root, stack, promotion, hold, tell: asked.append(promotion))
-    found = written(root, "nonsense")
+    return asked
+
+
+def test_what_to_do_can_be_done(
+    root: Path, taken_back: list[Promotion | None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`rollback` sets such a record aside, says where it is, and takes the traffic back by what config says."""
+    found = written(root, '{"schema": "trimaran.promotion/9", "previous": {"model": "what blue was"}}')
+    text = found.load()
 
     command.rollback(root, "local")
 
-    assert (asked, found.load(), found.is_held()) == ([None], None, False)
+    assert (taken_back, found.load(), found.is_held()) == ([None], None, False)
+    (aside,) = found.directory.glob("local.json.unreadable-*")
+    assert aside.read_text() == text
+    assert str(aside) in capsys.readouterr().err
+
+
+def test_a_record_that_cannot_be_read_just_now_stays_and_nothing_is_taken_back(
+    root: Path, taken_back: list[Promotion | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may say what blue was."""
+    found = written(root, {**states.JUST_MADE, **states.promoted()})
+    text = found.load()
+
+    def broken(*_: object, **__: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "read_text", broken)
+        with pytest.raises(Failure, match="cannot be read: Input/output error"):
+            command.rollback(root, "local")
+
+    assert (taken_back, found.load()) == ([], text)
+    assert [each.name for each in found.directory.glob("*.json*")] == ["local.json"]
 
 
 @pytest.mark.parametrize("stack", ["aws-ecs-dev", "aws-foundation-prod"])

@@ -29,8 +29,8 @@ class Hold:
             raise self.failure
         self.saved.append(text)
 
-    def forget(self) -> None:
-        raise AssertionError("nothing is forgotten here")
+    def set_aside(self) -> str:
+        raise AssertionError("nothing is set aside here")
 
 
 def rolling_back(root: Path, hold: Hold, monkeypatch: pytest.MonkeyPatch) -> tuple[Stages, list[str]]:

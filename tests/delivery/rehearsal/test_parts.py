@@ -86,9 +86,9 @@ def test_bearing_inputs_are_found_by_path_or_by_its_beginning() -> None:
 
 def test_secrets_of_the_config_are_taken_out_by_path() -> None:
     """Only their owner can decrypt them; the rehearsal sets stand-ins at the same places."""
-    document = {"config": {"apiKeys": {"secure": "a"}, "aws:region": "r", "trimaran:routes": {"key": {"secure": "b"}}}}
+    config = {"apiKeys": {"secure": "a"}, "aws:region": "r", "trimaran:routes": {"key": {"secure": "b"}}}
 
-    assert _readable(document) == (
+    assert _readable(config) == (
         {"aws:region": "r", "trimaran:routes": {}},
         ["trimaran:apiKeys", "trimaran:routes.key"],
     )

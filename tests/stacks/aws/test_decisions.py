@@ -133,7 +133,11 @@ def judge(**keys: Any) -> None:
             "is not read by the target 'aws-ecs', only by aws-foundation",
             "config rm trimaran:pipeline",
         ),
-        ({"network": {"nat": "one"}}, "'trimaran:network.nat' is unknown", "config rm --path trimaran:network.nat"),
+        (
+            {"network": {"nat": "one"}},
+            "'trimaran:network.nat' is not read by the target 'aws-ecs'",
+            "config rm --path trimaran:network.nat",
+        ),
         ({"image": f"x/app@{PLACEHOLDER}"}, "trimaran:image has the placeholder digest", "config set trimaran:image"),
         ({"image": "x/app:latest"}, "trimaran:image is 'x/app:latest'; it must be an image with its digest", ""),
         ({"ingress": {"public": True}}, "without a certificate", "trimaran:domain.name"),
@@ -170,7 +174,14 @@ def judge(**keys: Any) -> None:
         ),
         ({"deployment": {"strategy": "canary"}}, "is part of trimaran:rollout", "config rm trimaran:deployment"),
         ({"rollout": {"strategy": "canary"}}, "it must be blue-green, whose `steps` make it a canary", "blue-green"),
-        ({"rollout": {"strategy": "rolling", "steps": [5, 100]}}, "there is no green to split it with", ""),
+        ({"rollout": {"strategy": "rolling", "steps": [5, 100]}}, "there is no green, and nothing reads steps", ""),
+        ({"rollout": {"strategy": "rolling", "stepMinutes": 1}}, "no green, and nothing reads stepMinutes", ""),
+        (
+            {"rollout": {"strategy": "rolling", "pauseMinutes": 60, "bakeMinutes": 10}},
+            "no green, and nothing reads bakeMinutes, pauseMinutes",
+            "",
+        ),
+        ({"rollout": {"steps": [100], "stepMinutes": 1}}, "at once, and nothing reads stepMinutes", ""),
         ({"rollout": {"steps": [5, 25, 50, 100]}}, "knows one share and then all, as [5, 100], equal steps", ""),
         (
             {"rollout": {"steps": [*range(2, 100, 2), 100]}},
@@ -205,7 +216,7 @@ def test_a_config_that_cannot_work_is_refused(keys: dict[str, Any], sentence: st
             "is not read by the target 'aws-foundation', only by local, aws-ecs",
             "rm trimaran:settings",
         ),
-        ({"limits": {"gpuQuota": 1}}, "'trimaran:limits.gpuQuota' is unknown", ""),
+        ({"limits": {"gpuQuota": 1}}, "'trimaran:limits.gpuQuota' is not read by the target 'aws-foundation'", ""),
     ],
 )
 def test_a_foundation_that_cannot_work_is_refused(keys: dict[str, Any], sentence: str, hint: str) -> None:
@@ -380,6 +391,7 @@ def test_nothing_pauses_unless_something_is_promoted() -> None:
     [
         ({"strategy": "rolling"}, 40),
         ({"steps": [100]}, 110),
+        ({"steps": [100], "bakeMinutes": 20, "pauseMinutes": 30}, 90),
         ({"steps": [5, 100]}, 120),
         ({"steps": [*range(5, 101, 5)]}, 310),
     ],

@@ -1,17 +1,17 @@
-"""What the commands need of a cloud's account: its SDK's package, and where there are any the state's home and buckets.
+"""What the commands support on a cloud: its SDK's package, and where somebody has written them the state's home and buckets.
 
-A cloud is one file beside this one, named as the cloud, with its `ACCOUNT`; it is imported only when a command needs it.
+A cloud with regions is one file beside this one, named as in `catalog/clouds.py`, with its `SUPPORT`; it is imported only when a
+command needs it.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
 
-NAMES = ("aws", "gcp", "azure")
-USUAL = "aws"  # what a command means that names no cloud
+from catalog.clouds import CLOUDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Bucket(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class CloudSupport:
     """One cloud. `package` is its Pulumi SDK on PyPI; `state_home` and `bucket` take a region and a name, which for the
     home may be empty, and are absent where nobody has written them yet. Both raise Failure.
     """
@@ -62,11 +62,16 @@ class Account:
     bucket: Callable[[str, str], Bucket] | None = None
 
 
-def account_of(name: str) -> Account:
-    """The account of a cloud; `name` is one of NAMES."""
-    return cast("Account", importlib.import_module(f"delivery.clouds.{name}").ACCOUNT)
+def names() -> Sequence[str]:
+    """The clouds that have accounts and regions."""
+    return [name for name, cloud in CLOUDS.items() if cloud.region_keys]
 
 
-def accounts() -> Iterator[Account]:
+def support_of(name: str) -> CloudSupport:
+    """What there is for a cloud; `name` is one of `names()`."""
+    return cast("CloudSupport", importlib.import_module(f"delivery.clouds.{name}").SUPPORT)
+
+
+def supported() -> Iterator[CloudSupport]:
     """Every cloud's."""
-    return map(account_of, NAMES)
+    return map(support_of, names())

@@ -1,6 +1,7 @@
 """The platform of each target: one file beside this one, named as the target with underscores, with its `PLATFORM`.
 
-A target without a file is any cloud's: its state is where the user is logged in, and nothing but the engine reaches it.
+Only a name on the list of targets is a file's. Any other is a cloud's that the kit does not know: its state is where the user is
+logged in, and nothing but the engine reaches it.
 """
 
 from __future__ import annotations
@@ -10,16 +11,22 @@ import importlib.util
 from collections.abc import Sequence
 from typing import cast
 
+from delivery.failure import Failure
 from delivery.platforms.cloud import CloudPlatform
 from delivery.platforms.platform import Platform
 from stacks.targets import TARGETS
 
 
 def platform_of(target: str) -> Platform:
-    """How a target is reached."""
-    name = f"delivery.platforms.{target.replace('-', '_')}"
-    if importlib.util.find_spec(name) is None:
+    """How a target, or what a stack's name has in its place, is reached. Raises Failure for a target without its file."""
+    if target not in TARGETS:
         return CloudPlatform(target=target)
+    name = f"{__name__}.{target.replace('-', '_')}"
+    if importlib.util.find_spec(name) is None:
+        raise Failure(
+            f"target '{target}' is on the list, but nothing says how it is reached.",
+            f"write {name.replace('.', '/')}.py with its PLATFORM; docs/adding-a-target.md shows one",
+        )
     return cast("Platform", importlib.import_module(name).PLATFORM)
 
 
