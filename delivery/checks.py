@@ -29,18 +29,43 @@ class Step:
 
     name: str
     command: tuple[str, ...]
+    hint: str
     by_file: bool = True
     groups: tuple[str, ...] = ()
 
 
 _STEPS = (
-    Step(name="ruff check", command=("ruff", "check", "--quiet")),
-    Step(name="ruff format --check", command=("ruff", "format", "--check", "--quiet")),
-    Step(name="mypy", command=("mypy",), groups=("local", "policies", "quality", "aws")),
-    Step(name="lint-imports", command=("lint-imports",), by_file=False),
+    Step(
+        name="ruff check",
+        command=("ruff", "check", "--quiet"),
+        hint=".venv/bin/ruff check --fix . mends what can be mended so",
+    ),
+    Step(
+        name="ruff format --check",
+        command=("ruff", "format", "--check", "--quiet"),
+        hint=".venv/bin/ruff format . formats the tree",
+    ),
+    Step(
+        name="mypy",
+        command=("mypy",),
+        hint=".venv/bin/mypy FILE reads one file",
+        groups=("local", "policies", "quality", "aws"),
+    ),
+    Step(
+        name="lint-imports",
+        command=("lint-imports",),
+        hint="pyproject.toml has the contracts: who may import whom",
+        by_file=False,
+    ),
 )
 # Links, paths and commands that pages name. Tests, so that `test` runs them anyway.
-_PROSE = Step(name="prose", command=("pytest", "tests/test_prose.py", "tests/delivery/test_docs.py"), by_file=False)
+_PROSE = Step(
+    name="prose",
+    command=("pytest", "tests/test_prose.py", "tests/delivery/test_docs.py"),
+    hint="./trimaran test tests/test_prose.py says more",
+    by_file=False,
+)
+_NO_TEST = 5
 
 
 def check(root: Path) -> None:
@@ -79,8 +104,10 @@ def _cores() -> int:
 
 
 def _end(failed: Sequence[str]) -> None:
+    hints = {step.name: step.hint for step in (*_STEPS, _PROSE)}
     if failed:
-        raise Failure(f"failed: {', '.join(failed)}.", "./trimaran test PATH -k NAME runs one test")
+        hint = hints.get(failed[0], "./trimaran test PATH -k NAME runs one test")
+        raise Failure(f"failed: {', '.join(failed)}.", hint)
 
 
 def _failed_steps(root: Path, steps: Sequence[Step], files: Sequence[str] = ()) -> list[str]:
@@ -131,7 +158,8 @@ def _pytest(root: Path, name: str, arguments: Sequence[str]) -> list[str]:
     began_s = time.monotonic()
     say(f"{name} ...")
     done = subprocess.run([_tool("pytest"), "--tb=short", *arguments], cwd=root, check=False)
-    say(f"{name}: {time.monotonic() - began_s:.1f} s")
+    none = "no test matched, " if done.returncode == _NO_TEST else ""
+    say(f"{name}: {none}{time.monotonic() - began_s:.1f} s")
     return [name] if done.returncode else []
 
 

@@ -128,8 +128,9 @@ def test_changed_files_are_checked_beside_the_tests_that_are_named(
     if staged:
         subprocess.run(["git", "add", "new.py"], cwd=repository, check=True)
 
-    with pytest.raises(Failure, match=re.escape("failed: ruff format --check.")):
+    with pytest.raises(Failure, match=re.escape("failed: ruff format --check.")) as raised:
         checks.run(repository, ["test_it.py"], long=False)
+    assert raised.value.hint == ".venv/bin/ruff format . formats the tree"
 
     told = capfd.readouterr()
     assert "new.py" in told.err
@@ -137,7 +138,8 @@ def test_changed_files_are_checked_beside_the_tests_that_are_named(
     assert "1 passed" in told.out
 
 
-def test_a_selection_of_nothing_fails(repository: Path) -> None:
-    """A misspelt name is no success."""
+def test_a_selection_of_nothing_fails(repository: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A misspelt name is no success, and is told."""
     with pytest.raises(Failure, match="failed: pytest"):
         checks.run(repository, ["test_it.py", "-k", "misspelt"], long=False)
+    assert "pytest: no test matched" in capfd.readouterr().err
