@@ -102,7 +102,8 @@ class StackFile:
 
     def parse(self) -> StackConfig:
         """The checked configuration. Raises Failure with exit code 2."""
-        from stacks.config import ConfigError, parse
+        from stacks.config import ConfigError
+        from stacks.parsing import parse
 
         raw, secret_keys = self._flat()
         try:

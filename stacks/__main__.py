@@ -11,8 +11,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # a bare `pulumi up` 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
-from stacks.config import ConfigError, parse
+from stacks.config import ConfigError
 from stacks.outputs import export
+from stacks.parsing import parse
 from stacks.targets import load
 
 

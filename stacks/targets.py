@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from catalog.clouds import cloud_of_type
 
 if TYPE_CHECKING:
-    from stacks.config.common import StackConfig
+    from stacks.config import StackConfig
     from stacks.outputs import Outputs
 
 # What each provider of this project makes is on the machine that the engine runs on.

@@ -11,7 +11,7 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
-from stacks.config.common import (
+from stacks.config import (
     DIGEST,
     IMAGE,
     STEPS,

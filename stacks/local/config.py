@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from stacks.config.common import STRICT, PromotedConfig, Whole
+from stacks.config import STRICT, PromotedConfig, Whole
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -9,7 +9,8 @@ import pytest
 
 from delivery import deployment
 from delivery.deployment import up
-from stacks.config import StackConfig, parse
+from stacks.config import StackConfig
+from stacks.parsing import parse
 
 OUTPUTS: dict[str, Any] = {"target": "t", "region": "r", "revision": "abc", "stable_revision": "abc", "schema": 1}
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from delivery.cli_reference import PAGE, commands, render
-from stacks.config import NAMESPACE, keys_of
+from stacks.config import NAMESPACE
 from stacks.outputs import Outputs
+from stacks.parsing import keys_of
 from stacks.targets import TARGETS
 from tests.goldens import Golden
 

@@ -28,7 +28,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from stacks.config.common import STRICT, Limits, StackConfig
+from stacks.config import STRICT, Limits, StackConfig
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

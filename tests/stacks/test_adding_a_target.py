@@ -23,8 +23,9 @@ from catalog.clouds import Cloud
 from delivery.platforms import targets as platforms
 from delivery.platforms.targets import platform_of
 from delivery.stack_file import StackFile
-from stacks.config import ConfigError, StackConfig, keys_of, parse
+from stacks.config import ConfigError, StackConfig
 from stacks.outputs import Outputs, export
+from stacks.parsing import keys_of, parse
 from stacks.targets import TARGETS, Target, load
 
 PAGE = Path(__file__).parents[2] / "docs/adding-a-target.md"

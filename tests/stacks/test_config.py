@@ -9,9 +9,9 @@ from decimal import Decimal
 import pytest
 
 from stacks.aws.config import EcsConfig
-from stacks.config import ConfigError, Environment, ModelSettings, StackConfig, WhenUndecided, keys_of, parse
-from stacks.config.parsing import structured_keys_of
+from stacks.config import ConfigError, Environment, ModelSettings, StackConfig, WhenUndecided
 from stacks.local.config import LocalConfig
+from stacks.parsing import keys_of, parse, structured_keys_of
 from stacks.targets import TARGETS
 
 DIGEST = "registry.example.com/trimaran@sha256:" + "a" * 64

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stacks.config import ConfigError, ModelSettings, parse
+from stacks.config import ConfigError, ModelSettings
 from stacks.local.config import LocalConfig
 from stacks.local.routes import from_file, from_settings, routes_of
+from stacks.parsing import parse
 
 FILE = """
 version: 1

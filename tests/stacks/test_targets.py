@@ -17,8 +17,8 @@ import yaml
 from catalog.clouds import cloud_of_type
 from delivery.platforms.targets import platform_of, stack_name
 from delivery.stack_file import StackFile
-from stacks.config import keys_of, parse
 from stacks.outputs import Outputs
+from stacks.parsing import keys_of, parse
 from stacks.targets import TARGETS, load, named_in
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from stacks.aws.components.edge import Edge
 from stacks.aws.config import EcsRollout
 from stacks.aws.routes import APP_PORT
 from stacks.aws.versions import Versions
-from stacks.config.common import Api
+from stacks.config import Api
 from stacks.naming import name
 
 # Fargate ends a task 120 s after SIGTERM at the latest.

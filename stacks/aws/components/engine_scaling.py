@@ -12,7 +12,7 @@ import pulumi_aws as aws
 from stacks.aws.account import Account
 from stacks.aws.components.collector import QUEUED, RUNNING, namespace
 from stacks.aws.config import Schedule
-from stacks.config.common import Scaling
+from stacks.config import Scaling
 from stacks.naming import name
 
 _PERIOD_S = 60

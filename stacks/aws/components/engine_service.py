@@ -14,7 +14,7 @@ from stacks.aws.components.engine_scaling import EngineScaling, EngineScalingArg
 from stacks.aws.config import CapacityKind, Schedule
 from stacks.aws.sizing import Sizing
 from stacks.aws.versions import Version
-from stacks.config.common import Scaling
+from stacks.config import Scaling
 from stacks.naming import name
 
 _DRAIN_S = 290

@@ -27,8 +27,9 @@ from stacks.aws.refusals import (
 )
 from stacks.aws.sizing import sizing_of
 from stacks.aws.versions import versions_of
-from stacks.config import ConfigError, Environment, parse
+from stacks.config import ConfigError, Environment
 from stacks.naming import name
+from stacks.parsing import parse
 
 ROOT = Path(__file__).parents[3]
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app@sha256:" + "a" * 64

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from stacks.config import ConfigError, parse
+from stacks.config import ConfigError
 from stacks.local.config import LocalConfig
 from stacks.local.versions import Version, split_of, versions_of
+from stacks.parsing import parse
 
 STABLE = {"systemPrompt": "Be brief.", "modelRevision": "0.1.2"}
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
-from stacks.config.common import NAMESPACE, ConfigError, StackConfig
+from stacks.config import NAMESPACE, ConfigError, StackConfig
 from stacks.targets import TARGETS, named_in, nearest, unknown_target
 
 
