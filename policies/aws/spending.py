@@ -81,7 +81,7 @@ SPENDING = Spending(
     budgets={
         BUDGET: Budget(
             notifies=lambda budget: budget.count("notifications") > 0,
-            limit_usd=lambda budget: budget.text("limitAmount"),
+            limit_usd=lambda budget: budget.number("limitAmount"),
         )
     },
     dearest={GROUP: _without_spot, PROVIDER: _managed_without_spot},

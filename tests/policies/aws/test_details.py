@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from plan.resource import Resource
 from plan.tokens import UNKNOWN
+from policies import judge
 from policies.aws.gpus import kinds_of
 from policies.judging import outcome_of
 from policies.rules import rule_of
-from tests.policies.aws import reach, supply
-from tests.policies.plans import DIGEST, container, context, iam, planned, task
+from tests.policies.aws import capacity, reach, supply
+from tests.policies.plans import DIGEST, container, context, iam, planned, task, urn
 
+SERVICE = "aws:ecs/service:Service"
 FUNCTION = "aws:lambda/function:Function"
 _ISSUER = "token.actions.githubusercontent.com"
 
@@ -221,6 +224,24 @@ def test_a_type_that_ecs_may_choose_counts() -> None:
 
     assert said("gpu-allow-list", provider, "dev") == ("p5.48xlarge has H100 GPUs; dev allows T4, L4, A10G.",)
     assert said("gpu-allow-list", group, "dev") == ("g6e.xlarge has L40S GPUs; dev allows T4, L4, A10G.",)
+
+
+@pytest.mark.parametrize("number", ["Infinity", "NaN", "sNaN", "many"])
+def test_what_is_no_number_decides_nothing_and_stops_nothing(number: str) -> None:
+    """Not a limit that is kept, and not the end of the judge; the numbers beside it are judged."""
+    hungry = task("task", container(resourceRequirements=[{"type": "GPU", "value": number}]))
+    resources = [planned(SERVICE, "app", {"taskDefinition": hungry.urn}, name="app", desiredCount=1), hungry]
+    resources += [capacity.target(41), replace(capacity.target(1), urn=urn(capacity.TARGET, "other"))]
+    resources[-1] = replace(resources[-1], inputs={**resources[-1].inputs, "maxCapacity": number})
+    resources.append(reach.budget(number))
+
+    report = judge(resources, context(limits={"monthlyUsd": "900"}))
+
+    told = {(each.rule, each.message) for each in report.undecided}
+    assert ("max-replicas", f"other: cannot be decided: maxCapacity is '{number}', not a number.") in told
+    assert ("always-on-in-prod", "app: cannot be decided: the GPUs of container 'app' are not a known number.") in told
+    assert any(rule == "budget-exists" and f"limitAmount is '{number}'" in message for rule, message in told)
+    assert "max-replicas" in {each.rule for each in report.violations}
 
 
 def test_a_tag_that_is_not_known_yet_is_there() -> None:
