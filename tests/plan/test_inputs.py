@@ -66,7 +66,7 @@ def test_what_is_no_number_is_told(value: Any) -> None:
 @pytest.mark.parametrize("value", ["40.9", 40.9, Decimal("40.9")])
 def test_half_a_thing_is_not_a_whole_number(value: Any) -> None:
     """It is not cut down to one that a limit allows; a whole one may be written with a fraction of nothing."""
-    with pytest.raises(NotKnown, match="a is '40.9', not a whole number"):
+    with pytest.raises(NotKnown, match=r"a is '40\.9', not a whole number"):
         thing(a=value).whole("a")
     assert thing(a=value).number("a") == Decimal("40.9")
     assert [thing(a=each).whole("a") for each in ("40.0", 40.0, 40)] == [40, 40, 40]
