@@ -9,7 +9,7 @@ from functools import cache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """One cloud. `name` begins the names of its targets; `packages` are Pulumi's, each the beginning of its resources' types.
+    """One cloud. `name` is that of its folders; `packages` are Pulumi's, each the beginning of its resources' types.
 
     `region_keys` are the config keys that say a stack's region; `region_inputs` the inputs by which a resource or its
     provider says its own, `zone_inputs` those that name a zone: a region and one more part. A cloud without region keys
@@ -64,11 +64,6 @@ def cloud_of_type(type_: str) -> Cloud | None:
     """The cloud that a resource of a type is in; None for a package that no row names."""
     package = type_.partition(":")[0]
     return next((each for each in CLOUDS.values() if package in each.packages), None)
-
-
-def cloud_of_target(target: str) -> Cloud | None:
-    """The cloud that a target is named after; None for a target of no cloud."""
-    return next((each for each in CLOUDS.values() if target == each.name or target.startswith(f"{each.name}-")), None)
 
 
 @cache

@@ -115,9 +115,11 @@ def _line(key: _Key, preview: Preview, before: Charge | None, after: Charge | No
 
 def _fallback(preview: Preview, usage: Usage) -> Iterator[Line]:
     """The tokens of the managed model that answers when the stack's own does not: the same before and after."""
+    # The stack itself is there before anything of it is, and is nothing that could answer.
+    there_before = any(each.custom for each in preview.before.values())
     for quantity, usd, rate in fallback_quantities(usage):
         charge = Charge(quantity=quantity, usd=usd, rate=rate)
-        was = charge if preview.before else None
+        was = charge if there_before else None
         yield Line(
             urn=f"urn:pulumi:{preview.stack}::fallback",
             type="",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 from cost.amounts import (
     DAYS_PER_MONTH,
@@ -24,6 +25,20 @@ DEFAULT_IDLE_TIMEOUT_S = Decimal(300)
 _DECIDING_KEYS = ("busy_hours_per_day", "replicas", "wakes_per_day")
 GPU_KEYS = (*_DECIDING_KEYS, "idle_timeout_s", "wake_s")
 API_KEYS = ("api_replicas",)
+
+
+class When(StrEnum):
+    """What the hours of something that scales are spent on: the end of a line's key."""
+
+    ALWAYS_ON = "always-on"
+    SCALED_OUT = "scaled-out"
+    LOADING_AND_IDLE = "loading-and-idle"
+    WARM_POOL = "warm-pool"
+
+    @property
+    def words(self) -> str:
+        """As people read it."""
+        return self.value.replace("-", " ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

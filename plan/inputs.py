@@ -59,17 +59,23 @@ class Inputs:
         return default if value is None else value in (True, "true", "True")
 
     def number(self, path: str) -> Decimal | None:
-        """A number, exact; None where it is not set. Raises NotKnown."""
+        """A number, exact and finite; None where it is not set. Raises NotKnown."""
         value = self._known(path)
-        try:
-            return None if value is None else Decimal(str(value))
-        except InvalidOperation:
-            raise NotKnown(f"{self.prefix}{path} is '{value}', not a number") from None
+        if value is None:
+            return None
+        number = number_in(value)
+        if number is None:
+            raise NotKnown(f"{self.prefix}{path} is '{value}', not a number")
+        return number
 
     def whole(self, path: str) -> int | None:
         """A whole number; None where it is not set. Raises NotKnown."""
         number = self.number(path)
-        return None if number is None else int(number)
+        if number is None:
+            return None
+        if number % 1:
+            raise NotKnown(f"{self.prefix}{path} is '{number}', not a whole number")
+        return int(number)
 
     def texts(self, path: str) -> tuple[str, ...]:
         """The items of a list of texts. Raises NotKnown where one of them is not known."""
@@ -132,6 +138,15 @@ class Inputs:
             raise NotKnown("the engine could not write down what it will be")
         value = _walked(self.values, path)
         return _walked(self.fallback, path) if value is None else value
+
+
+def number_in(value: Any) -> Decimal | None:
+    """A value as an exact number; None where it is none, or not finite: `Infinity` and `NaN` are words to Decimal, not to a cloud."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def texts_in(value: Any) -> Iterator[str]:

@@ -29,9 +29,14 @@ def is_unknown(value: object) -> bool:
     return isinstance(value, str) and value in _UNKNOWNS
 
 
+def is_secret(value: object) -> bool:
+    """Whether this value is wrapped as a secret."""
+    return isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET
+
+
 def opened(value: Any) -> Any:
     """The value without the wrapper of a secret."""
-    while isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET:
+    while is_secret(value):
         value = value.get("value")
     return value
 

@@ -80,7 +80,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one rule says of one resource. `undecided` names an input that is not known, `uncovered` a gap in the tables."""
+    """What one rule says of one resource. `undecided` names an input that is not known, `uncovered` a gap in the tables.
+
+    Where an exception covers it, all that would have been said is `excepted`.
+    """
 
     violations: tuple[str, ...] = ()
     excepted: tuple[str, ...] = ()
@@ -120,9 +123,9 @@ def outcome_of(rule: Rule, subject: Resource, context: Context, planned: Mapping
     if check is not None:
         return outcome_of_check(rule, check, subject, context, planned)
     missing = gap(rule, subject)
-    if not missing or _is_excepted(rule, subject, context):
+    if not missing:
         return Outcome()
-    return Outcome(uncovered=f"{subject.name}: cannot be decided: {missing}.")
+    return _unless_excepted(Outcome(uncovered=f"{subject.name}: cannot be decided: {missing}."), rule, subject, context)
 
 
 def outcome_of_check(
@@ -140,9 +143,8 @@ def outcome_of_check(
         undecided = f"{subject.name}: cannot be decided: {reason}."
     except NotCovered as reason:
         uncovered = f"{subject.name}: cannot be decided: {reason}."
-    if _is_excepted(rule, subject, context):
-        return Outcome(excepted=tuple(messages))
-    return Outcome(violations=tuple(messages), undecided=undecided, uncovered=uncovered)
+    outcome = Outcome(violations=tuple(messages), undecided=undecided, uncovered=uncovered)
+    return _unless_excepted(outcome, rule, subject, context)
 
 
 def by_message(undecided: Iterable[Undecided]) -> dict[str, list[str]]:
@@ -165,8 +167,12 @@ def described(rule: Rule, enforcement: object) -> dict[str, Any]:
     }
 
 
-def _is_excepted(rule: Rule, subject: Resource, context: Context) -> bool:
-    return any(each.covers(rule.id, subject.name, context.stack, context.today) for each in context.exceptions)
+def _unless_excepted(outcome: Outcome, rule: Rule, subject: Resource, context: Context) -> Outcome:
+    """What an exception covers is told all the same: what is broken, and what could not be decided."""
+    if not any(each.covers(rule.id, subject.name, context.stack, context.today) for each in context.exceptions):
+        return outcome
+    open_ = (each for each in (outcome.undecided, outcome.uncovered) if each)
+    return Outcome(excepted=(*outcome.violations, *open_))
 
 
 def _with_stack(resources: Iterable[Resource], context: Context) -> dict[str, Resource]:

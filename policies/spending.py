@@ -23,10 +23,10 @@ _AS_MANY_AS_FIT = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How a cloud's type of budget is read: whether it tells anybody, and its limit in dollars a month as text."""
+    """How a cloud's type of budget is read: whether it tells anybody, and its limit in dollars a month."""
 
     notifies: Callable[[Inputs], bool]
-    limit_usd: Callable[[Inputs], str]
+    limit_usd: Callable[[Inputs], Decimal | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def budget(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str
         cap = scene.context.monthly_usd
         for one, kind in there:
             limit = kind.limit_usd(one)
-            if cap is not None and limit and Decimal(limit) > cap:
+            if cap is not None and limit is not None and limit > cap:
                 yield f"{one.name} warns only at {limit} USD; trimaran:limits.monthlyUsd is {cap}."
 
     return judge

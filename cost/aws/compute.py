@@ -8,7 +8,7 @@ from decimal import Decimal
 from cost.amounts import HOURS_PER_MONTH, NOTHING, Amount, exactly, unknown
 from cost.inputs import amount_of
 from cost.quantity import INSTANCES, Billed, Quantity
-from cost.replicas import GPU_KEYS, always, gpu_replicas
+from cost.replicas import GPU_KEYS, When, always, gpu_replicas
 from cost.usage import Usage
 from plan.inputs import Inputs, NotKnown
 from plan.scope import Scope
@@ -43,15 +43,15 @@ def group(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     types = _types(resource, template)
     base, share = _on_demand(resource)
     for when, hours, covered in (
-        ("always-on", running.always, always(base)),
-        ("scaled-out", running.scaled, NOTHING),
-        ("loading-and-idle", running.idling, NOTHING),
+        (When.ALWAYS_ON, running.always, always(base)),
+        (When.SCALED_OUT, running.scaled, NOTHING),
+        (When.LOADING_AND_IDLE, running.idling, NOTHING),
     ):
         above = (hours - covered).at_least(0)
         yield from _instances(types, when, hours - above * (1 - share))
         yield from _spot_instances(types, when, above * (1 - share))
-    yield from _disks(template, running.always, "always-on")
-    yield from _disks(template, running.scaled + running.idling, "scaled-out")
+    yield from _disks(template, running.always, When.ALWAYS_ON)
+    yield from _disks(template, running.scaled + running.idling, When.SCALED_OUT)
     yield from _warm_pool(resource, types, template)
 
 
@@ -79,7 +79,7 @@ def instance(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]
             detail=volume,
         )
     else:
-        yield _unknown_disk("always-on")
+        yield _unknown_disk(When.ALWAYS_ON)
 
 
 def capacity_reservation(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
@@ -153,11 +153,11 @@ BILLED: Mapping[str, Billed] = {
 }
 
 
-def _instances(types: tuple[str, ...], when: str, hours: Amount) -> Iterator[Quantity]:
+def _instances(types: tuple[str, ...], when: When, hours: Amount) -> Iterator[Quantity]:
     if not hours.is_nothing:
         yield Quantity(
             key=f"{INSTANCES}.{when}",
-            item=f"instances, {_words(when)}",
+            item=f"instances, {when.words}",
             skus=tuple(f"aws:ec2:{each}" for each in types),
             unit=_HOUR,
             amount=hours,
@@ -166,21 +166,17 @@ def _instances(types: tuple[str, ...], when: str, hours: Amount) -> Iterator[Qua
         )
 
 
-def _spot_instances(types: tuple[str, ...], when: str, hours: Amount) -> Iterator[Quantity]:
+def _spot_instances(types: tuple[str, ...], when: When, hours: Amount) -> Iterator[Quantity]:
     if not hours.is_nothing:
         yield Quantity(
             key=f"spot-instances.{when}",
-            item=f"instances (Spot), {_words(when)}",
+            item=f"instances (Spot), {when.words}",
             skus=tuple(f"aws:ec2-spot:{each}" for each in types),
             unit=_HOUR,
             amount=hours,
             detail=" or ".join(types),
             note=_SPOT_NOTE,
         )
-
-
-def _words(when: str) -> str:
-    return when.replace("-", " ")
 
 
 def _types(group: Inputs, template: Inputs | None) -> tuple[str, ...]:
@@ -203,7 +199,7 @@ def _on_demand(group: Inputs) -> tuple[Amount, Decimal]:
     return amount_of(group, f"{_DISTRIBUTION}.onDemandBaseCapacity", 0), percent.expected / 100
 
 
-def _disks(template: Inputs | None, hours: Amount, when: str) -> Iterator[Quantity]:
+def _disks(template: Inputs | None, hours: Amount, when: When) -> Iterator[Quantity]:
     if hours.is_nothing:
         return
     mappings = template.each("blockDeviceMappings") if template else ()
@@ -215,12 +211,12 @@ def _disks(template: Inputs | None, hours: Amount, when: str) -> Iterator[Quanti
             yield from _disk(mapping, hours / HOURS_PER_MONTH, when)
 
 
-def _disk(mapping: Inputs, months: Amount, when: str) -> Iterator[Quantity]:
+def _disk(mapping: Inputs, months: Amount, when: When) -> Iterator[Quantity]:
     kind = mapping.text("ebs.volumeType", "gp2")
     size = amount_of(mapping, "ebs.volumeSize")
     yield Quantity(
         key=f"root-disks.{when}",
-        item=f"root disks, {_words(when)}",
+        item=f"root disks, {when.words}",
         skus=(f"aws:ebs:{kind}",),
         unit="GB-month",
         amount=size * months,
@@ -236,18 +232,18 @@ def _disk(mapping: Inputs, months: Amount, when: str) -> Iterator[Quantity]:
         if not above.is_nothing:
             yield Quantity(
                 key=f"disk-{what}.{when}",
-                item=f"disk {what}, {_words(when)}",
+                item=f"disk {what}, {when.words}",
                 skus=(f"aws:ebs:{sku}",),
                 unit=unit,
                 amount=above * months,
             )
 
 
-def _unknown_disk(when: str) -> Quantity:
+def _unknown_disk(when: When) -> Quantity:
     why = "the size of the root disk is the machine image's"
     return Quantity(
         key=f"root-disks.{when}",
-        item=f"root disks, {_words(when)}",
+        item=f"root disks, {when.words}",
         skus=("aws:ebs:gp3",),
         unit="GB-month",
         amount=unknown(why),
@@ -268,4 +264,4 @@ def _warm_pool(group: Inputs, types: tuple[str, ...], template: Inputs | None) -
             amount=hours,
             detail=" or ".join(types),
         )
-    yield from _disks(template, hours, "warm-pool")
+    yield from _disks(template, hours, When.WARM_POOL)

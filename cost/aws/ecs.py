@@ -8,7 +8,7 @@ from decimal import Decimal
 from cost.amounts import Amount, exactly, unknown
 from cost.inputs import amount_of
 from cost.quantity import MANAGED_INSTANCES, Billed, Quantity
-from cost.replicas import API_KEYS, GPU_KEYS, ReplicaHours, api_replicas, gpu_replicas
+from cost.replicas import API_KEYS, GPU_KEYS, ReplicaHours, When, api_replicas, gpu_replicas
 from cost.usage import Usage
 from plan.inputs import Inputs
 from plan.scope import Reads, Scope
@@ -38,7 +38,7 @@ def service(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     task = next(iter(scope.linked(resource, "taskDefinition", TASK)), None)
     low, high = _range(resource, scope)
     running = api_replicas(low, high, usage, resource.name)
-    for when, hours in (("always-on", running.always), ("scaled-out", running.scaled)):
+    for when, hours in ((When.ALWAYS_ON, running.always), (When.SCALED_OUT, running.scaled)):
         if not hours.is_nothing:
             yield from _task_hours(task, hours, launch, when)
     if resource.flag("networkConfiguration.assignPublicIp"):
@@ -190,13 +190,13 @@ def _managed(resource: Inputs, scope: Scope, usage: Usage) -> ReplicaHours:
     return gpu_replicas(low, high, usage, resource.name)
 
 
-def _task_hours(task: Inputs | None, hours: Amount, launch: str, when: str) -> Iterator[Quantity]:
+def _task_hours(task: Inputs | None, hours: Amount, launch: str, when: When) -> Iterator[Quantity]:
     """vCPU, memory and disk of a task for so many hours."""
     if task is None:
         why = "its task definition is not in this stack"
         yield Quantity(
             key=f"tasks.{when}",
-            item=f"tasks, {_words(when)}",
+            item=f"tasks, {when.words}",
             skus=("aws:ecs:fargate-vcpu-linux-x86",),
             unit="vCPU-hour",
             amount=unknown(why),
@@ -207,7 +207,7 @@ def _task_hours(task: Inputs | None, hours: Amount, launch: str, when: str) -> I
     cpu, memory = amount_of(task, "cpu") / _CPU_UNITS, amount_of(task, "memory") / _MIB
     yield Quantity(
         key=f"task-vcpu.{when}",
-        item=f"tasks' vCPU, {_words(when)}",
+        item=f"tasks' vCPU, {when.words}",
         skus=(f"aws:ecs:{launch}-vcpu-{machine}",),
         unit="vCPU-hour",
         amount=cpu * hours,
@@ -215,7 +215,7 @@ def _task_hours(task: Inputs | None, hours: Amount, launch: str, when: str) -> I
     )
     yield Quantity(
         key=f"task-memory.{when}",
-        item=f"tasks' memory, {_words(when)}",
+        item=f"tasks' memory, {when.words}",
         skus=(f"aws:ecs:{launch}-gb-{machine}",),
         unit="GB-hour",
         amount=memory * hours,
@@ -225,16 +225,12 @@ def _task_hours(task: Inputs | None, hours: Amount, launch: str, when: str) -> I
     if not disk.is_nothing:
         yield Quantity(
             key=f"task-disk.{when}",
-            item=f"tasks' disk, {_words(when)}",
+            item=f"tasks' disk, {when.words}",
             skus=("aws:ecs:fargate-ephemeral-storage",),
             unit="GB-hour",
             amount=disk * hours,
             detail="above 20 GB",
         )
-
-
-def _words(when: str) -> str:
-    return when.replace("-", " ")
 
 
 def _each(size: Amount, unit: str) -> str:

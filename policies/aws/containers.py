@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from plan.inputs import Inputs
+from plan.inputs import Inputs, NotKnown, number_in
 
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 DEFINITIONS = "containerDefinitions"
@@ -23,6 +23,13 @@ def called(container: Mapping[str, Any]) -> str:
 
 
 def gpus(container: Mapping[str, Any]) -> int:
-    """How many GPUs it asks for."""
+    """How many GPUs it asks for. Raises NotKnown where that is no number."""
     wanted = container.get("resourceRequirements") or ()
-    return sum(int(each.get("value", 0)) for each in wanted if each.get("type") == "GPU")
+    return sum(_count(container, each.get("value", 0)) for each in wanted if each.get("type") == "GPU")
+
+
+def _count(container: Mapping[str, Any], value: object) -> int:
+    number = number_in(value)
+    if number is None:
+        raise NotKnown(f"the GPUs of {called(container)} are not a known number")
+    return int(number)

@@ -11,6 +11,9 @@ SERVICE = "aws:ecs/service:Service"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 BUCKET = "aws:s3/bucket:Bucket"
 REPOSITORY = "aws:ecr/repository:Repository"
+VOLUME = "aws:ebs/volume:Volume"
+ZONE = "aws:route53/zone:Zone"
+SECRET = "aws:secretsmanager/secret:Secret"
 _PROTECTION = "enableDeletionProtection"
 
 
@@ -53,6 +56,16 @@ def _not_forced(field: str) -> Judge:
     return judge
 
 
+def _snapshot(volume: Inputs, scene: Scene) -> Iterator[str]:
+    if not volume.flag("finalSnapshot"):
+        yield "finalSnapshot is not true, so it is deleted with all that it holds."
+
+
+def _recoverable(secret: Inputs, scene: Scene) -> Iterator[str]:
+    if secret.whole("recoveryWindowInDays") == 0:
+        yield "recoveryWindowInDays is 0, so it is deleted at once and for ever."
+
+
 def _forced(field: str) -> Judge:
     """Says no where a resource cannot be taken away with all that it holds."""
 
@@ -82,6 +95,9 @@ CHECKS: Checks = {
         BALANCER: Check(judge=_protected, reads=(_PROTECTION,)),
         BUCKET: Check(judge=_not_forced("forceDestroy"), reads=("forceDestroy",)),
         REPOSITORY: Check(judge=_not_forced("forceDelete"), reads=("forceDelete",)),
+        VOLUME: Check(judge=_snapshot, reads=("finalSnapshot",)),
+        ZONE: Check(judge=_not_forced("forceDestroy"), reads=("forceDestroy",)),
+        SECRET: Check(judge=_recoverable, reads=("recoveryWindowInDays",)),
     },
     "deletable-in-dev": {
         BALANCER: Check(judge=_deletable, reads=(_PROTECTION,)),

@@ -21,6 +21,8 @@ _DELETION = ("deletion-protection-in-prod", "deletable-in-dev")
 # Topics about what runs.
 _RUNNING = ("scaling", "gpus", "probes", "images", "machines", "rollback-configured")
 _NOT_BILLED_ITSELF = ("required-tags", "budget-exists")
+# What a thing with a policy of its own, which is judged, cannot break.
+_OTHER_IDENTITY = ("no-wildcard-iam", "secrets-not-in-environment")
 
 _WHAT_RUNS: tuple[Harmless, ...] = (
     Harmless(
@@ -40,7 +42,8 @@ _WHAT_RUNS: tuple[Harmless, ...] = (
         ),
     ),
     Harmless(
-        why="Says how many copies run and where. What a copy is stands in its task definition, its machines in its group.",
+        why="Says how many copies run and where. What a copy is stands in its task definition, its machines in its group; a "
+        "disk that it makes for each copy is judged, and goes with the copy.",
         types=(SERVICE,),
         topics=(
             "gpus",
@@ -51,12 +54,13 @@ _WHAT_RUNS: tuple[Harmless, ...] = (
             "tls-only",
             "closed-security-groups",
             "idle-timeout",
-            "machines",
+            "imdsv2",
             "data",
         ),
     ),
     Harmless(
-        why="Bounds the number of a service's tasks, or moves it within these bounds.",
+        why="Bounds the number of a service's tasks, or moves it within these bounds; a policy's alarms are billed, but take no "
+        "tags.",
         types=(TARGET, SCHEDULE, "aws:appautoscaling/policy:Policy"),
         topics=(EVERY,),
     ),
@@ -82,7 +86,7 @@ _WHAT_RUNS: tuple[Harmless, ...] = (
     ),
     Harmless(
         why="As many machines as the services on it have tasks. A group's are started from its launch template, and those "
-        "that ECS manages are AWS's to set up.",
+        "that ECS manages are AWS's to set up, with disks that end with them.",
         types=(PROVIDER, "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"),
         topics=(EVERY,),
     ),
@@ -118,7 +122,6 @@ _NETWORK: tuple[Harmless, ...] = (
     Harmless(
         why="A part of the network: it leads packets to where security groups let them in, and those are judged.",
         types=(
-            "aws:ec2/eip:Eip",
             "aws:ec2/internetGateway:InternetGateway",
             "aws:ec2/natGateway:NatGateway",
             "aws:ec2/route:Route",
@@ -128,6 +131,11 @@ _NETWORK: tuple[Harmless, ...] = (
             "aws:ec2/vpc:Vpc",
             "aws:elasticache/subnetGroup:SubnetGroup",
         ),
+        topics=(EVERY,),
+    ),
+    Harmless(
+        why="An address that leads where security groups let packets in. AWS has no protection from deletion for one.",
+        types=("aws:ec2/eip:Eip",),
         topics=(EVERY,),
     ),
     Harmless(
@@ -203,7 +211,8 @@ _NETWORK: tuple[Harmless, ...] = (
         ),
     ),
     Harmless(
-        why="A name, or a certificate for one; who answers under it is judged at the listener.",
+        why="A name, or a certificate for one; who answers under it is judged at the listener. What a zone holds is in the "
+        "program that made it, and it is not deleted with what others put there unless it is forced, which is judged.",
         types=(
             "aws:acm/certificate:Certificate",
             "aws:acm/certificateValidation:CertificateValidation",
@@ -245,8 +254,7 @@ _IDENTITY: tuple[Harmless, ...] = (
         topics=(EVERY,),
     ),
     Harmless(
-        why="Says who may use the one thing that it belongs to; nobody gets a right to anything else by it, and a bucket is "
-        "kept from the public by its block.",
+        why="Says who may use the one thing that it belongs to, which is judged; nobody gets a right to anything else by it.",
         types=("aws:s3/bucketPolicy:BucketPolicy", "aws:sns/topicPolicy:TopicPolicy"),
         topics=(EVERY,),
     ),
@@ -254,9 +262,18 @@ _IDENTITY: tuple[Harmless, ...] = (
 
 _KEPT_THINGS: tuple[Harmless, ...] = (
     Harmless(
-        why="Keeps objects, and runs nothing; how they are encrypted, kept and aged is said beside it.",
+        why="Keeps objects, which S3 always encrypts, and runs nothing; by which key, and how they are kept and aged, is said "
+        "beside it.",
         types=("aws:s3/bucket:Bucket",),
-        topics=(*_RUNNING, "identity", "network", "key-rotation", "log-retention", "encrypted-cache", "budget-exists"),
+        topics=(
+            *_RUNNING,
+            *_OTHER_IDENTITY,
+            "network",
+            "key-rotation",
+            "log-retention",
+            "encrypted-cache",
+            "budget-exists",
+        ),
     ),
     Harmless(
         why="Closes a bucket, or says how its objects are encrypted, kept and aged.",
@@ -292,12 +309,12 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
         topics=(EVERY,),
     ),
     Harmless(
-        why="A key, and who may use it; KMS waits for days before one is deleted.",
+        why="A key, and who may use it, which is judged; KMS waits for days before one is deleted.",
         types=("aws:kms/key:Key",),
         topics=(
             *_RUNNING,
             *_DELETION,
-            "identity",
+            *_OTHER_IDENTITY,
             "network",
             "no-public-bucket",
             "log-retention",
@@ -307,7 +324,8 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
     ),
     Harmless(why="A second name of a key.", types=("aws:kms/alias:Alias",), topics=(EVERY,)),
     Harmless(
-        why="Logs of this account; their reach is IAM's, and what is written is billed by usage.",
+        why="Logs of this account, which CloudWatch always encrypts; their reach is IAM's. What they hold ends by itself, and "
+        "nothing is made again from it.",
         types=("aws:cloudwatch/logGroup:LogGroup",),
         topics=(
             *_RUNNING,
@@ -321,7 +339,7 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
         ),
     ),
     Harmless(
-        why="A cache inside the network, without scaling; it holds what can be made again.",
+        why="A cache inside the network, without scaling; it holds what can be made again or begins anew.",
         types=("aws:elasticache/replicationGroup:ReplicationGroup",),
         topics=(
             *_RUNNING,
@@ -335,12 +353,18 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
         ),
     ),
     Harmless(
-        why="One value that roles with a right to it may read.",
-        types=("aws:ssm/parameter:Parameter", "aws:secretsmanager/secret:Secret"),
+        why="One value that roles with a right to it may read; a key that is not encrypted is judged, and whoever deploys "
+        "has the value.",
+        types=("aws:ssm/parameter:Parameter",),
         topics=(EVERY,),
     ),
     Harmless(
-        why="A disk on its own; whether it is encrypted is judged.",
+        why="Values that are always encrypted; who else may read them, and how long they can be had back, is judged.",
+        types=("aws:secretsmanager/secret:Secret",),
+        topics=(EVERY,),
+    ),
+    Harmless(
+        why="A disk on its own; whether it is encrypted, and whether a snapshot outlives it, is judged.",
         types=("aws:ebs/volume:Volume",),
         topics=(EVERY,),
     ),
@@ -348,7 +372,8 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
 
 _WATCHING: tuple[Harmless, ...] = (
     Harmless(
-        why="Watches, counts or tells; it costs cents and changes nothing.",
+        why="Watches, counts or tells, keeps nothing and changes nothing; who may tell through a topic is judged. Where it is "
+        "billed its tags are judged too, but a dashboard and a filter's metric take none.",
         types=(
             "aws:budgets/budget:Budget",
             "aws:cloudwatch/dashboard:Dashboard",

@@ -10,7 +10,10 @@ from policies.check import Check, Checks, Scene
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 INSTANCE = "aws:ec2/instance:Instance"
 VOLUME = "aws:ebs/volume:Volume"
+SERVICE = "aws:ecs/service:Service"
 _DISKS = "blockDeviceMappings"
+_MORE_DISKS = "ebsBlockDevices"
+_TASK_DISK = "volumeConfiguration.managedEbsVolume"
 
 
 def _imdsv2(resource: Inputs, scene: Scene) -> Iterator[str]:
@@ -24,9 +27,17 @@ def _encrypted_volume(volume: Inputs, scene: Scene) -> Iterator[str]:
         yield "encrypted is not true."
 
 
-def _encrypted_root(instance: Inputs, scene: Scene) -> Iterator[str]:
+def _encrypted_disks(instance: Inputs, scene: Scene) -> Iterator[str]:
     if not instance.flag("rootBlockDevice.encrypted"):
         yield "rootBlockDevice.encrypted is not true."
+    for disk in instance.each(_MORE_DISKS):
+        if not disk.flag("encrypted"):
+            yield f"the disk {disk.text('deviceName', 'without a name')} is not encrypted."
+
+
+def _encrypted_task_disk(service: Inputs, scene: Scene) -> Iterator[str]:
+    if service.has(_TASK_DISK) and not service.flag(f"{_TASK_DISK}.encrypted"):
+        yield f"{_TASK_DISK}.encrypted is not true."
 
 
 def _encrypted_mappings(template: Inputs, scene: Scene) -> Iterator[str]:
@@ -47,7 +58,16 @@ CHECKS: Checks = {
             judge=_encrypted_mappings,
             reads=(_DISKS, f"{_DISKS}[].deviceName", f"{_DISKS}[].ebs", f"{_DISKS}[].ebs.encrypted"),
         ),
-        INSTANCE: Check(judge=_encrypted_root, reads=("rootBlockDevice.encrypted",)),
+        INSTANCE: Check(
+            judge=_encrypted_disks,
+            reads=(
+                "rootBlockDevice.encrypted",
+                _MORE_DISKS,
+                f"{_MORE_DISKS}[].deviceName",
+                f"{_MORE_DISKS}[].encrypted",
+            ),
+        ),
+        SERVICE: Check(judge=_encrypted_task_disk, reads=(_TASK_DISK, f"{_TASK_DISK}.encrypted")),
         VOLUME: Check(judge=_encrypted_volume, reads=("encrypted",)),
     },
 }

@@ -12,22 +12,36 @@ from policies.check import Check, Checks, Scene
 from policies.spending import Budget, Spending, lacking_tags
 
 BUDGET = "aws:budgets/budget:Budget"
-# What is billed or holds data, and can carry tags as a map.
+# What is billed or holds data, or what is billed stands on, and can carry tags as a map.
 _TAGGED = (
     "aws:cloudwatch/logGroup:LogGroup",
+    "aws:cloudwatch/metricAlarm:MetricAlarm",
+    "aws:ebs/volume:Volume",
+    "aws:ec2/capacityReservation:CapacityReservation",
+    "aws:ec2/eip:Eip",
+    "aws:ec2/instance:Instance",
     "aws:ec2/launchTemplate:LaunchTemplate",
     "aws:ec2/natGateway:NatGateway",
     "aws:ec2/vpc:Vpc",
+    "aws:ec2/vpcEndpoint:VpcEndpoint",
     "aws:ecr/repository:Repository",
+    PROVIDER,
     "aws:ecs/cluster:Cluster",
     SERVICE,
     "aws:ecs/taskDefinition:TaskDefinition",
+    "aws:elasticache/cluster:Cluster",
     "aws:elasticache/replicationGroup:ReplicationGroup",
     "aws:iam/role:Role",
     "aws:kms/key:Key",
+    "aws:kms/replicaKey:ReplicaKey",
     "aws:lambda/function:Function",
     "aws:lb/loadBalancer:LoadBalancer",
+    "aws:route53/zone:Zone",
     "aws:s3/bucket:Bucket",
+    "aws:secretsmanager/secret:Secret",
+    "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace",
+    "aws:sns/topic:Topic",
+    "aws:ssm/parameter:Parameter",
 )
 
 
@@ -81,7 +95,7 @@ SPENDING = Spending(
     budgets={
         BUDGET: Budget(
             notifies=lambda budget: budget.count("notifications") > 0,
-            limit_usd=lambda budget: budget.text("limitAmount"),
+            limit_usd=lambda budget: budget.number("limitAmount"),
         )
     },
     dearest={GROUP: _without_spot, PROVIDER: _managed_without_spot},

@@ -15,7 +15,7 @@ RULES = (
     ),
     Rule(
         id="deletion-protection-in-prod",
-        title="In prod nothing that holds data or an address is deleted in passing.",
+        title="In prod nothing that holds data that lasts, or an address, is deleted in passing where its cloud can prevent it.",
         why="A renamed resource is deleted and made anew. In prod that must need two steps.",
         severity=Severity.HIGH,
         enforcement=PROD_ONLY,

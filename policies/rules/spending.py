@@ -10,7 +10,7 @@ _REGION_KEYS = [key for each in CLOUDS.values() for key in each.region_keys]
 RULES = (
     Rule(
         id="required-tags",
-        title="Everything that is billed or holds data says whose it is.",
+        title="Everything that is billed or holds data, and can carry tags, says whose it is.",
         why="Without tags a bill has one line, and nobody dares to delete what nobody owns.",
         severity=Severity.MEDIUM,
         enforcement=TOLD_IN_DEV,

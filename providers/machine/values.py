@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from plan.tokens import SECRET, SIGNATURE, is_unknown
+from plan.tokens import is_secret, is_unknown
+from providers.values import plain as plain
 
 Properties = dict[str, Any]
 
@@ -14,17 +15,6 @@ class MachineError(Exception):
     """What a person is told when something on this machine could not be done; may span lines, the last a hint."""
 
 
-def plain(value: Any) -> Any:
-    """Take every secret out of its wrapper and make whole numbers, which travel as floats, integers again."""
-    if isinstance(value, Mapping):
-        return plain(value.get("value")) if _is_secret(value) else {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
 def has_unknown(value: Any) -> bool:
     """Tell whether any part of a value is not known before the deployment."""
     return any(is_unknown(leaf) for leaf in _leaves(value))
@@ -33,7 +23,7 @@ def has_unknown(value: Any) -> bool:
 def has_secret(value: Any) -> bool:
     """Tell whether any part of a value is marked secret."""
     if isinstance(value, Mapping):
-        return _is_secret(value) or any(has_secret(item) for item in value.values())
+        return is_secret(value) or any(has_secret(item) for item in value.values())
     return isinstance(value, list) and any(has_secret(item) for item in value)
 
 
@@ -59,12 +49,8 @@ def redact(text: str, value: Any) -> str:
     return text
 
 
-def _is_secret(value: Mapping[str, Any]) -> bool:
-    return value.get(SIGNATURE) == SECRET
-
-
 def _secrets(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping) and _is_secret(value):
+    if is_secret(value):
         yield from (str(leaf) for leaf in _leaves(value.get("value")))
     elif isinstance(value, Mapping):
         for item in value.values():

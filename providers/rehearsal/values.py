@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from plan import tokens
 from plan.tokens import SECRET, SIGNATURE, is_unknown
+from providers.values import plain as plain
 
 _ASSETS = frozenset({"c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7"})
 
@@ -20,27 +22,12 @@ def is_asset(value: object) -> bool:
 
 def opened(value: Any) -> tuple[Any, bool]:
     """The value without its wrapper, and whether it was a secret."""
-    secret = False
-    while isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET:
-        value, secret = value.get("value"), True
-    return value, secret
+    return tokens.opened(value), tokens.is_secret(value)
 
 
 def secret(value: Any) -> dict[str, Any]:
     """The value wrapped as a secret."""
     return {SIGNATURE: SECRET, "value": value}
-
-
-def plain(value: Any) -> Any:
-    """The value with every secret taken out of its wrapper and whole numbers as integers again."""
-    value, _ = opened(value)
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

@@ -1,10 +1,10 @@
-"""The table of clouds: a type and a target are found in it, and nothing is taken for a cloud that is none."""
+"""The table of clouds: a type is found in it, and nothing is taken for a cloud that is none."""
 
 from __future__ import annotations
 
 import pytest
 
-from catalog.clouds import CLOUDS, Cloud, cloud_of_target, cloud_of_type, known_as
+from catalog.clouds import CLOUDS, Cloud, cloud_of_type, known_as
 
 
 @pytest.mark.parametrize(
@@ -22,17 +22,6 @@ from catalog.clouds import CLOUDS, Cloud, cloud_of_target, cloud_of_type, known_
 def test_the_cloud_of_a_type_is_that_of_its_package(type_: str, name: str | None) -> None:
     """The whole package, not its beginning."""
     cloud = cloud_of_type(type_)
-
-    assert (cloud.name if cloud else None) == name
-
-
-@pytest.mark.parametrize(
-    ("target", "name"),
-    [("aws-ecs", "aws"), ("aws-foundation", "aws"), ("gcp-gke", "gcp"), ("local", "local"), ("modal", None)],
-)
-def test_the_cloud_of_a_target_begins_its_name(target: str, name: str | None) -> None:
-    """A vendor without a row has none."""
-    cloud = cloud_of_target(target)
 
     assert (cloud.name if cloud else None) == name
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from cost.amounts import State
+import pytest
+
+from cost.amounts import Case, State
 from cost.estimate import estimate
+from cost.gates import Gates, judge
 from cost.lines import Estimate
 from cost.usage import Fallback, Profile, Usage
 from tests.cost.aws.test_quantities import gpu_group
 from tests.cost.made import usd
-from tests.plan.made import created
+from tests.plan.made import created, preview, state, step
 
 HAIKU = Fallback(provider="aws", model="anthropic.claude-haiku-4-5-20251001-v1:0")
 
@@ -68,6 +71,25 @@ def test_fallback_tokens_are_a_line_of_their_own() -> None:
     assert found["fallback.tokens-in"].current.rate is not None
     assert usd(found["fallback.tokens-in"]) == 365 * found["fallback.tokens-in"].current.rate.usd
     assert found["fallback.tokens-out"].state is State.PRICED
+
+
+@pytest.mark.parametrize("first_deploy", [True, False])
+def test_fallback_tokens_are_billed_before_only_where_something_was_there(first_deploy: bool) -> None:
+    """The stack alone is nothing: a first deploy increases the bill by all of them."""
+    month = Profile(
+        requests_per_day=Decimal(24_000), tokens_in=Decimal(1000), tokens_out=Decimal(0), fallback_share=Decimal(1)
+    )
+    stack = state("pulumi:pulumi:Stack", "demo-demo-dev", parent="", custom=False)
+    key = state("aws:kms/key:Key")
+    document = preview(step(stack, stack, op="same"), step(None if first_deploy else key, key))
+
+    result = estimate(document, Usage(expected=month, fallback=HAIKU))
+
+    tokens = next(line for line in result.lines if line.key == "fallback.tokens-in")
+    assert (usd(tokens) or 0) > 100
+    assert usd(tokens, "before") == (None if first_deploy else usd(tokens))
+    refused = judge(result, Gates(max_increase_usd=Decimal(100)), Case.EXPECTED).refused
+    assert bool(refused) == first_deploy
 
 
 def test_fallback_tokens_are_open_without_a_profile() -> None:

@@ -55,10 +55,21 @@ def test_a_number_is_exact(value: Any, number: Decimal | None) -> None:
     assert thing(a=value).number("a") == number
 
 
-def test_what_is_no_number_is_told() -> None:
-    """With what stands there."""
-    with pytest.raises(NotKnown, match="a is 'many', not a number"):
-        thing(a="many").whole("a")
+@pytest.mark.parametrize("value", ["many", "Infinity", "-Infinity", "NaN", "sNaN", float("inf"), Decimal("NaN"), True])
+def test_what_is_no_number_is_told(value: Any) -> None:
+    """With what stands there; what only Python calls a number is none."""
+    for read in (thing(a=value).whole, thing(a=value).number):
+        with pytest.raises(NotKnown, match=f"a is '{value}', not a number"):
+            read("a")
+
+
+@pytest.mark.parametrize("value", ["40.9", 40.9, Decimal("40.9")])
+def test_half_a_thing_is_not_a_whole_number(value: Any) -> None:
+    """It is not cut down to one that a limit allows; a whole one may be written with a fraction of nothing."""
+    with pytest.raises(NotKnown, match=r"a is '40\.9', not a whole number"):
+        thing(a=value).whole("a")
+    assert thing(a=value).number("a") == Decimal("40.9")
+    assert [thing(a=each).whole("a") for each in ("40.0", 40.0, 40)] == [40, 40, 40]
 
 
 def test_a_block_is_a_map_or_a_list_of_one() -> None:

@@ -6,6 +6,7 @@ import datetime
 
 import pytest
 
+from plan.tokens import UNKNOWN
 from policies import judge
 from policies.exceptions import Excepted, ExceptionsError, current, read
 from policies.rules import ids
@@ -33,6 +34,17 @@ def test_an_exception_holds_until_its_last_day() -> None:
 
     assert (report.violations, report.refuses) == ((), False)
     assert [each.rule for each in report.excepted] == ["key-rotation"]
+
+
+def test_what_could_not_be_decided_is_told_as_excepted_too() -> None:
+    """Nobody may think that it was decided; without the exception it is undecided."""
+    key = planned("aws:kms/key:Key", "main", tags=reach.TAGS, enableKeyRotation=UNKNOWN)
+    message = "main: cannot be decided: enableKeyRotation is not known before the first `up`."
+
+    covered, other = (judge([key], context(exceptions=each)) for each in ((excepted(),), ()))
+
+    assert ([each.message for each in covered.excepted], covered.undecided) == ([message], ())
+    assert ([each.message for each in other.undecided], other.excepted) == ([message], ())
 
 
 def test_one_that_has_run_out_is_a_violation_that_names_it() -> None:

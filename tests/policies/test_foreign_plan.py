@@ -156,6 +156,12 @@ def test_an_exception_lets_an_unknown_type_pass_one_rule() -> None:
     report = judge([planned(RUN, "run")], context(exceptions=(excepted,)))
 
     assert rule not in {each.rule for each in report.undecided}
+    assert [(each.rule, each.message) for each in report.excepted] == [
+        (
+            rule,
+            f"run: cannot be decided: no check of policies/gcp/ knows {RUN}, and none of its lists declares it harmless.",
+        )
+    ]
     assert "registry-allow-list" in {each.rule for each in report.undecided}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from plan.resource import Resource
+from policies.aws.identity import CHECKS as CHECKED_IDENTITY
 from policies.aws.spending import CHECKS
 from tests.policies.aws import capacity, reach, supply
 from tests.policies.cases import Case
@@ -19,6 +20,9 @@ BUCKET = "aws:s3/bucket:Bucket"
 REPOSITORY = "aws:ecr/repository:Repository"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 FUNCTION = "aws:lambda/function:Function"
+PARAMETER = "aws:ssm/parameter:Parameter"
+ZONE = "aws:route53/zone:Zone"
+SECRET = "aws:secretsmanager/secret:Secret"
 FUNCTION_URL = "aws:lambda/functionUrl:FunctionUrl"
 SERVICE = "aws:ecs/service:Service"
 GROUP_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
@@ -33,6 +37,18 @@ _NEEDED: dict[str, dict[str, Any]] = {
     "aws:elasticache/replicationGroup:ReplicationGroup": {"description": "x"},
     "aws:iam/role:Role": {"assumeRolePolicy": iam()},
     FUNCTION: {"role": "r"},
+    VOLUME: {"availabilityZone": "us-east-1a"},
+    "aws:cloudwatch/metricAlarm:MetricAlarm": {"comparisonOperator": "GreaterThanThreshold", "evaluationPeriods": 1},
+    "aws:ec2/capacityReservation:CapacityReservation": {
+        "availabilityZone": "us-east-1a",
+        "instanceCount": 1,
+        "instancePlatform": "Linux/UNIX",
+        "instanceType": "g6.xlarge",
+    },
+    "aws:ec2/vpcEndpoint:VpcEndpoint": {"vpcId": "vpc-1"},
+    "aws:kms/replicaKey:ReplicaKey": {"primaryKeyArn": "arn"},
+    "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace": {"vpc": "vpc-1"},
+    PARAMETER: {"type": "SecureString"},
 }
 
 
@@ -98,6 +114,38 @@ def opened_default(ranges: str) -> Resource:
 def tagged(type_: str, tags: dict[str, str]) -> Resource:
     """A resource of a type with these tags."""
     return planned(type_, "x", tags=tags, **_NEEDED.get(type_, {}))
+
+
+_ALLOW = {"Effect": "Allow", "Action": "x:Use", "Resource": "*"}
+_ACCOUNT = iam({**_ALLOW, "Principal": {"AWS": "arn:aws:iam::123456789012:root"}})
+_EVERYBODY = iam({**_ALLOW, "Principal": "*"})
+
+
+def shared(type_: str, policy: str) -> Resource:
+    """A resource of a type that has a policy of its own."""
+    needed = {
+        "aws:s3/bucketPolicy:BucketPolicy": {"bucket": "b"},
+        "aws:sns/topicPolicy:TopicPolicy": {"arn": "arn"},
+        "aws:kms/replicaKey:ReplicaKey": {"primaryKeyArn": "arn"},
+    }
+    return planned(type_, "x", policy=policy, **needed.get(type_, {}))
+
+
+def disk_of_a_task(encrypted: bool) -> Resource:
+    """A service that makes a disk for each task."""
+    disk = {"name": "data", "managedEbsVolume": {"roleArn": "arn", "sizeInGb": 10, "encrypted": encrypted}}
+    return planned(SERVICE, "app", volumeConfiguration=disk)
+
+
+def disks(encrypted: bool) -> Resource:
+    """An instance with a second disk."""
+    second = {"deviceName": "/dev/sdb", "encrypted": encrypted}
+    return planned(INSTANCE, "one", rootBlockDevice={"encrypted": True}, ebsBlockDevices=[second])
+
+
+def parameter(**inputs: Any) -> Resource:
+    """A parameter that is not encrypted."""
+    return planned(PARAMETER, "one", type="String", **inputs)
 
 
 def pair(rule: str, good: Resource, bad: Resource, says: str, environment: str = "prod") -> Case:
@@ -209,6 +257,47 @@ CASES = (
         planned(VOLUME, "disk", availabilityZone="us-east-1a", encrypted=True),
         planned(VOLUME, "disk", availabilityZone="us-east-1a"),
         "encrypted is not true.",
+    ),
+    pair("encrypted-disks", disks(True), disks(False), "the disk /dev/sdb is not encrypted."),
+    pair(
+        "encrypted-disks",
+        disk_of_a_task(True),
+        disk_of_a_task(False),
+        "volumeConfiguration.managedEbsVolume.encrypted is not true.",
+    ),
+    pair(
+        "deletion-protection-in-prod",
+        planned(VOLUME, "disk", availabilityZone="us-east-1a", finalSnapshot=True),
+        planned(VOLUME, "disk", availabilityZone="us-east-1a"),
+        "finalSnapshot is not true",
+    ),
+    pair(
+        "deletion-protection-in-prod",
+        planned(ZONE, "zone", name="example.com"),
+        planned(ZONE, "zone", name="example.com", forceDestroy=True),
+        "forceDestroy is true",
+    ),
+    pair(
+        "deletion-protection-in-prod",
+        planned(SECRET, "key", recoveryWindowInDays=7),
+        planned(SECRET, "key", recoveryWindowInDays=0),
+        "recoveryWindowInDays is 0",
+    ),
+    pair(
+        "secrets-not-in-environment",
+        parameter(name="/trimaran/region", value="us-east-1"),
+        parameter(name="/trimaran/api-keys", value="me=abc"),
+        "a parameter of type String has a readable value in api_keys.",
+    ),
+    *(
+        pair(
+            "bound-trust",
+            shared(type_, _ACCOUNT),
+            shared(type_, _EVERYBODY),
+            "everybody is allowed x:Use on it.",
+        )
+        for type_ in CHECKED_IDENTITY["bound-trust"]
+        if type_ != supply.ROLE
     ),
     pair(
         "required-tags",

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from plan.resource import Resource
-from plan.tokens import UNKNOWN
+from plan.tokens import HIDDEN, UNKNOWN
+from policies import judge
 from policies.aws.gpus import kinds_of
-from policies.judging import outcome_of
+from policies.judging import Outcome, outcome_of
 from policies.rules import rule_of
-from tests.policies.aws import reach, supply
-from tests.policies.plans import DIGEST, container, context, iam, planned, task
+from tests.policies.aws import capacity, reach, supply
+from tests.policies.plans import DIGEST, container, context, iam, planned, task, urn
 
+SERVICE = "aws:ecs/service:Service"
+TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 FUNCTION = "aws:lambda/function:Function"
 _ISSUER = "token.actions.githubusercontent.com"
 
@@ -174,6 +178,87 @@ def test_who_may_take_a_role(trust: dict[str, Any], says: str | None) -> None:
     assert said("bound-trust", role) == ((says,) if says else ())
 
 
+_OURS = "123456789012"
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition", "is_open"),
+    [
+        ({"AWS": f"arn:aws:iam::{_OURS}:root"}, {}, False),
+        ({"Service": "cloudwatch.amazonaws.com"}, {}, False),
+        ("*", {}, True),
+        ({"AWS": "*"}, {}, True),
+        ({"AWS": [f"arn:aws:iam::{_OURS}:root", "*"]}, {}, True),
+        ("*", {"StringEquals": {"aws:SourceAccount": _OURS}}, False),
+        ("*", {"StringEquals": {"AWS:PrincipalOrgId": ["o-1", "o-2"]}}, False),
+        ("*", {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-1/r-1/*"}}, False),
+        ("*", {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:*:{_OURS}:*"}}, False),
+        ("*", {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::weights"}}, False),
+        ("*", {"StringEquals": {"kms:CallerAccount": _OURS, "kms:ViaService": "ec2.us-east-1.amazonaws.com"}}, False),
+        ("*", {"StringEquals": {"kms:ViaService": "ec2.us-east-1.amazonaws.com"}}, True),
+        ("*", {"Bool": {"aws:SecureTransport": "true"}}, True),
+        ("*", {"StringNotEquals": {"aws:SourceAccount": _OURS}}, True),
+        ("*", {"StringEqualsIfExists": {"aws:SourceAccount": _OURS}}, True),
+        ("*", {"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-1"}}, True),
+        ("*", {"StringLike": {"aws:SourceAccount": "*"}}, True),
+        ("*", {"StringLike": {"aws:SourceAccount": [_OURS, "*"]}}, True),
+        ("*", {"ArnLike": {"aws:SourceArn": "arn:aws:s3:*:*:*"}}, True),
+        ("*", {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}}, True),
+    ],
+)
+def test_a_policy_for_everybody_must_be_bound_by_a_condition(principal: Any, condition: Any, is_open: bool) -> None:
+    """By one that says whose the caller is, and that holds only where it is said."""
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "kms:*", "Resource": "*", "Condition": condition}
+
+    found = said("bound-trust", planned("aws:kms/key:Key", "k", policy=iam(statement)))
+
+    assert found == (("everybody is allowed kms:* on it.",) if is_open else ())
+
+
+def test_everybody_except_some_is_everybody() -> None:
+    """And a statement that denies opens nothing."""
+    allow = {"Effect": "Allow", "NotPrincipal": {"AWS": "arn:aws:iam::1:root"}, "Action": "sns:*", "Resource": "*"}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sns:*", "Resource": "*"}
+
+    assert said("bound-trust", planned(TOPIC_POLICY, "p", arn="a", policy=iam(allow))) == (
+        "everybody is allowed sns:* on it.",
+    )
+    assert said("bound-trust", planned(TOPIC_POLICY, "p", arn="a", policy=iam(deny))) == ()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "name"),
+    [
+        ({"type": "String", "name": "/trimaran/openai.api-key", "value": "abc"}, "openai_api_key"),
+        ({"type": "String", "value": "abc"}, "api_key"),
+        ({"type": "StringList", "name": "/a/tokens-of/hub_token", "value": "abc,def"}, "hub_token"),
+        ({"type": "String", "name": "/a/note", "value": "sk-proj-0123456789abcdef0123"}, "note"),
+        ({"type": "String", "name": "/a/hub_token", "insecureValue": "abc"}, "hub_token"),
+        ({"type": "SecureString", "name": "/a/hub_token", "value": "abc"}, ""),
+        ({"type": "String", "name": "/a/token/region", "value": "us-east-1"}, ""),
+        ({"type": "String", "name": "/a/max-tokens", "value": "4096"}, ""),
+    ],
+)
+def test_a_parameter_that_is_not_encrypted_holds_no_key(inputs: dict[str, Any], name: str) -> None:
+    """Told by its name, or by a value that looks like one; the value is never shown."""
+    found = said("secrets-not-in-environment", planned("aws:ssm/parameter:Parameter", "api-key", **inputs))
+
+    assert found == ((f"a parameter of type {inputs['type']} has a readable value in {name}.",) if name else ())
+
+
+def test_an_encrypted_parameters_value_is_not_read() -> None:
+    """It is hidden, and hiding it leaves nothing open; that of another one stays undecided until it can be seen."""
+    rule = rule_of("secrets-not-in-environment")
+    assert rule is not None
+    hidden, open_ = (
+        planned("aws:ssm/parameter:Parameter", "p", type=each, name="/a/token", value=HIDDEN)
+        for each in ("SecureString", "String")
+    )
+
+    assert outcome_of(rule, hidden, context(), {}) == Outcome()
+    assert "value is secret and not shown" in outcome_of(rule, open_, context(), {}).undecided
+
+
 @pytest.mark.parametrize(
     ("ranges", "ports", "public", "says"),
     [
@@ -221,6 +306,24 @@ def test_a_type_that_ecs_may_choose_counts() -> None:
 
     assert said("gpu-allow-list", provider, "dev") == ("p5.48xlarge has H100 GPUs; dev allows T4, L4, A10G.",)
     assert said("gpu-allow-list", group, "dev") == ("g6e.xlarge has L40S GPUs; dev allows T4, L4, A10G.",)
+
+
+@pytest.mark.parametrize("number", ["Infinity", "NaN", "sNaN", "many"])
+def test_what_is_no_number_decides_nothing_and_stops_nothing(number: str) -> None:
+    """Not a limit that is kept, and not the end of the judge; the numbers beside it are judged."""
+    hungry = task("task", container(resourceRequirements=[{"type": "GPU", "value": number}]))
+    resources = [planned(SERVICE, "app", {"taskDefinition": hungry.urn}, name="app", desiredCount=1), hungry]
+    resources += [capacity.target(41), replace(capacity.target(1), urn=urn(capacity.TARGET, "other"))]
+    resources[-1] = replace(resources[-1], inputs={**resources[-1].inputs, "maxCapacity": number})
+    resources.append(reach.budget(number))
+
+    report = judge(resources, context(limits={"monthlyUsd": "900"}))
+
+    told = {(each.rule, each.message) for each in report.undecided}
+    assert ("max-replicas", f"other: cannot be decided: maxCapacity is '{number}', not a number.") in told
+    assert ("always-on-in-prod", "app: cannot be decided: the GPUs of container 'app' are not a known number.") in told
+    assert any(rule == "budget-exists" and f"limitAmount is '{number}'" in message for rule, message in told)
+    assert "max-replicas" in {each.rule for each in report.violations}
 
 
 def test_a_tag_that_is_not_known_yet_is_there() -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from cost.aws.families import BILLED
 from cost.families import is_known
 from policies import RULES
+from policies.aws import identity, machines, spending, tables
 from policies.coverage import gap
 from providers.rehearsal.sdk import Sdk
+from providers.rehearsal.shapes import Shape
 from tests.policies.plans import planned
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,3 +50,44 @@ def test_a_type_that_a_program_makes_is_spoken_of(type_: str) -> None:
 
     assert is_known(type_), f"price {type_} in cost/aws/, or declare it free in cost/aws/free.py with its source"
     assert not gaps, f"check {type_} in policies/aws/, or say in policies/aws/harmless.py why it cannot break {gaps}"
+
+
+SDK = Sdk("pulumi_aws")
+# Inputs called `policy` that grant nothing: they narrow what others grant, or say which images go.
+NO_GRANTS = {
+    "aws:ec2/vpcEndpoint:VpcEndpoint",
+    "aws:ec2/vpcEndpointPolicy:VpcEndpointPolicy",
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+}
+
+
+def spoken_of() -> list[str]:
+    """Every type that the tables check or declare harmless."""
+    checked = {type_ for table in tables.CHECKS for checks in table.values() for type_ in checks}
+    return sorted(checked | {type_ for each in tables.HARMLESS for type_ in each.types})
+
+
+@pytest.mark.parametrize("type_", sorted(BILLED))
+def test_what_is_billed_and_can_carry_tags_is_asked_for_them(type_: str) -> None:
+    """No line that declares a type harmless takes it out of the bill."""
+    assert "tags" not in SDK.resource_type(type_).inputs.members or type_ in spending.CHECKS["required-tags"]
+
+
+@pytest.mark.parametrize("type_", spoken_of())
+def test_what_has_a_policy_that_grants_is_asked_whom(type_: str) -> None:
+    """Or what: a role's own policies have no principal."""
+    asked = {*identity.CHECKS["no-wildcard-iam"], *identity.CHECKS["bound-trust"], *NO_GRANTS}
+
+    assert "policy" not in SDK.resource_type(type_).inputs.members or type_ in asked
+
+
+@pytest.mark.parametrize("type_", spoken_of())
+def test_what_makes_a_disk_is_asked_whether_it_is_encrypted(type_: str) -> None:
+    """Wherever in its inputs the disk is."""
+    assert not _has(SDK.resource_type(type_).inputs, "encrypted") or type_ in machines.CHECKS["encrypted-disks"]
+
+
+def _has(shape: Shape, name: str) -> bool:
+    """Whether inputs have one of this name, at any depth."""
+    inner = (member.shape() for member in shape.members.values())
+    return name in shape.members or any(_has(each.element() if each.element else each, name) for each in inner)
