@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.clouds import cloud_of_target
+from catalog.clouds import cloud_of_type
 from delivery.clouds import support
 from delivery.clouds.support import CloudSupport, names, supported
 from stacks.targets import TARGETS
@@ -18,9 +18,10 @@ def test_a_cloud_is_called_as_its_file() -> None:
     assert all(each.package for each in supported())
 
 
-def test_every_cloud_that_a_target_is_named_after_has_a_file() -> None:
+def test_every_cloud_of_a_target_has_a_file() -> None:
     """Without one `bootstrap` and `doctor` would not know it."""
-    clouds = {cloud.name for target in TARGETS if (cloud := cloud_of_target(target)) and cloud.region_keys}
+    packages = {package for target in TARGETS.values() for package in target.packages}
+    clouds = {cloud.name for package in packages if (cloud := cloud_of_type(package)) and cloud.region_keys}
     folder = Path(support.__file__).parent
     missing = [path for cloud in {*clouds, *names()} if not (path := folder / f"{cloud}.py").exists()]
     assert missing == [], "create it, with its SUPPORT"
