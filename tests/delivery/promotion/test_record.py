@@ -113,12 +113,16 @@ def test_a_record_that_cannot_be_read_just_now_stays_and_nothing_is_taken_back(
     found = written(root, {**states.JUST_MADE, **states.promoted()})
     text = found.load()
 
-    def broken(*_: object, **__: object) -> str:
-        raise OSError(5, "Input/output error")
+    read = Path.read_text
+
+    def broken(path: Path, **how: Any) -> str:
+        if path == found.path:
+            raise OSError(5, "Input/output error")
+        return read(path, **how)
 
     with monkeypatch.context() as disk:
         disk.setattr(Path, "read_text", broken)
-        with pytest.raises(Failure, match="cannot be read: Input/output error"):
+        with pytest.raises(Failure, match=r"local\.json cannot be read: Input/output error"):
             command.rollback(root, "local")
 
     assert (taken_back, found.load()) == ([], text)
