@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.goldens import OPTION, Golden, keep_only_goldens, refuse_skipped
+# Before it is imported, so that a golden file's mismatch is shown line by line.
+pytest.register_assert_rewrite("tests.goldens")
+from tests.goldens import OPTION, Golden, keep_only_goldens, refuse_skipped  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.stacks.rehearsals import Rehearsals

@@ -23,7 +23,8 @@ class Golden:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(seen.encode())
         assert path.exists(), f"{path} is missing: ./trimaran goldens writes it"
-        assert seen == path.read_bytes().decode()
+        agreed = path.read_bytes().decode()
+        assert seen == agreed, f"{path} says something else: ./trimaran goldens writes it, git diff is the review"
 
 
 def refuse_skipped(session: pytest.Session) -> None:

@@ -9,8 +9,8 @@ from cost.families import BILLED, FREE
 from plan.document import read
 from tests.cost.goldens import RENDERED, wide
 from tests.goldens import FOLDER, Golden
-from tests.stacks.aws.rehearsals import EXAMPLES
 from tests.stacks.rehearsals import Rehearsals
+from tests.stacks.shapes import EXAMPLES
 
 COST = FOLDER / "cost"
 

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from catalog.prices import find
 from cost.amounts import State
 from cost.families import BILLED, FREE
+from cost.quantity import Quantity
 from cost.tokens import USAGE_KEYS
-from cost.usage import Profile, Usage
-from tests.cost.made import lines, usd
+from cost.usage import Profile
+from plan.document import read
+from plan.scope import Scope
+from tests.cost.made import usd
 from tests.cost.rows import Row
+from tests.plan.made import urn
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,9 +41,7 @@ ROWS = [pytest.param(row, id=f"{row.type}: {row.key}") for cloud in clouds() for
 @pytest.mark.parametrize("row", ROWS)
 def test_a_type_is_billed_as_its_row_says(row: Row) -> None:
     """What is always billed has a number however little is known; what usage decides, once a usage file says it."""
-    month = Profile.model_validate(dict(row.stated))
-
-    line = lines(*row.resources(), usage=Usage(expected=month))[row.key]
+    line = row.lines(row.usage)[row.key]
 
     assert usd(line) == row.dollars
     assert line.state is State.PRICED
@@ -47,9 +50,9 @@ def test_a_type_is_billed_as_its_row_says(row: Row) -> None:
 @pytest.mark.parametrize("row", ROWS)
 def test_what_usage_decides_is_open_and_says_what_would_close_it(row: Row) -> None:
     """Never zero, never a guess."""
-    line = lines(*row.resources())[row.key]
+    line = row.lines()[row.key]
 
-    assert (line.state is State.USAGE_DEPENDENT) == bool(row.stated)
+    assert (line.state is State.USAGE_DEPENDENT) == bool(row.stated or row.further)
     assert all(key in " ".join(line.reasons) for key in row.stated)
 
 
@@ -60,6 +63,46 @@ def test_every_billed_type_has_a_row(cloud: str) -> None:
     missing = set(billed) - {row.type for row in rows_of(cloud)}
 
     assert not missing, f"add a row to tests/cost/{cloud}/rows.py for {', '.join(sorted(missing))}"
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_every_usage_key_has_a_row(cloud: str) -> None:
+    """Of each type that asks for it: what a usage file says has a figure that can be checked."""
+    billed = importlib.import_module(f"cost.{cloud}.families").BILLED
+    asked = {(type_, key) for type_, each in billed.items() for key in each.usage_keys}
+    missing = asked - {(row.type, key) for row in rows_of(cloud) for key in (*row.stated, *row.further)}
+
+    assert not missing, f"add a row to tests/cost/{cloud}/rows.py that says {sorted(missing)}"
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_quantity_has_a_rate_in_its_unit(row: Row) -> None:
+    """Every one that a row's resource is billed for; without one its line would be unknown for ever."""
+    unpriced = getattr(importlib.import_module(f"tests.cost.{row.cloud.name}.rows"), "UNPRICED", {})
+    for each in _quantities(row):
+        for sku in each.skus:
+            if sku.rpartition(":")[0] in unpriced:
+                continue
+            rate = find(sku, row.cloud.usual_region)
+            assert rate, f"add {sku} to catalog/prices/sources/, which '{each.item}' of {row.type} is billed by"
+            assert rate.unit == each.unit, f"{sku} is priced per {rate.unit}, and '{each.item}' is in {each.unit}"
+
+
+def _quantities(row: Row) -> list[Quantity]:
+    made = read(row.preview()).after
+    billed = BILLED[row.type]
+    scope = Scope(resources=made, reader=f"the row of {row.type}", reads=billed.reads, completed=True)
+    one = scope.sees(made[urn(row.type, "one")])
+    return list(billed.handler(one, scope, row.usage.asked_for(billed.usage_keys)))
+
+
+@pytest.mark.parametrize("cloud", clouds())
+def test_every_family_file_is_in_its_clouds_table(cloud: str) -> None:
+    """A file that nobody reads would leave its types unknown."""
+    families = importlib.import_module(f"cost.{cloud}.families").BILLED
+    for path in sorted((ROOT / "cost" / cloud).glob("*.py")):
+        own = getattr(importlib.import_module(f"cost.{cloud}.{path.stem}"), "BILLED", {})
+        assert set(own) <= set(families), f"add cost/{cloud}/{path.name} to BILLED in cost/{cloud}/families.py"
 
 
 def test_every_family_of_a_cloud_is_in_the_one_table() -> None:

@@ -72,7 +72,8 @@ def test_otherwise_a_difference_fails_and_nothing_is_written(project: Path) -> N
     )
 
     assert done.returncode == 1
-    assert "new" in done.stdout
+    assert "seen.txt says something else: ./trimaran goldens writes it, git diff is the review" in done.stdout
+    assert {"E         - old", "E         + new"} <= set(done.stdout.splitlines()), done.stdout
     assert (project / "seen.txt").read_text() == "old\n"
 
 

@@ -22,7 +22,7 @@ from providers.rehearsal.clouds import cloud_of
 from providers.rehearsal.record import RehearsalRecord
 from providers.rehearsal.server import serving
 from stacks.targets import named_in
-from tests.stacks.aws.rehearsals import EXAMPLES, SHAPES
+from tests.stacks.shapes import EXAMPLES, SHAPES
 
 ROOT = Path(__file__).parents[2]
 

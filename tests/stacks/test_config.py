@@ -149,26 +149,23 @@ def test_an_unknown_key_is_told_its_nearest(stack: str, key: str, value: object,
     assert raised.value.hint.endswith(f"{unknown} --stack {stack}")
 
 
-def _unread() -> list[tuple[str, str]]:
-    """Every key of one target that another one does not read."""
-    keys = {target: set(keys_of(TARGETS[target].config_type())) for target in TARGETS}
-    found: list[tuple[str, str]] = []
-    for target, own in keys.items():
-        others = set().union(*keys.values()) - own
-        found += [(target, key) for key in sorted(others)]
-    return found
+def _unread_by(target: str) -> list[str]:
+    """Every key of another target that this one does not read."""
+    keys = {each: set(keys_of(TARGETS[each].config_type())) for each in TARGETS}
+    return sorted(set().union(*keys.values()) - keys[target])
 
 
-@pytest.mark.parametrize(("target", "key"), _unread())
-def test_a_key_that_a_target_does_not_read_is_refused(target: str, key: str) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_key_that_a_target_does_not_read_is_refused(target: str) -> None:
     """It would be taken for set. The error names the target, who reads the key, and what this one reads."""
-    with pytest.raises(
-        ConfigError, match=rf"'trimaran:{key}' is not read by the target '{target}', only by "
-    ) as raised:
-        parsed(key, "x", target)
+    for key in _unread_by(target):
+        with pytest.raises(
+            ConfigError, match=rf"'trimaran:{key}' is not read by the target '{target}', only by "
+        ) as raised:
+            parsed(key, "x", target)
 
-    assert "Known keys: target, environment" in raised.value.sentence
-    assert raised.value.hint == f"./trimaran pulumi config rm trimaran:{key} --stack {target}"
+        assert "Known keys: target, environment" in raised.value.sentence
+        assert raised.value.hint == f"./trimaran pulumi config rm trimaran:{key} --stack {target}"
 
 
 @pytest.mark.parametrize(("key", "value"), [("maxBakeS", 60), ("marginPoints", 2), ("onUndecided", "hold")])
@@ -188,7 +185,7 @@ def test_a_part_of_a_section_that_a_target_does_not_read_is_refused(key: str, va
 )
 def test_what_used_to_be_taken_without_effect_is_refused(target: str, key: str) -> None:
     """Some of them by name, should the classes of two targets ever become one."""
-    assert (target, key) in _unread()
+    assert key in _unread_by(target)
 
 
 def test_stack_is_not_a_config_key() -> None:

@@ -51,8 +51,13 @@ def flat(document: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))
-def test_a_target_is_a_module_that_deploys(target: str) -> None:
-    """One row in the list, one file."""
+def test_a_target_is_a_class_and_a_module_that_deploys(target: str) -> None:
+    """One row in the list, two files."""
+    row = TARGETS[target]
+    text_of(f"{row.config.partition(':')[0].replace('.', '/')}.py", f"the configuration of '{target}'")
+    text_of(f"{row.module.replace('.', '/')}.py", f"the program of '{target}'")
+
+    assert row.config_type().__name__ == row.config.partition(":")[2]
     assert callable(load(target).deploy)
 
 
@@ -179,4 +184,20 @@ def test_the_interfaces_name_every_config_key(target: str) -> None:
     section = page[page.index("\nconfig:") : page.index("\noutputs:")]
     keys = keys_of(TARGETS[target].config_type())
 
-    assert [key for key in keys if not re.search(rf"\b{key}\b", section)] == []
+    assert sorted(set(keys) - _listed_in(section)) == []
+
+
+def test_a_key_is_named_only_where_keys_are_listed() -> None:
+    """A word inside a map, in a comment, or of the line that a comment goes on in, is none."""
+    section = "config:  # zone\n  # cidr\n  a, b  # count\n  net: {vpc: ID, of: [cidr], in: {zone: x}}, key: ARN\n          # nat, too\n"
+
+    assert _listed_in(section) == {"a", "b", "net", "key"}
+
+
+def _listed_in(section: str) -> set[str]:
+    """The keys that a section of the interfaces lists: what begins its lines and follows a comma, outside of maps and lists."""
+    lines = re.findall(r"^  (?! |#)([^#\n]*)", section, re.MULTILINE)
+    text, inner = ", ".join(lines), 1
+    while inner:
+        text, inner = re.subn(r"\{[^{}[\]]*\}|\[[^{}[\]]*\]", "", text)
+    return {each.partition(":")[0].strip() for each in text.split(",")}

@@ -11,6 +11,11 @@ SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 PROVIDER = "aws:ecs/capacityProvider:CapacityProvider"
 
+SCALED = "aws:appautoscaling/target:Target"
+
+# SKUs, by all but their last word, whose rates nobody has found: the lines are unknown and say so.
+UNPRICED = {"aws:ecs-managed": "what ECS takes for managing an instance"}
+
 ROWS = (
     Row(type="aws:ec2/natGateway:NatGateway", key="nat-gateway", usd="0.045 * 730"),
     Row(type="aws:ec2/eip:Eip", inputs={"domain": "vpc"}, key="public-ipv4", usd="0.005 * 730"),
@@ -166,5 +171,78 @@ ROWS = (
         referring={SERVICE: {"desiredCount": 1}},
         key="managed-instances.on-demand",
         usd="0.8048 * 730",
+    ),
+    # Of 24 hours a day half are work and half are loading and waiting, which 24 wakes of 1800 s make.
+    Row(
+        type=PROVIDER,
+        inputs={
+            "managedInstancesProvider": {
+                "instanceLaunchTemplate": {"instanceRequirements": {"allowedInstanceTypes": ["g6.xlarge"]}}
+            }
+        },
+        referring={SERVICE: {"name": "engine"}},
+        beside={SCALED: {"resourceId": "service/cluster/engine", "minCapacity": 0, "maxCapacity": 4}},
+        stated={"busy_hours_per_day": "8", "replicas": "1.5", "wakes_per_day": "24"},
+        further={"idle_timeout_s": "1200", "wake_s": "600"},
+        key="managed-instances.on-demand",
+        usd="0.8048 * 730",
+    ),
+    # 18 hours of work and 12 of loading and waiting are more than the one instance has: 12 of its 24 are left for work.
+    Row(
+        type=GROUP,
+        inputs={"minSize": 0, "maxSize": 1},
+        links={"launchTemplate": TEMPLATE},
+        beside={TEMPLATE: {"instanceType": "g6.xlarge"}},
+        stated={"busy_hours_per_day": "12", "replicas": "1.5", "wakes_per_day": "24"},
+        further={"idle_timeout_s": "1200", "wake_s": "600"},
+        key="instances.scaled-out",
+        usd="0.8048 * 365",
+    ),
+    Row(
+        type=SERVICE,
+        inputs={"launchType": "FARGATE", "name": "api"},
+        links={"taskDefinition": TASK},
+        beside={
+            TASK: {"cpu": "1024", "memory": "2048"},
+            SCALED: {"resourceId": "service/cluster/api", "minCapacity": 1, "maxCapacity": 3},
+        },
+        stated={"api_replicas": "2"},
+        key="task-vcpu.scaled-out",
+        usd="0.04048 * 730",
+    ),
+    Row(
+        type="aws:lambda/function:Function",
+        inputs={"memorySize": 1024},
+        stated={"function_calls": "1000"},
+        further={"function_seconds": "3"},
+        key="function-time",
+        usd="0.0000166667 * 1000 * 3",
+    ),
+    Row(type="aws:kms/replicaKey:ReplicaKey", stated={"kms_requests": "20000"}, key="key-requests", usd="0.03 * 2"),
+    # 100 requests a second: of 100 kB each they are 36 GB an hour; of 300 s each, 30,000 at once, 3,000 to a unit.
+    Row(
+        type="aws:lb/loadBalancer:LoadBalancer",
+        further={"requests_per_day": "8640000", "response_kb": "100"},
+        key="load-balancer-units",
+        usd="0.008 * 36 * 730",
+    ),
+    Row(
+        type="aws:lb/loadBalancer:LoadBalancer",
+        further={"requests_per_day": "8640000", "response_kb": "10", "seconds_per_request": "300"},
+        key="load-balancer-units",
+        usd="0.008 * 10 * 730",
+    ),
+    Row(
+        type="aws:lb/loadBalancer:LoadBalancer",
+        further={"requests_per_day": "24000", "response_kb": "100"},
+        key="data-to-the-internet",
+        usd="0.09 * 73",
+    ),
+    Row(
+        type="aws:cloudwatch/logGroup:LogGroup",
+        inputs={"retentionInDays": 30},
+        further={"requests_per_day": "24000", "log_kb_per_request": "3"},
+        key="log-ingestion",
+        usd="0.5 * 2.19",
     ),
 )

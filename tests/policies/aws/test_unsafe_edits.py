@@ -18,8 +18,8 @@ from policies import RULES, Context, Report, judge
 from policies.exceptions import Excepted
 from tests.goldens import FOLDER, Golden
 from tests.policies.example_plans import ExamplePlan
-from tests.stacks.aws.rehearsals import EXAMPLES
 from tests.stacks.rehearsals import ROOT, Rehearsals
+from tests.stacks.shapes import EXAMPLES
 
 
 class Absence(Enum):

@@ -83,5 +83,7 @@ SHAPES: dict[str, tuple[str, str | None, dict[str, Any]]] = {
 
 # Shape -> the one whose plan its golden is told from, where they have most in common.
 BASES = dict.fromkeys(("aws-ecs-dev-byo", "aws-ecs-dev-public", "aws-ecs-dev-rolling"), "aws-ecs-dev")
+# What ends the names of inputs that are JSON.
+DOCUMENTS = ("containerDefinitions", "policy", "assumeRolePolicy", "[AOT_CONFIG_CONTENT]")
 # Those that are stacks as their config says.
 EXAMPLES = [shape for shape, (stack, _, _) in SHAPES.items() if shape == stack]
