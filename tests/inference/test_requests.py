@@ -254,9 +254,9 @@ async def test_what_a_routes_file_may_leave_out() -> None:
     """A vendor's address and the usual variable for its key; a local server needs no key."""
     groq = await built("adapter: groq, model: m", GROQ_API_KEY="k")
     assert isinstance(groq, OpenAICompatible)
-    assert (groq.base_url, groq.headers()) == ("https://api.groq.com/openai/v1", {"authorization": "Bearer k"})
+    assert (groq.base_url, groq.key()) == ("https://api.groq.com/openai/v1", "k")
     vllm = await built("adapter: vllm, model: m, base_url: 'http://10.0.0.2/v1/'")
-    assert (vllm.base_url, vllm.headers()) == ("http://10.0.0.2/v1", {})
+    assert (vllm.base_url, vllm.key()) == ("http://10.0.0.2/v1", "")
     claude_too = await built("adapter: anthropic, model: m, key_env: K, base_url: 'https://proxy/v1'", K="k")
     assert claude_too.base_url == "https://proxy"
 

@@ -39,11 +39,11 @@ class Lines:
         counts = {"prompt_eval_count": said.usage.prompt, "eval_count": said.usage.completion} if said.usage else {}
         return {"done_reason": said.finish, **counts}
 
-    def fault(self, fault: Fault, headers: Mapping[str, str]) -> Reply:
-        return OpenAI().fault(fault, headers)
+    def fault(self, fault: Fault, key: str = "") -> Reply:
+        return OpenAI().fault(fault, key)
 
-    def error_event(self, fault: Fault) -> bytes:
-        return OpenAI().error_event(fault).removeprefix(b"data: ").removesuffix(b"\n")
+    def error_event(self, fault: Fault, key: str = "") -> bytes:
+        return OpenAI().error_event(fault, key).removeprefix(b"data: ").removesuffix(b"\n")
 
     def ping(self) -> bytes:
         return b"\n"
