@@ -35,6 +35,65 @@ ASKED: dict[Lack, dict[str, Any]] = {
 }
 
 
+ALWAYS = {"messages", "model", "stream", "stream_options"}  # in every request
+# A value that is not the usual one, for each field of a request that some adapter admits.
+ADMITTED: dict[str, Any] = {
+    "max_tokens": 5,
+    "max_completion_tokens": 5,
+    "n": 2,
+    "stop": ["END"],
+    "seed": 7,
+    "temperature": 0.25,
+    "top_p": 0.5,
+    "user": "u1",
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.5,
+    "logit_bias": {"1": 5},
+    "tools": TOOLS,
+    "tool_choice": "required",
+    "parallel_tool_calls": False,
+    "response_format": FORM,
+    "reasoning_effort": "low",
+    "logprobs": True,
+    "top_logprobs": 2,
+    "functions": [{"name": "now", "parameters": {}}],
+    "function_call": "none",
+    "prediction": {"type": "content", "content": "x"},
+    "prompt_cache_key": "k",
+    "safety_identifier": "s",
+    "verbosity": "low",
+    "top_k": 5,
+    "top_a": 0.5,
+    "min_p": 0.1,
+    "typical_p": 0.5,
+    "repetition_penalty": 1.1,
+    "repeat_penalty": 1.1,
+    "repeat_last_n": 5,
+    "min_tokens": 1,
+    "length_penalty": 0.5,
+    "stop_token_ids": [1],
+    "bad_words": ["x"],
+    "skip_special_tokens": False,
+    "truncate_prompt_tokens": 5,
+    "include_stop_str_in_output": True,
+    "include_reasoning": False,
+    "thinking_token_budget": 5,
+    "continue_final_message": True,
+    "add_generation_prompt": False,
+    "reasoning_format": "parsed",
+    "thinking": {"type": "enabled"},
+    "safe_prompt": True,
+    "reasoning": {"effort": "low"},
+}
+# Fields that say something only beside others.
+BESIDE: dict[str, dict[str, Any]] = {
+    "tool_choice": {"tools": TOOLS},
+    "parallel_tool_calls": {"tools": TOOLS},
+    "function_call": {"functions": ADMITTED["functions"]},
+    "top_logprobs": {"logprobs": True},
+}
+
+
 def needs(lack: Lack) -> Callable[[Test], Test]:
     """Marks a promise that is not asked of a vendor whose wire has no such thing."""
 
@@ -171,6 +230,36 @@ async def test_tool_results_go_back(vendor: Vendor) -> None:
     asked, _ = await answered(vendor, Said(text=("Noon.",)), stream=True, messages=messages, tools=TOOLS)
     assert (asked.system, asked.text) == ("Be brief.", "What time is it?")
     assert asked.tool_results == {"call_0": "noon"}
+
+
+@both
+async def test_a_conversation_reaches_the_vendor(vendor: Vendor, stream: bool) -> None:
+    """The system prompt, every turn in its order, and the temperature."""
+    turns = (("user", "Name a city."), ("assistant", "Paris."), ("user", "Another one."))
+    messages = [{"role": role, "content": text} for role, text in (("system", "Be brief."), *turns)]
+    asked, _ = await answered(vendor, Said(text=("Rome.",)), stream=stream, messages=messages, temperature=0.25)
+    assert (asked.system, asked.turns, asked.temperature) == ("Be brief.", turns, 0.25)
+
+
+async def test_every_field_that_is_admitted_changes_the_request(vendor: Vendor) -> None:
+    """What is neither sent on nor refused by name would be believed."""
+    ignored: list[str] = []
+    async with backend(vendor, vendor.whole(Said(text=("x",)))) as (subject, fake):
+        for field, value in ADMITTED.items():
+            beside = BESIDE.get(field, {})
+            try:
+                for given in (beside, {**beside, field: value}):
+                    await heard(await opened(subject, call(stream=False, **given)), stream=False)
+            except Failure as failure:
+                if failure.kind is Kind.BAD_REQUEST and failure.param in {field, *beside}:
+                    continue
+                raise
+            without, with_it = (received.body for received in fake.received[-2:])
+            if without == with_it:
+                ignored.append(field)
+    assert ignored == [], (
+        f"adapter '{vendor.adapter}' takes {', '.join(ignored)} and does not send it: map or refuse it"
+    )
 
 
 async def test_stop_words_reach_the_vendor(vendor: Vendor) -> None:

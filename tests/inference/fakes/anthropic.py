@@ -125,6 +125,10 @@ class Anthropic(ServerSent):
                 for block in blocks
                 if block["type"] == "tool_result"
             },
+            turns=tuple(
+                (turn["role"], "".join(block.get("text", "") for block in turn["content"])) for turn in body["messages"]
+            ),
+            temperature=body.get("temperature"),
             key=received.headers.get("x-api-key") or received.headers.get("authorization", "").removeprefix("Bearer "),
         )
 

@@ -106,6 +106,8 @@ class OpenAI(ServerSent):
             schema=(body.get("response_format") or {}).get("json_schema", {}).get("schema"),
             images=tuple(part["image_url"]["url"] for part in parts if part["type"] == "image_url"),
             tool_results={m["tool_call_id"]: m["content"] for m in messages if m["role"] == "tool"},
+            turns=tuple((m["role"], m["content"]) for m in messages if m["role"] in ("user", "assistant")),
+            temperature=body.get("temperature"),
             key=received.headers.get("authorization", "").removeprefix("Bearer "),
         )
 

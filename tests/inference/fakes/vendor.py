@@ -26,7 +26,7 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a request means, whatever its wire."""
+    """What a request means, whatever its wire. ``turns``: role and text of each turn of the user and the assistant."""
 
     model: str
     stream: bool
@@ -34,6 +34,8 @@ class Asked:
     text: str = ""
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
+    turns: tuple[tuple[str, str], ...] = ()
+    temperature: float | None = None
     tools: tuple[str, ...] = ()
     tool_choice: str = ""
     schema: Mapping[str, Any] | None = None

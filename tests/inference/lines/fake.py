@@ -50,11 +50,14 @@ class Lines:
 
     def asked(self, received: Received) -> Asked:
         body = received.body
-        options = body["options"]
+        options, messages = body["options"], body["messages"]
         return Asked(
             model=body["model"],
             stream=body["stream"],
-            text=body["messages"][0]["content"],
+            system="\n".join(m["content"] for m in messages if m["role"] == "system"),
+            text=next((m["content"] for m in messages if m["role"] == "user"), ""),
+            turns=tuple((m["role"], m["content"]) for m in messages if m["role"] != "system"),
+            temperature=options["temperature"],
             stop=tuple(options["stop"] or ()),
             max_tokens=options["num_predict"],
             key=received.headers["authorization"].removeprefix("Bearer "),
