@@ -47,13 +47,13 @@ class ModelServer:
         self.base_url: str | None = None
         self.waits_for = "its start"
         self._program = program
-        self._key = secrets.token_urlsafe(24)
+        self.key = secrets.token_urlsafe(24)
         self._task: asyncio.Task[None] | None = None
 
     @property
     def headers(self) -> Mapping[str, str]:
         """What the server asks of its callers: other users of this machine reach its port too."""
-        return {"authorization": f"Bearer {self._key}"}
+        return {"authorization": f"Bearer {self.key}"}
 
     def start(self) -> None:
         """Starts the server and watches it, until ``aclose``. Call from the event loop of the process's first thread."""
@@ -93,7 +93,7 @@ class ModelServer:
         assert process.stderr is not None
         logging_lines = asyncio.create_task(_log_lines(process.stderr, self.model))
         try:
-            process.stdin.write(f"{self._key}\n".encode())
+            process.stdin.write(f"{self.key}\n".encode())
             told: dict[str, Any] = {}
             while line := await process.stdout.readline():
                 told = json.loads(line)

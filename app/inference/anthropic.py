@@ -43,26 +43,28 @@ def continuation(model: str) -> Continuation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anthropic:
-    """``base_url`` is without ``/v1``. ``headers`` has the credential; it is asked for each call, so that it can change."""
+    """``base_url`` is without ``/v1``. ``key`` is asked for each call, so that it can change."""
 
     name: str
     base_url: str
     model: str
     http: aiohttp.ClientSession
-    headers: Callable[[], Mapping[str, str]]
+    key: Callable[[], str]
     endpoints: frozenset[Endpoint] = frozenset({Endpoint.CHAT})
 
     async def open(self, call: Call, deadline: float) -> Answer:
         del deadline  # bounded by the router; nothing here waits on its own
+        key = self.key()
         return await http.open_answer(
             self.http,
             self.base_url + "/v1/messages",
             msgspec.json.encode(map_request(call, model=self.model, backend=self.name)),
-            {"anthropic-version": VERSION, **self.headers()},
+            {"anthropic-version": VERSION, "x-api-key": key},
             call=call,
             codec=SCANNED[Wire.ANTHROPIC],
             name=self.name,
             map_error=functools.partial(_map_error, self.name),
+            secret=key,
         )
 
     async def ready(self) -> bool:
@@ -73,13 +75,13 @@ class Anthropic:
 
 
 def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
-    headers = {"x-api-key": credential(name, spec, around.environment, default="ANTHROPIC_API_KEY")}
+    key = credential(name, spec, around.environment, default="ANTHROPIC_API_KEY")
     return Anthropic(
         name=name,
         base_url=base_url(name, spec, default=BASE_URL).removesuffix("/v1"),
         model=model(name, spec),
         http=around.http,
-        headers=lambda: headers,
+        key=lambda: key,
     )
 
 

@@ -34,7 +34,7 @@ MAX_ERROR_BYTES = 64 * 2**10
 ERROR_BODY_S = 5.0
 IN_STREAM = 0  # in place of a status: the error stood in an answer that had begun with 200
 HEADERS = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "trimaran"}
-SECRET_HEADERS = ("authorization", "x-api-key")
+MASK = "***"
 
 MapError = Callable[[int, Mapping[str, str], bytes], Failure]
 """From an error answer's status, headers and body to the router's words."""
@@ -131,20 +131,29 @@ async def open_answer(
     codec: Scanned,
     name: str,
     map_error: MapError,
+    secret: str,
 ) -> HttpAnswer:
-    """Sends ``call``, whose request is ``body``, and returns once the backend accepted it. Raises Failure."""
+    """Sends ``call``, whose request is ``body``, and returns once the backend accepted it. Raises Failure.
+
+    ``secret``: the credential's value, wherever in the request it stands, empty where there is none. No failure's message quotes it.
+    """
+    map_error = _masking(map_error, secret)
     sent = {**HEADERS, **call.trace_headers, **headers}
     response = await post(http, url, body, sent, name=name, connect_s=call.connect_s)
     expected = codec.framing.content_type if call.stream else WHOLE
     if response.status == 200 and response.content_type == expected:
-        return HttpAnswer(response, codec, call, name=name, map_error=map_error)
-    text = _without_secrets(await error_text(response), headers)
+        return HttpAnswer(response, codec, call, name=name, map_error=map_error, secret=secret)
+    text = await error_text(response)
     if response.status != 200:
         raise map_error(response.status, response.headers, text)
     if response.content_type == WHOLE and b'"error"' in text:
         raise map_error(IN_STREAM, response.headers, text)
     got = f"{response.content_type or 'an untyped answer'} with status 200"
-    raise Failure(Kind.GARBLED, f"backend '{name}' sent {got} instead of {expected}: {text[:80]!r}", billed="maybe")
+    raise Failure(
+        Kind.GARBLED,
+        f"backend '{name}' sent {got} instead of {expected}: {_masked(text, secret)[:80]!r}",
+        billed="maybe",
+    )
 
 
 async def error_text(response: aiohttp.ClientResponse) -> bytes:
@@ -163,12 +172,22 @@ async def error_text(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)[:MAX_ERROR_BYTES]
 
 
-def _without_secrets(text: bytes, headers: Mapping[str, str]) -> bytes:
-    """Some servers quote the key that they refuse."""
-    for name in SECRET_HEADERS:
-        if secret := headers.get(name, "").removeprefix("Bearer ").encode():
-            text = text.replace(secret, b"***")
-    return text
+def _masking(map_error: MapError, secret: str) -> MapError:
+    """``map_error`` for servers that quote the key. It is masked in the body, of which a message may show the beginning, and in the
+    message, for a body may write some of its characters as JSON's escapes.
+    """
+
+    def mapped(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        failure = map_error(status, headers, _masked(body, secret))
+        failure.message = failure.message.replace(secret, MASK) if secret else failure.message
+        failure.args = (failure.message,)
+        return failure
+
+    return mapped
+
+
+def _masked(text: bytes, secret: str) -> bytes:
+    return text.replace(secret.encode(), MASK.encode()) if secret else text
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -203,12 +222,20 @@ class HttpAnswer:
     """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, codec: Scanned, call: Call, *, name: str, map_error: MapError
+        self,
+        response: aiohttp.ClientResponse,
+        codec: Scanned,
+        call: Call,
+        *,
+        name: str,
+        map_error: MapError,
+        secret: str,
     ) -> None:
         self._response = response
         self._codec = codec
         self._name = name
         self._map_error = map_error
+        self._secret = secret
         self._scanner = Scanner(codec, hide_usage=not call.include_usage)
         self._choices = call.body.get("n") or 1
         self._finish: str | None = None
@@ -339,4 +366,5 @@ class HttpAnswer:
         return failure
 
     def _failure(self, kind: Kind, what: str) -> Failure:
-        return Failure(kind, f"backend '{self._name}' {what}", billed="maybe")
+        said = _masked(what.encode(), self._secret).decode()
+        return Failure(kind, f"backend '{self._name}' {said}", billed="maybe")

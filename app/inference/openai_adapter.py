@@ -21,13 +21,12 @@ def adapter(name: str, variant: Variant) -> Adapter:
         if backend in around.engines:
             return _own(backend, spec, around, variant)
         key = credential(backend, spec, around.environment, default=variant.key_env)
-        headers = {"authorization": f"Bearer {key}"} if key else {}
         return OpenAICompatible(
             name=backend,
             base_url=base_url(backend, spec, default=variant.base_url),
             model=model(backend, spec),
             http=around.http,
-            headers=lambda: headers,
+            key=lambda: key,
             variant=variant,
             images=around.images,
         )

@@ -6,7 +6,7 @@ What tells them apart is data: a row of ``variants``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,19 +28,19 @@ _PATHS = {
 }
 
 
-def _no_headers() -> Mapping[str, str]:
-    return {}
+def _no_key() -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAICompatible:
-    """``base_url`` includes ``/v1``. ``headers`` is asked for each call, so that a credential can change while the app runs."""
+    """``base_url`` includes ``/v1``. ``key`` is asked for each call, so that a credential can change while the app runs."""
 
     name: str
     base_url: str
     model: str
     http: aiohttp.ClientSession
-    headers: Callable[[], Mapping[str, str]] = _no_headers
+    key: Callable[[], str] = _no_key
     variant: Variant = VARIANTS["openai_compatible"]
     images: ImageFetcher = field(default_factory=ImageFetcher)
 
@@ -53,7 +53,8 @@ class OpenAICompatible:
         body = self._map_request(call)
         if "messages" in body:
             body["messages"] = await self._map_messages(body["messages"], deadline)
-        headers = dict(self.headers())
+        key = self.key()
+        headers = {"authorization": f"Bearer {key}"} if key else {}
         if call.request_id:
             headers["x-request-id"] = call.request_id
         return await http.open_answer(
@@ -65,6 +66,7 @@ class OpenAICompatible:
             codec=SCANNED[wire],
             name=self.name,
             map_error=functools.partial(map_error, self.name),
+            secret=key,
         )
 
     async def ready(self) -> bool:

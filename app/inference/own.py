@@ -36,7 +36,7 @@ class OwnBackend:
             base_url=base_url,
             model=self.model,
             http=self.http,
-            headers=lambda: self.engine.headers,
+            key=lambda: self.engine.key,
             variant=self.variant,
             images=self.images,
         )

@@ -46,7 +46,7 @@ class Model:
         self.asked.append(body)
         before = given(body)
         if not self.text.startswith(before):
-            return _passing(self._vendor.fault(Fault.BAD_REQUEST, request.headers))
+            return _passing(self._vendor.fault(Fault.BAD_REQUEST))
         said = self._said(before, body.get("stop") or ())
         if body.get("stream"):
             return Passing(200, STREAM, self._parts(self._vendor.stream(said)))

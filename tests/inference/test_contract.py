@@ -35,6 +35,65 @@ ASKED: dict[Lack, dict[str, Any]] = {
 }
 
 
+ALWAYS = {"messages", "model", "stream", "stream_options"}  # in every request
+# A value that is not the usual one, for each field of a request that some adapter admits.
+ADMITTED: dict[str, Any] = {
+    "max_tokens": 5,
+    "max_completion_tokens": 5,
+    "n": 2,
+    "stop": ["END"],
+    "seed": 7,
+    "temperature": 0.25,
+    "top_p": 0.5,
+    "user": "u1",
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.5,
+    "logit_bias": {"1": 5},
+    "tools": TOOLS,
+    "tool_choice": "required",
+    "parallel_tool_calls": False,
+    "response_format": FORM,
+    "reasoning_effort": "low",
+    "logprobs": True,
+    "top_logprobs": 2,
+    "functions": [{"name": "now", "parameters": {}}],
+    "function_call": "none",
+    "prediction": {"type": "content", "content": "x"},
+    "prompt_cache_key": "k",
+    "safety_identifier": "s",
+    "verbosity": "low",
+    "top_k": 5,
+    "top_a": 0.5,
+    "min_p": 0.1,
+    "typical_p": 0.5,
+    "repetition_penalty": 1.1,
+    "repeat_penalty": 1.1,
+    "repeat_last_n": 5,
+    "min_tokens": 1,
+    "length_penalty": 0.5,
+    "stop_token_ids": [1],
+    "bad_words": ["x"],
+    "skip_special_tokens": False,
+    "truncate_prompt_tokens": 5,
+    "include_stop_str_in_output": True,
+    "include_reasoning": False,
+    "thinking_token_budget": 5,
+    "continue_final_message": True,
+    "add_generation_prompt": False,
+    "reasoning_format": "parsed",
+    "thinking": {"type": "enabled"},
+    "safe_prompt": True,
+    "reasoning": {"effort": "low"},
+}
+# Fields that say something only beside others.
+BESIDE: dict[str, dict[str, Any]] = {
+    "tool_choice": {"tools": TOOLS},
+    "parallel_tool_calls": {"tools": TOOLS},
+    "function_call": {"functions": ADMITTED["functions"]},
+    "top_logprobs": {"logprobs": True},
+}
+
+
 def needs(lack: Lack) -> Callable[[Test], Test]:
     """Marks a promise that is not asked of a vendor whose wire has no such thing."""
 
@@ -173,6 +232,36 @@ async def test_tool_results_go_back(vendor: Vendor) -> None:
     assert asked.tool_results == {"call_0": "noon"}
 
 
+@both
+async def test_a_conversation_reaches_the_vendor(vendor: Vendor, stream: bool) -> None:
+    """The system prompt, every turn in its order, and the temperature."""
+    turns = (("user", "Name a city."), ("assistant", "Paris."), ("user", "Another one."))
+    messages = [{"role": role, "content": text} for role, text in (("system", "Be brief."), *turns)]
+    asked, _ = await answered(vendor, Said(text=("Rome.",)), stream=stream, messages=messages, temperature=0.25)
+    assert (asked.system, asked.turns, asked.temperature) == ("Be brief.", turns, 0.25)
+
+
+async def test_every_field_that_is_admitted_changes_the_request(vendor: Vendor) -> None:
+    """What is neither sent on nor refused by name would be believed."""
+    ignored: list[str] = []
+    async with backend(vendor, vendor.whole(Said(text=("x",)))) as (subject, fake):
+        for field, value in ADMITTED.items():
+            beside = BESIDE.get(field, {})
+            try:
+                for given in (beside, {**beside, field: value}):
+                    await heard(await opened(subject, call(stream=False, **given)), stream=False)
+            except Failure as failure:
+                if failure.kind is Kind.BAD_REQUEST and failure.param in {field, *beside}:
+                    continue
+                raise
+            without, with_it = (received.body for received in fake.received[-2:])
+            if without == with_it:
+                ignored.append(field)
+    assert ignored == [], (
+        f"adapter '{vendor.adapter}' takes {', '.join(ignored)} and does not send it: map or refuse it"
+    )
+
+
 async def test_stop_words_reach_the_vendor(vendor: Vendor) -> None:
     """A stop word alone is a list of one."""
     asked, _ = await answered(vendor, Said(text=("x",)), stream=True, stop="END")
@@ -233,19 +322,62 @@ async def test_a_field_that_is_not_on_the_list_is_refused(vendor: Vendor, field:
 async def test_each_fault_has_its_kind(
     vendor: Vendor, stream: bool, fault: Fault, kind: Kind, status: int | None
 ) -> None:
-    """The vendor's errors in the router's words; a refused key is quoted by nobody."""
-    async with backend(vendor, lambda received: vendor.fault(fault, received.headers)) as (subject, _):
+    """The vendor's errors in the router's words."""
+    async with backend(vendor, vendor.fault(fault)) as (subject, _):
         with pytest.raises(Failure) as raised:
             await opened(subject, call(stream=stream))
     assert raised.value.kind is kind
     assert raised.value.status in (status, None)
-    assert KEY not in raised.value.message
     assert KEY not in repr(subject)
+
+
+@both
+@pytest.mark.parametrize("escaped", [False, True], ids=["plain", "escaped"])
+@pytest.mark.parametrize("status", [None, 200], ids=["its_status", "status_200"])
+@pytest.mark.parametrize("fault", [Fault.BAD_REQUEST, Fault.RATE_LIMITED, Fault.WRONG_KEY])
+async def test_a_key_that_the_vendor_quotes_is_shown_to_nobody(
+    vendor: Vendor, stream: bool, fault: Fault, status: int | None, escaped: bool
+) -> None:
+    """Whatever header it travels in, and whatever is wrong."""
+    said = vendor.fault(fault, KEY)
+    sent = b"".join(step for step in said.steps if isinstance(step, bytes))
+    assert KEY.encode() in sent, f"the fake of '{vendor.adapter}' must quote the key that fault() is given"
+    if escaped:
+        sent = sent.replace(KEY.encode(), f"\\u{ord(KEY[0]):04x}{KEY[1:]}".encode())
+    _, failure = await failed(vendor, replace(said, status=status or said.status, steps=[sent]), stream=stream)
+    assert KEY not in f"{failure.message} {failure} {failure!r}"
+
+
+@pytest.mark.parametrize("after", [0, 4], ids=["first", "after_content"])
+async def test_a_key_that_an_event_quotes_is_shown_to_nobody(vendor: Vendor, after: int) -> None:
+    """An error in a stream, before content and behind it."""
+    event = vendor.error_event(Fault.BAD_REQUEST, KEY)
+    assert KEY.encode() in event, f"the fake of '{vendor.adapter}' must quote the key that error_event() is given"
+    _, failure = await failed(vendor, *vendor.stream(Said(text=SIX))[:after], event)
+    assert KEY not in f"{failure.message} {failure} {failure!r}"
+
+
+@pytest.mark.parametrize("beginning", [b"", b"x" * 65], ids=["at_once", "at_the_cut"])
+@both
+async def test_a_key_in_what_is_no_answer_is_shown_to_nobody(vendor: Vendor, stream: bool, beginning: bytes) -> None:
+    """A page with status 200, of which the message shows the beginning: not even a part of the key."""
+    page = Reply(content_type="text/html", steps=[beginning + KEY.encode() + b" is on the wrong plan"])
+    _, failure = await failed(vendor, page, stream=stream)
+    assert KEY[:8] not in failure.message
+
+
+async def test_a_key_in_garbage_is_shown_to_nobody(vendor: Vendor) -> None:
+    """An event that cannot be read is quoted without the key."""
+    garbage = vendor.garbage[0].replace(b"nonsense", KEY.encode())
+    assert KEY.encode() in garbage, f"the first garbage of the fake of '{vendor.adapter}' must have the word nonsense"
+    _, failure = await failed(vendor, garbage)
+    assert failure.kind is Kind.GARBLED
+    assert KEY not in f"{failure.message} {failure} {failure!r}"
 
 
 async def test_retry_after_is_told(vendor: Vendor) -> None:
     """How long the vendor wants to be left alone."""
-    fault = vendor.fault(Fault.RATE_LIMITED, {})
+    fault = vendor.fault(Fault.RATE_LIMITED)
     _, failure = await failed(vendor, Reply(status=fault.status, steps=fault.steps, headers={"retry-after": "7"}))
     assert failure.retry_after_s == 7
 

@@ -30,10 +30,10 @@ def claude(received: Received) -> Reply:
     """Answers by what it is asked: a thing to say, or a fault."""
     asked = FAKE.asked(received)
     if asked.key != KEY:
-        return FAKE.fault(Fault.WRONG_KEY, received.headers)
+        return FAKE.fault(Fault.WRONG_KEY)
     if asked.text in SAID:
         return as_stream(*FAKE.stream(SAID[asked.text])) if asked.stream else FAKE.whole(SAID[asked.text])
-    return FAKE.fault(Fault(asked.text), received.headers)
+    return FAKE.fault(Fault(asked.text))
 
 
 # One for each fault, so that a circuit which one test opens is not in another's way.

@@ -93,10 +93,10 @@ async def test_the_async_anthropic_client_reads_anthropic() -> None:
 @pytest.mark.parametrize("fault", list(Fault))
 async def test_both_clients_know_the_faults(fault: Fault) -> None:
     """Each fault is an error of the status that the fake claims."""
-    expected = OpenAI().fault(fault, {}).status, Anthropic().fault(fault, {}).status
+    expected = OpenAI().fault(fault).status, Anthropic().fault(fault).status
     async with (
-        serving(OpenAI().fault(fault, {})) as one,
-        serving(Anthropic().fault(fault, {})) as other,
+        serving(OpenAI().fault(fault)) as one,
+        serving(Anthropic().fault(fault)) as other,
         openai.AsyncOpenAI(api_key=KEY, base_url=f"{one.url}/v1", max_retries=0) as gpt,
         anthropic.AsyncAnthropic(api_key=KEY, base_url=other.url, max_retries=0) as claude,
     ):

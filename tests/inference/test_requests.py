@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import Any
 
 import aiohttp
 import pytest
 
+from app import inference
 from app.inference.adapter import Surroundings
 from app.inference.adapters import ADAPTERS, build, price
 from app.inference.anthropic_request import MAX_TOKENS, map_request
+from app.inference.fields import CHAT
 from app.inference.openai_compatible import OpenAICompatible
 from app.inference.variants import VARIANTS, allowed
 from app.logic.answer import Endpoint, Failure, Kind
@@ -18,6 +22,7 @@ from tests.inference.contract import SUBJECTS, call, heard, opened, streamed
 from tests.inference.contract import backend as backend_of
 from tests.inference.fakes.openai import OpenAI
 from tests.inference.fakes.vendor import Said
+from tests.inference.test_contract import ADMITTED, ALWAYS
 
 
 async def sent(adapter: str, **fields: Any) -> dict[str, Any]:
@@ -254,16 +259,32 @@ async def test_what_a_routes_file_may_leave_out() -> None:
     """A vendor's address and the usual variable for its key; a local server needs no key."""
     groq = await built("adapter: groq, model: m", GROQ_API_KEY="k")
     assert isinstance(groq, OpenAICompatible)
-    assert (groq.base_url, groq.headers()) == ("https://api.groq.com/openai/v1", {"authorization": "Bearer k"})
+    assert (groq.base_url, groq.key()) == ("https://api.groq.com/openai/v1", "k")
     vllm = await built("adapter: vllm, model: m, base_url: 'http://10.0.0.2/v1/'")
-    assert (vllm.base_url, vllm.headers()) == ("http://10.0.0.2/v1", {})
+    assert (vllm.base_url, vllm.key()) == ("http://10.0.0.2/v1", "")
     claude_too = await built("adapter: anthropic, model: m, key_env: K, base_url: 'https://proxy/v1'", K="k")
     assert claude_too.base_url == "https://proxy"
 
 
 def test_every_adapter_is_in_the_one_list() -> None:
-    """A variant is a row, and a row is an adapter."""
-    assert ADAPTERS.keys() == VARIANTS.keys() | {"embedded", "anthropic"}
+    """A variant is a row, and so is every file that has an ADAPTER."""
+    assert VARIANTS.keys() <= ADAPTERS.keys()
+    modules = [
+        importlib.import_module(found.name) for found in pkgutil.iter_modules(inference.__path__, "app.inference.")
+    ]
+    rows = {module.__name__: module.ADAPTER for module in modules if hasattr(module, "ADAPTER")}
+    assert rows
+    for name, row in rows.items():
+        assert row in ADAPTERS.values(), (
+            f"{name.replace('.', '/')}.py has an ADAPTER: add its row to ADAPTERS in app/inference/adapters.py"
+        )
+
+
+def test_every_field_that_an_adapter_may_admit_is_tried() -> None:
+    """What a list of fields gains is asked of every vendor."""
+    lists = [allowed(variant, Endpoint.CHAT) for variant in VARIANTS.values()]
+    missing = frozenset().union(CHAT, *lists) - ADMITTED.keys() - ALWAYS
+    assert not missing, f"give {', '.join(sorted(missing))} a value in ADMITTED of tests/inference/test_contract.py"
 
 
 def test_dangerous_fields_are_on_no_list() -> None:

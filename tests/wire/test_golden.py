@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
 from app.wire.anthropic import Anthropic
-from app.wire.codecs import WRITTEN, Codec
+from app.wire.codecs import WRITTEN, Read
 from app.wire.events import Wire
 from app.wire.openai_chat import OpenAIChat
 from tests.inference.fakes.anthropic import Anthropic as AnthropicFake
 from tests.inference.fakes.openai import OpenAI as OpenAIFake
 from tests.inference.fakes.server import Reply
-from tests.inference.fakes.vendor import Said
+from tests.inference.fakes.vendor import Lack, Said, Vendor
+from tests.inference.lines.fake import Lines
 
 SAID = {
     "text": Said(text=("Hel", "lo, 世界", "!")),
@@ -23,7 +24,8 @@ SAID = {
     ),
     "cut_short": Said(text=("So far",), finish="length", usage=None),
 }
-SPOKEN: dict[str, tuple[Codec, AnthropicFake | OpenAIFake]] = {
+NEEDS = {"reasoning": Lack.REASONING, "tools": Lack.TOOLS}
+SPOKEN: dict[str, tuple[Read, Vendor]] = {
     "anthropic": (Anthropic(clock=lambda: 1700000000.5), AnthropicFake()),
     "openai": (OpenAIChat(), OpenAIFake()),
 }
@@ -31,7 +33,14 @@ WANTED = {
     "anthropic": [Wire.OPENAI_CHAT, Wire.OPENAI_COMPLETIONS, Wire.CHAT],
     "openai": [Wire.ANTHROPIC, Wire.CHAT],
 }
-CASES = [(spoken, wanted, said) for spoken in SPOKEN for wanted in WANTED[spoken] for said in SAID]
+
+
+def cases(spoken: str, vendor: Vendor, wanted: Iterable[Wire]) -> list[tuple[str, Wire, str]]:
+    """What is shown of a wire in each other one; what it lacks, its vendor cannot say."""
+    return [(spoken, wire, said) for wire in wanted for said in SAID if NEEDS.get(said) not in vendor.lacks]
+
+
+CASES = [case for spoken, (_, vendor) in SPOKEN.items() for case in cases(spoken, vendor, WANTED[spoken])]
 each = pytest.mark.parametrize(("spoken", "wanted", "said"), CASES, ids=["-".join(case) for case in CASES])
 
 
@@ -50,6 +59,11 @@ def test_whole(spoken: str, wanted: Wire, said: str, transcript: Callable[[str, 
     codec, fake = SPOKEN[spoken]
     written = WRITTEN[wanted].render_whole(codec.parse_whole(_body(fake.whole(SAID[said]))))
     transcript(f"{spoken}-to-{wanted}-{said}.json", written + b"\n")
+
+
+def test_what_a_wire_lacks_has_no_transcript() -> None:
+    """A fake that cannot say it would say something else."""
+    assert {said for _, _, said in cases("lines", Lines(), [Wire.CHAT])} == {"text", "cut_short"}
 
 
 def _body(reply: Reply) -> bytes:

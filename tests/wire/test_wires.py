@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from app.wire.codecs import READ, SCANNED, WRITTEN
+from app.wire.codecs import READ, SCANNED, WRITTEN, Read
 from app.wire.events import Wire
+from tests.inference.fakes.openai import OpenAI as OpenAIFake
+from tests.inference.fakes.vendor import Vendor
+from tests.inference.lines.fake import Lines
+from tests.inference.lines.wire import CODEC
 from tests.wire.conftest import FOLDER
 from tests.wire.test_codecs import CHAT
-from tests.wire.test_golden import CASES, SPOKEN
+from tests.wire.test_golden import CASES, SAID, SPOKEN
 
 # Written by a codec, but with less than an answer has: no tool calls, no reasoning. The golden transcripts show it.
 LOSSY = {Wire.OPENAI_COMPLETIONS}
@@ -45,6 +51,49 @@ def test_a_wire_that_callers_read_has_transcripts(wire: Wire) -> None:
     """Out of another wire, whole and streamed."""
     wanted = {to for _, to, _ in CASES}
     assert wire in wanted, f"wire '{wire}': add it to WANTED in tests/wire/test_golden.py"
+
+
+CLOCKS = ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
+PURE = [*SPOKEN.values(), (READ[Wire.OPENAI_COMPLETIONS], OpenAIFake()), (CODEC, Lines())]
+
+
+@pytest.fixture
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for the time fails, by whatever name it got the clock."""
+
+    def asked() -> float:
+        pytest.fail("a codec asked the clock: take the time from the answer, or as an argument that the caller gives")
+
+    codecs = [
+        module for name, module in sys.modules.items() if name.startswith(("app.wire.", "tests.inference.lines."))
+    ]
+    for name in CLOCKS:
+        clock = getattr(time, name)
+        for module in codecs:
+            for own, value in list(vars(module).items()):
+                if value is clock:
+                    monkeypatch.setattr(module, own, asked)
+        monkeypatch.setattr(time, name, asked)
+
+
+@pytest.mark.usefixtures("_no_clock")
+@pytest.mark.parametrize(("codec", "vendor"), PURE, ids=[codec.wire for codec, _ in PURE])
+@pytest.mark.parametrize("said", SAID)
+def test_a_codec_is_pure(codec: Read, vendor: Vendor, said: str) -> None:
+    """The same bytes are the same values, whenever they are read and written."""
+    stream, [whole] = b"".join(vendor.stream(SAID[said])), vendor.whole(SAID[said]).steps
+    assert isinstance(whole, bytes)
+
+    def seen() -> list[object]:
+        events = list(codec.reader().read(stream))
+        answer = list(codec.parse_whole(whole))
+        values: list[object] = [events, answer, codec.scan(stream, hide_usage=True), codec.scan_whole(whole)]
+        for written in WRITTEN.values():
+            writer = written.writer(include_usage=True)
+            values += [writer.render(events) + writer.end(), written.render_whole(answer)]
+        return values
+
+    assert seen() == seen()
 
 
 @pytest.mark.parametrize("case", CASES, ids=["-".join(case) for case in CASES])

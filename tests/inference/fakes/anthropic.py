@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from app.wire.events import Usage
 from tests.inference.fakes.server import Received, Reply, as_json
-from tests.inference.fakes.vendor import USAGE, Asked, Fault, Lack, Said, ServerSent
+from tests.inference.fakes.vendor import USAGE, Asked, Fault, Lack, Said, ServerSent, quoting
 
 _STOP = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use", "content_filter": "refusal"}
 _FAULTS = {
-    Fault.WRONG_KEY: (401, "authentication_error", "invalid x-api-key {key}"),
+    Fault.WRONG_KEY: (401, "authentication_error", "invalid x-api-key"),
     Fault.NO_ACCESS: (403, "permission_error", "not allowed"),
     Fault.NO_MODEL: (404, "not_found_error", "model: nope"),
     Fault.NO_MONEY: (400, "invalid_request_error", "Your credit balance is too low to access the API"),
@@ -25,9 +24,9 @@ _FAULTS = {
 }
 
 
-def _error(fault: Fault) -> dict[str, Any]:
+def _error(fault: Fault, key: str) -> dict[str, Any]:
     _, kind, message = _FAULTS[fault]
-    return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}
+    return {"type": "error", "error": {"type": kind, "message": quoting(message, key)}, "request_id": "req_1"}
 
 
 def _usage(usage: Usage | None) -> dict[str, Any]:
@@ -95,13 +94,11 @@ class Anthropic(ServerSent):
         events.append(_event(ending))
         return [*events, _event({"type": "message_stop"})]
 
-    def fault(self, fault: Fault, headers: Mapping[str, str]) -> Reply:
-        body = _error(fault)
-        body["error"]["message"] = body["error"]["message"].replace("{key}", headers.get("x-api-key", ""))
-        return as_json(body, status=_FAULTS[fault][0])
+    def fault(self, fault: Fault, key: str = "") -> Reply:
+        return as_json(_error(fault, key), status=_FAULTS[fault][0])
 
-    def error_event(self, fault: Fault) -> bytes:
-        return _event(_error(fault))
+    def error_event(self, fault: Fault, key: str = "") -> bytes:
+        return _event(_error(fault, key))
 
     def ping(self) -> bytes:
         return _event({"type": "ping"})
@@ -128,6 +125,10 @@ class Anthropic(ServerSent):
                 for block in blocks
                 if block["type"] == "tool_result"
             },
+            turns=tuple(
+                (turn["role"], "".join(block.get("text", "") for block in turn["content"])) for turn in body["messages"]
+            ),
+            temperature=body.get("temperature"),
             key=received.headers.get("x-api-key") or received.headers.get("authorization", "").removeprefix("Bearer "),
         )
 

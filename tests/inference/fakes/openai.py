@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from app.wire.events import Usage
 from tests.inference.fakes.server import Received, Reply, as_json
-from tests.inference.fakes.vendor import USAGE, Asked, Fault, Lack, Said, ServerSent
+from tests.inference.fakes.vendor import USAGE, Asked, Fault, Lack, Said, ServerSent, quoting
 
 _FAULTS: dict[Fault, tuple[int, dict[str, Any]]] = {
-    Fault.WRONG_KEY: (401, {"message": "Incorrect API key provided: {key}", "code": "invalid_api_key"}),
+    Fault.WRONG_KEY: (401, {"message": "Incorrect API key provided", "code": "invalid_api_key"}),
     Fault.NO_ACCESS: (403, {"message": "Project has no access", "code": "model_not_allowed"}),
     Fault.NO_MODEL: (404, {"message": "The model does not exist", "code": "model_not_found"}),
     Fault.NO_MONEY: (429, {"message": "You exceeded your current quota", "code": "insufficient_quota"}),
@@ -75,16 +74,16 @@ class OpenAI(ServerSent):
             events.append(_event(self._head() | {"choices": [], "usage": _usage(said.usage)}))
         return [*events, b"data: [DONE]\n\n"]
 
-    def fault(self, fault: Fault, headers: Mapping[str, str]) -> Reply:
+    def fault(self, fault: Fault, key: str = "") -> Reply:
         status, error = _FAULTS[fault]
-        text = error["message"].replace("{key}", headers.get("authorization", "").removeprefix("Bearer "))
+        text = quoting(error["message"], key)
         return as_json(
             {"error": {"type": "invalid_request_error", "param": None} | error | {"message": text}}, status=status
         )
 
-    def error_event(self, fault: Fault) -> bytes:
+    def error_event(self, fault: Fault, key: str = "") -> bytes:
         status, error = _FAULTS[fault]
-        return _event({"error": error | {"code": error["code"] or status}})
+        return _event({"error": error | {"code": error["code"] or status, "message": quoting(error["message"], key)}})
 
     def ping(self) -> bytes:
         return b": ping\n\n"
@@ -107,6 +106,8 @@ class OpenAI(ServerSent):
             schema=(body.get("response_format") or {}).get("json_schema", {}).get("schema"),
             images=tuple(part["image_url"]["url"] for part in parts if part["type"] == "image_url"),
             tool_results={m["tool_call_id"]: m["content"] for m in messages if m["role"] == "tool"},
+            turns=tuple((m["role"], m["content"]) for m in messages if m["role"] in ("user", "assistant")),
+            temperature=body.get("temperature"),
             key=received.headers.get("authorization", "").removeprefix("Bearer "),
         )
 

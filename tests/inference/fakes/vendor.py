@@ -26,7 +26,7 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a request means, whatever its wire."""
+    """What a request means, whatever its wire. ``turns``: role and text of each turn of the user and the assistant."""
 
     model: str
     stream: bool
@@ -34,6 +34,8 @@ class Asked:
     text: str = ""
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
+    turns: tuple[tuple[str, str], ...] = ()
+    temperature: float | None = None
     tools: tuple[str, ...] = ()
     tool_choice: str = ""
     schema: Mapping[str, Any] | None = None
@@ -116,13 +118,24 @@ class Vendor(Framed, Protocol):
         """The events, one element each: one that moves nothing, then the content, and at last the end mark, unless the wire lacks one."""
         ...
 
-    def fault(self, fault: Fault, headers: Mapping[str, str]) -> Reply: ...
-    def error_event(self, fault: Fault) -> bytes: ...
+    def fault(self, fault: Fault, key: str = "") -> Reply:
+        """The error answer; it quotes ``key``, as some servers do whatever is wrong."""
+        ...
+
+    def error_event(self, fault: Fault, key: str = "") -> bytes:
+        """The same as an event of a stream."""
+        ...
+
     def ping(self) -> bytes:
         """An event that moves nothing."""
         ...
 
     def asked(self, received: Received) -> Asked: ...
+
+
+def quoting(message: str, key: str) -> str:
+    """An error's text that quotes ``key``, where there is one."""
+    return f"{message} (key {key})" if key else message
 
 
 def steps(events: list[bytes]) -> list[Step]:

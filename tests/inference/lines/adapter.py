@@ -47,6 +47,7 @@ class LinesBackend:
             codec=CODEC,
             name=self.name,
             map_error=functools.partial(openai_errors.map_error, self.name),
+            secret=self.key,
         )
 
     async def ready(self) -> bool:

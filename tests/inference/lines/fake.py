@@ -39,22 +39,25 @@ class Lines:
         counts = {"prompt_eval_count": said.usage.prompt, "eval_count": said.usage.completion} if said.usage else {}
         return {"done_reason": said.finish, **counts}
 
-    def fault(self, fault: Fault, headers: Mapping[str, str]) -> Reply:
-        return OpenAI().fault(fault, headers)
+    def fault(self, fault: Fault, key: str = "") -> Reply:
+        return OpenAI().fault(fault, key)
 
-    def error_event(self, fault: Fault) -> bytes:
-        return OpenAI().error_event(fault).removeprefix(b"data: ").removesuffix(b"\n")
+    def error_event(self, fault: Fault, key: str = "") -> bytes:
+        return OpenAI().error_event(fault, key).removeprefix(b"data: ").removesuffix(b"\n")
 
     def ping(self) -> bytes:
         return b"\n"
 
     def asked(self, received: Received) -> Asked:
         body = received.body
-        options = body["options"]
+        options, messages = body["options"], body["messages"]
         return Asked(
             model=body["model"],
             stream=body["stream"],
-            text=body["messages"][0]["content"],
+            system="\n".join(m["content"] for m in messages if m["role"] == "system"),
+            text=next((m["content"] for m in messages if m["role"] == "user"), ""),
+            turns=tuple((m["role"], m["content"]) for m in messages if m["role"] != "system"),
+            temperature=options["temperature"],
             stop=tuple(options["stop"] or ()),
             max_tokens=options["num_predict"],
             key=received.headers["authorization"].removeprefix("Bearer "),
