@@ -55,7 +55,8 @@ class Alarms(pulumi.ComponentResource):
             "Effect": "Allow",
             "Principal": {"Service": ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]},
             "Action": ["sns:Publish"],
-            "Resource": self.topic.arn,
+            # By its name and not by reference: what waits for the topic is not known before, and nobody could judge it.
+            "Resource": self._args.account.arn("sns", f"{self._args.account.stack}-alerts"),
             "Condition": {"StringEquals": {"aws:SourceAccount": self._args.account.id}},
         }
         return document([statement])
