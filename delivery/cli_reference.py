@@ -37,7 +37,7 @@ command line have every verb of it under `./trimaran pulumi`.
 |---|---|
 """
 _TAIL = """
-This page is written by `python -m delivery.cli_reference`, and compared with the command line by a test.
+This page is written by `.venv/bin/python -m delivery.cli_reference`, and compared with the command line by a test.
 """
 
 

@@ -12,7 +12,7 @@ from policies.rules import RULES
 PAGE = Path(__file__).resolve().parents[1] / "docs/policies.md"
 _HEAD = """# Policies
 
-Written from the rules by `python -m policies.reference`; a test compares the two.
+Written from the rules by `.venv/bin/python -m policies.reference`; a test compares the two.
 
 {count} rules are held against every stack, by a Pulumi policy pack while the engine plans and deploys, and by
 `./trimaran rehearse` without any account:

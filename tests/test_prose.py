@@ -46,6 +46,12 @@ def test_links_within_the_repository_lead_somewhere(page: Path) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_is_the_projects_own(page: Path) -> None:
+    """A command that is pasted finds what is installed: the machine's own Python has none of it."""
+    assert re.findall(r"(?<!\.venv/bin/)\bpython3? -m [\w.]+", page.read_text()) == []
+
+
 def test_no_file_names_a_package_registry() -> None:
     """Where packages come from is the business of the machine that installs them."""
     naming = []

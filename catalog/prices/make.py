@@ -1,10 +1,11 @@
-"""Makes the rate files from the CSV sources and refuses a row that cannot be trusted. Run: python -m catalog.prices.make"""
+"""Makes the rate files from the CSV sources and refuses a row that cannot be trusted. Run: .venv/bin/python -m catalog.prices.make"""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
+import sys
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -94,5 +95,17 @@ def write(directory: Path = RATES) -> None:
         (directory / name).write_text(text, encoding="utf-8")
 
 
+def main() -> int:
+    """Rewrite the rate files; a row that cannot be trusted is one line and the exit code of wrong input."""
+    try:
+        write()
+    except PriceError as error:
+        sys.stderr.write(
+            f"error: {error}\nhint: edit catalog/prices/sources/; docs/adding-a-price.md says what each column is\n"
+        )
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
-    write()
+    sys.exit(main())

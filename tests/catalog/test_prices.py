@@ -12,7 +12,7 @@ from catalog.prices import RATES, SOURCES, find, make, regions_of
 
 
 def test_rate_files_are_made_from_the_sources() -> None:
-    """What is committed is what `python -m catalog.prices.make` writes."""
+    """What is committed is what `.venv/bin/python -m catalog.prices.make` writes."""
     committed = {path.name: path.read_text(encoding="utf-8") for path in RATES.glob("*.json")}
 
     assert committed == make.make()
@@ -85,3 +85,20 @@ def test_a_row_that_cannot_be_trusted_is_refused(
         make.make()
 
     assert str(caught.value).startswith("some.csv, line")
+
+
+def test_the_command_tells_a_wrong_row_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And leaves the rates as they were; the exit code is that of wrong input."""
+    (tmp_path / "sources.csv").write_text("key,text\nknown,somewhere\n")
+    (tmp_path / "some.csv").write_text(f"{_HEAD}\n{_GOOD.replace('known', 'hearsay')}\n")
+    monkeypatch.setattr(make, "SOURCES", tmp_path)
+    before = {path.name: path.read_bytes() for path in RATES.iterdir()}
+
+    assert make.main() == 2
+
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "error: some.csv, line 2: source 'hearsay' is not in sources.csv."
+    assert told[1].startswith("hint: ")
+    assert {path.name: path.read_bytes() for path in RATES.iterdir()} == before

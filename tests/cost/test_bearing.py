@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cost import aws
 from cost.families import BILLED, bearing
 from cost.usage import Usage
 from plan.resource import Resource
 from plan.scope import Scope
+from providers.rehearsal.sdk import Sdk
 from tests.cost.made import lines
 from tests.plan.made import state
 
 _READERS = ("text", "flag", "has", "each", "texts")
 _MEASURES = ("amount_of", "count_of")
 READS = bearing()
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("type_", sorted(BILLED))
@@ -58,13 +57,20 @@ def test_every_path_in_the_code_is_declared() -> None:
 @pytest.mark.parametrize(("type_", "path"), [(type_, path) for type_, paths in READS.items() for path in paths])
 def test_the_sdk_knows_every_declared_input(type_: str, path: str) -> None:
     """A misspelt input would silently be the default."""
-    names = set(_property_names(type_))
+    shape = _sdk(type_.partition(":")[0]).resource_type(type_).inputs
+    for step in path.split("."):
+        assert step.removesuffix("[]") in shape.members, f"{type_}: {path}"
+        shape = shape.members[step.removesuffix("[]")].shape()
+        shape = shape.element() if shape.element and step.endswith("[]") else shape
 
-    assert all(part.removesuffix("[]") in names for part in path.split("."))
+
+@cache
+def _sdk(package: str) -> Sdk:
+    return Sdk(f"pulumi_{package.replace('-', '_')}")
 
 
 def _literal_paths() -> Iterator[str]:
-    for source in Path(aws.__path__[0]).glob("*.py"):
+    for source in (ROOT / "cost").glob("*/*.py"):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and (path := _path_read(node)):
                 yield path
@@ -79,20 +85,3 @@ def _path_read(call: ast.Call) -> str:
     else:
         return ""
     return str(path.value) if isinstance(path, ast.Constant) else ""
-
-
-def _property_names(type_: str) -> Iterator[str]:
-    """The wire names of a resource's inputs and of everything nested in them."""
-    module, _, class_name = type_.removeprefix("aws:").partition("/")
-    package = {"lambda": "lambda_"}.get(module, module)
-    args = getattr(importlib.import_module(f"pulumi_aws.{package}"), f"{class_name.partition(':')[2]}Args")
-    nested = importlib.import_module(f"pulumi_aws.{package}._inputs")
-    prefix = args.__name__.removesuffix("Args")
-    for name, each in [(args.__name__, args), *inspect.getmembers(nested, inspect.isclass)]:
-        if name.startswith(prefix) and name.endswith("Args"):
-            yield from (_wire_name(member) for _, member in inspect.getmembers(each) if isinstance(member, property))
-
-
-def _wire_name(member: Any) -> str:
-    name = getattr(member.fget, "_pulumi_name", None)
-    return name or str(member.fget.__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.prices import find
+from catalog.prices import find, regions_of
 from cost.amounts import State
 from cost.families import BILLED, FREE
 from cost.quantity import Quantity
@@ -82,6 +82,7 @@ def test_a_quantity_has_a_rate_in_its_unit(row: Row) -> None:
     for each in _quantities(row):
         for sku in each.skus:
             if sku.rpartition(":")[0] in unpriced:
+                assert not regions_of(sku), f"{sku} has a rate: take it out of UNPRICED"
                 continue
             rate = find(sku, row.cloud.usual_region)
             assert rate, f"add {sku} to catalog/prices/sources/, which '{each.item}' of {row.type} is billed by"
