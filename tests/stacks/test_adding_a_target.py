@@ -70,16 +70,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     cloud = eval(files.pop("catalog/clouds.py"), {"Cloud": Cloud})
     rows: dict[str, Target] = eval(f"{{{files.pop('stacks/targets.py')}}}", {"Target": Target})
     monkeypatch.setattr(clouds, "CLOUDS", {**clouds.CLOUDS, cloud.name: cloud})
-    for name in set(TARGETS) - set(BESIDE):
-        monkeypatch.delitem(TARGETS, name)
-    for name, target in rows.items():
-        monkeypatch.setitem(TARGETS, name, target)
+    before = dict(TARGETS)
+    TARGETS.clear()
+    TARGETS.update({**{name: before[name] for name in BESIDE}, **rows})
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
     monkeypatch.setattr(stacks, "__path__", [*stacks.__path__, str(tmp_path / "stacks")])
     monkeypatch.setattr(platforms, "__path__", [*platforms.__path__, str(tmp_path / "delivery/platforms/targets")])
     yield tmp_path
+    TARGETS.clear()
+    TARGETS.update(before)  # in their own order, which messages show
     for module in [name for name in sys.modules if "acme" in name]:
         del sys.modules[module]
 

@@ -65,8 +65,8 @@ def test_hands_over_arguments_and_directory(faked: Clone, tmp_path: Path) -> Non
         ("status", "base", "pulumi?"),
         ("test -k x", "base local test policies quality aws", "pulumi nginx redis-server? chromium?"),
         ("test", "base local test policies quality aws", "pulumi nginx redis-server? chromium?"),
-        ("test tests/logic -k x", "base test", ""),
-        ("test tests/wire/test_sse.py tests/logic", "base test", ""),
+        ("test tests/logic -k x", "base local test quality", ""),
+        ("test tests/wire/test_sse.py tests/logic", "base local test quality", ""),
         (
             "test tests/logic tests/stacks",
             "base local test policies quality aws",
@@ -114,12 +114,9 @@ def test_pure_tests_wait_for_no_compiling(faked: Clone) -> None:
     later = faked.run("up")
 
     assert [line.split(" ...")[0] for line in pure.stderr.splitlines()[1:]] == [
-        "Installing Python packages: base, test"
+        "Installing Python packages: base, local, test, quality"
     ]
-    assert [line.split(" ...")[0] for line in later.stderr.splitlines()] == [
-        "Installing Python packages: local",
-        "Compiling them",
-    ]
+    assert [line.split(" ...")[0] for line in later.stderr.splitlines()] == ["Compiling them"]
     assert faked.run("up").stderr == ""
 
 
