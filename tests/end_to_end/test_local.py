@@ -22,6 +22,8 @@ import pytest
 from providers.machine.ports import free_port
 from tests.end_to_end.scratch import Scratch, copy_tree
 
+pytestmark = pytest.mark.alone  # one stack for all of them, in their order; processes are killed and awaited
+
 KEY = f"sk-{secrets.token_hex(16)}"
 
 

@@ -12,6 +12,8 @@ from providers.machine.ports import free_port
 from tests.end_to_end.scratch import Scratch, copy_tree
 from tests.scripted.running import routes, scripted_engine
 
+pytestmark = pytest.mark.alone  # it waits for a whole deployment
+
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Scratch]:

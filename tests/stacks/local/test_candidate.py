@@ -21,6 +21,8 @@ from tests.end_to_end.scratch import Scratch, copy_tree
 from tests.end_to_end.test_local import Callers
 from tests.scripted.running import routes, scripted_engine
 
+pytestmark = pytest.mark.alone  # it waits for two deployments
+
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
