@@ -2,7 +2,7 @@
 # Sourced by tools/setup.sh: the Pulumi CLI and the language host for Python.
 
 # Where none is found, the release is downloaded whose digests are known, else the newest that builds is built from source.
-# Everything here is tested with both; what is older than the first is not used.
+# What is older than the first is not used.
 pulumi_released=3.259.0
 pulumi_built=3.274.1
 pulumi_minimum=$pulumi_released
