@@ -24,7 +24,7 @@ from app.wire.events import Wire
 class Timing:
     """Seconds. Until ``commit_after_s`` a failure still has its own status; after it, the caller of a silent stream sees heartbeats."""
 
-    commit_after_s: float = 15.0
+    commit_after_s: float = 20.0  # above the first backend's limit, so that a late one still leaves a real status
     heartbeat_s: float = 15.0
     body_s: float = 30.0
 

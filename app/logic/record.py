@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from app.logic.answer import Endpoint, Kind
+from app.logic.answer import NOTHING_REPORTED, Endpoint, Kind, Reported
 from app.logic.defects import Defect
 from app.wire.events import Usage
 
@@ -44,6 +44,7 @@ class Trace:
 class AttemptRecord:
     """One backend's try. Times are those of ``time.monotonic``; ``picodollars`` is None where no price is known, which is not zero.
 
+    ``reason`` and ``reported`` may be told to anybody; ``words`` are what the caller heard, and may quote a prompt.
     ``defect``: what is wrong with an answer that came to its end.
     """
 
@@ -55,6 +56,8 @@ class AttemptRecord:
     failure: Kind | None = None
     is_callers_fault: bool = False
     reason: str = ""
+    words: str = ""
+    reported: Reported = NOTHING_REPORTED
     defect: Defect | None = None
     usage: Usage | None = None
     measured: Measured = Measured.NONE

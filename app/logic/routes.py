@@ -12,7 +12,11 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from app.logic.answer import CONNECT_S
 from catalog.models import EMBEDDED
+
+FIRST_TOKEN_S = 15.0
+LAST_FIRST_TOKEN_S = 60.0
 
 
 class RoutesError(ValueError):
@@ -67,11 +71,15 @@ class Use(_Frozen):
 class Limits(_Frozen):
     """Seconds. ``between_tokens_s`` and ``first_token_s`` count content, not bytes."""
 
-    connect_s: float = Field(1, gt=0)
-    first_token_s: float = Field(60, gt=0)
+    connect_s: float = Field(CONNECT_S, gt=0)
+    first_token_s: float | None = Field(None, gt=0)
     between_tokens_s: float = Field(30, gt=0)
     total_s: float = Field(600, gt=0)
     wake_s: float = Field(900, gt=0)
+
+    def first_token(self, *, is_last: bool) -> float:
+        """How long a backend has for its first content. The last one that may be asked has longer, where the routes file does not say."""
+        return self.first_token_s or (LAST_FIRST_TOKEN_S if is_last else FIRST_TOKEN_S)
 
 
 class ModelRoute(_Frozen):

@@ -121,4 +121,8 @@ def error_body(error: bytes) -> bytes:
 
 
 class Garbled(ValueError):
-    """Bytes that are not what the wire format promises."""
+    """Bytes that are not what the wire format promises. ``found``: where they begin; whoever shows some of it takes out credentials first."""
+
+    def __init__(self, what: str, found: bytes = b"") -> None:
+        super().__init__(what)
+        self.found = found

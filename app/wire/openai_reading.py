@@ -123,14 +123,14 @@ def _read_chunk(payload: bytes) -> _Chunk:
     except msgspec.ValidationError:
         return _read_loosely(payload)
     except _UNREADABLE as error:
-        raise Garbled(f"not JSON: {payload[:80]!r}") from error
+        raise Garbled("not JSON", payload) from error
 
 
 def _read_loosely(payload: bytes) -> _Chunk:
     try:
         loose = _decode_loose(payload)
     except _UNREADABLE as error:
-        raise Garbled(f"not a JSON object: {payload[:80]!r}") from error
+        raise Garbled("not a JSON object", payload) from error
     chunk = _Chunk(error=loose.error)
     with contextlib.suppress(*_UNREADABLE):
         chunk.usage = msgspec.convert(_decode(loose.usage), OpenAIUsage | None, strict=False)
@@ -188,7 +188,7 @@ class OpenAIReading:
             seen.error = error_body(block[6:].strip())
             return True
         if not block.startswith((b"data:", b"event:", b"id:", b"retry:")):
-            raise Garbled(f"not a server-sent event: {block[:80]!r}")
+            raise Garbled("not a server-sent event", block)
         return True
 
     def scan_whole(self, raw: bytes) -> Scan:
@@ -198,7 +198,7 @@ class OpenAIReading:
         chunk = _read_chunk(raw)
         self._note(chunk, seen)
         if not chunk.choices and seen.error is None:
-            raise Garbled(f"the answer has no 'choices': {raw[:80]!r}")
+            raise Garbled("the answer has no 'choices'", raw)
         return seen
 
     def _note(self, chunk: _Chunk, seen: Scan) -> bool:
@@ -291,4 +291,4 @@ def _check_text(raw: bytes) -> None:
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        raise Garbled(f"not UTF-8: {raw[error.start : error.start + 20]!r}") from error
+        raise Garbled("not UTF-8", raw[error.start :]) from error

@@ -187,11 +187,20 @@ async def test_asked_to_go_on_a_repetition_is_taken_out() -> None:
 
 async def test_at_most_two_rescues() -> None:
     """A third cut ends the answer: something is wrong with more than one backend."""
+    always = [ScriptedBackend(name=name, steps=lambda asked: [*goes_on(asked)[:3], CUT]) for name in "abcd"]
+    reply = await router(*always).open(call(), record())
+    with pytest.raises(Failure):
+        await joined(reply)
+    assert [len(backend.calls) for backend in always] == [1, 1, 1, 0]
+
+
+async def test_a_backend_that_breaks_off_again_is_not_asked_a_third_time() -> None:
+    """Alone it gets one chance to go on; beside a healthy one that goes on instead."""
     always = ScriptedBackend(name="a", steps=lambda asked: [*goes_on(asked)[:3], CUT])
     reply = await router(always).open(call(), record())
     with pytest.raises(Failure):
         await joined(reply)
-    assert len(always.calls) == 3
+    assert len(always.calls) == 2
 
 
 async def test_a_caller_who_left_is_not_rescued() -> None:

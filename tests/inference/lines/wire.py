@@ -73,7 +73,7 @@ class Lines:
     def scan_whole(self, raw: bytes) -> Scan:
         seen = self.scan(raw, hide_usage=False)
         if not seen.done and seen.error is None:
-            raise Garbled(f"the answer has no end: {raw[:80]!r}")
+            raise Garbled("the answer has no end", raw)
         return seen
 
     def total(self, before: Usage | None, now: Usage) -> Usage:
@@ -109,7 +109,7 @@ def _lines(raw: bytes) -> Iterator[_Line]:
             try:
                 yield msgspec.json.decode(line, type=_Line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise Garbled(f"not a line of JSON: {line[:80]!r}") from error
+                raise Garbled("not a line of JSON", line) from error
 
 
 CODEC = Lines()
