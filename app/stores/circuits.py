@@ -66,14 +66,14 @@ class SharedCircuits:
         for key, breaker in self._breakers.items():
             until = breaker.circuit.open_until
             if breaker.circuit.state(now) is State.OPEN and self._told.get(key) != until:
-                await self._redis.set(_name(key), 1, px=max(1, int((until - now) * 1000)))
+                await self._redis.set(shared_name(key), 1, px=max(1, int((until - now) * 1000)))
                 self._told[key] = until
 
     async def _ask(self) -> None:
         keys = list(self._breakers)
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
-            pipeline.pttl(_name(key))
+            pipeline.pttl(shared_name(key))
         now = time.monotonic()
         for key, left_ms in zip(keys, await pipeline.execute(), strict=True):
             if not isinstance(left_ms, int):
@@ -85,5 +85,6 @@ class SharedCircuits:
                 self._told[key] = until  # theirs to tell, not ours
 
 
-def _name(key: str) -> str:
+def shared_name(key: str) -> str:
+    """The name of a circuit's entry in Redis."""
     return PREFIX + hashlib.sha256(key.encode()).hexdigest()[:32]
