@@ -150,7 +150,8 @@ async def test_a_prompt_quoted_to_one_is_never_told_to_another(caplog: pytest.Lo
 
             async def ask(body: dict[str, Any]) -> str:
                 async with app.post(body) as response:
-                    return await response.text()
+                    text: str = await response.text()
+                    return text
 
             own, other = await asyncio.gather(ask(ASKED), ask(CHAT))  # one probes, the other waits for it
     assert SECRET in own
