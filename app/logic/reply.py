@@ -11,16 +11,17 @@ from typing import Protocol
 
 from app.logic import retry
 from app.logic.answer import Batch, Call, Failure, Kind
-from app.logic.attempt import Attempt, start
+from app.logic.attempt import Attempt, note, start
 from app.logic.backend_state import BackendState, Breaker
 from app.logic.cache import AnswerCache
 from app.logic.circuit import State
 from app.logic.queue import Queue
-from app.logic.record import Record
-from app.logic.rescue import MAX_RESCUES, Splice, continued, is_spent, is_structured, may_go_on, spent
-from app.logic.routes import ModelRoute
-from app.logic.transcript import Said, Transcript
-from app.wire.events import End, Wire
+from app.logic.record import Measured, Record
+from app.logic.rescue import MAX_RESCUES, Before, Splice, continued, is_spent, is_structured, may_go_on, spent
+from app.logic.routes import Continuation, ModelRoute
+from app.logic.seam import StartedOver
+from app.logic.transcript import Transcript
+from app.wire.events import End, Usage, Wire
 
 MAX_BREAKS = 2  # in one answer: a backend that breaks off again where it was to go on would do so a third time
 WAKE_POLL_S = 0.25  # how often a backend that wakes up is asked again, at first
@@ -67,6 +68,8 @@ class Reply:
         self._wire: Wire | None = None
         self._transcript = Transcript()
         self._rescues = 0
+        self._prompt: Usage | None = None
+        self._output = 0  # tokens, of the attempts that broke off
         self._broken: Counter[str] = Counter()
         self._aborted = False
 
@@ -198,7 +201,7 @@ class Reply:
             try:
                 async with contextlib.aclosing(self._attempt.batches()) as batches:
                     async for batch in batches:
-                        joined = splice.join(batch) if splice else batch
+                        joined = self._joined(splice, batch) if splice else batch
                         self._note(joined, kept)
                         yield joined
                         if splice is not None and splice.is_over and self.end is None:
@@ -209,17 +212,42 @@ class Reply:
                             break
             except Failure as failure:
                 await self._attempt.close(failure)
-                said = self._transcript.read() if self._may_rescue(failure) else None
-                if said is None:
+                self._count(self._attempt)
+                before = self._before() if self._may_rescue(failure) else None
+                if before is None:
                     raise
-                if is_spent(self._call, said):
-                    last = spent(self._call, said, self.wire)
+                if is_spent(self._call, before.output):
+                    last = spent(self._call, before, self.wire)
                     self._note(last, kept)
                     yield last
                 else:
-                    splice = await self._rescue(said, failure)
+                    splice = await self._rescue(before, failure)
         if kept:
             self._shared.cache.keep(self._call, kept)
+
+    def _joined(self, splice: Splice, batch: Batch) -> Batch:
+        """``batch`` as the rest of the answer. Raises Failure when the backend starts the answer over: it works, so its circuit hears nothing."""
+        try:
+            return splice.join(batch)
+        except StartedOver:
+            assert self._attempt is not None
+            text = f"backend '{self.backend}' was asked to go on and started its answer over"
+            failure = Failure(Kind.CUT, text, reason=text, billed="yes")
+            note(self._attempt.noted, failure)
+            self._attempt.abort()
+            self._broken[self.backend] = MAX_BREAKS
+            raise failure from None
+
+    def _count(self, attempt: Attempt) -> None:
+        """Adds what ``attempt`` gave of an answer that broke off: the tokens that the model reported, where it did."""
+        usage, measured = attempt.noted.usage, attempt.noted.measured
+        pieces = attempt.transcript.read().pieces if self._call.stream else 0
+        self._output += max(usage.completion if usage else 0, pieces)
+        if len(self.record.rescues) == 0 and usage is not None and measured is not Measured.ESTIMATED and usage.prompt:
+            self._prompt = usage
+
+    def _before(self) -> Before:
+        return Before(said=self._transcript.read(), prompt=self._prompt, output=self._output)
 
     def _note(self, batch: Batch, kept: list[Batch]) -> None:
         self._transcript.add(batch)
@@ -240,7 +268,7 @@ class Reply:
             and may_go_on(self._call, self._transcript)
         )
 
-    async def _rescue(self, said: Said, failure: Failure) -> Splice:
+    async def _rescue(self, before: Before, failure: Failure) -> Splice:
         """Another backend goes on where the answer broke off. Raises ``failure`` when none can."""
         self._rescues += 1
         assert self._attempt is not None
@@ -249,7 +277,7 @@ class Reply:
             state.name: call
             for state in self._states
             if self._broken[state.name] < MAX_BREAKS
-            and (call := continued(self._call, said, state.member.ability.continuation)) is not None
+            and (call := self._continued(before, state.member.ability.continuation)) is not None
         }
         able = [state for state in self._states if state.name in calls]
         if not able:
@@ -263,7 +291,10 @@ class Reply:
             self._attempt.abort()
         continuation = self._attempt.state.member.ability.continuation
         self.record.rescues.append(continuation)
-        return Splice(self._call, said, self.wire, self._attempt.wire, continuation)
+        return Splice(self._call, before, self.wire, self._attempt.wire, continuation)
+
+    def _continued(self, before: Before, continuation: Continuation) -> Call | None:
+        return continued(self._call, before.said, continuation, used=before.output, go_on=self._route.go_on)
 
     def _least_likely(self, state: BackendState) -> tuple[bool, bool]:
         """Sorts those that broke off in this answer, and those that can only be asked to go on, behind the others."""

@@ -82,13 +82,22 @@ class Limits(_Frozen):
         return self.first_token_s or (LAST_FIRST_TOKEN_S if is_last else FIRST_TOKEN_S)
 
 
+GO_ON = (
+    "Your answer was interrupted. Continue it from exactly where it stops, in the middle of a word if need be, and in its language. "
+    "Write only what comes next: no greeting, no apology, nothing that you have written already."
+)
+
+
 class ModelRoute(_Frozen):
+    """``go_on``: what a model is asked that can go on with an answer only by being asked to."""
+
     strategy: Literal["failover", "weighted", "least_busy", "lowest_latency", "cheapest"] = "failover"
     sticky: Literal["none", "session"] = "none"
     backends: tuple[Use, ...] = Field(min_length=1)
     system_prompt: str = ""
     retries: int = Field(1, ge=0)
     rescue: bool = True
+    go_on: str = Field(GO_ON, min_length=1)
     hold_structured: bool = False
     hedge_share: float = Field(0, ge=0, le=1)
     on_store_loss: Literal["deny", "allow"] = "deny"  # for budgets, which are not built yet
