@@ -22,10 +22,11 @@ import aiohttp
 from app.logic.answer import Batch, Call, Failure, Kind, reported
 from app.wire.codecs import Scanned
 from app.wire.events import End, Garbled, Scan, Usage, Wire
-from app.wire.framing import WHOLE
+from app.wire.framing import BEGINS_WHOLE, BYTE_ORDER_MARK, WHOLE
 from app.wire.scanning import Scanner
 
 KEEP_ALIVE_S = 15.0  # below what servers and load balancers keep, so that a pooled connection is rarely a dead one
+TELLING_BYTES = 16  # at the start of an answer, by which a stream or a JSON object is known
 SETTLE_S = 1.0  # how long the end of a body may lag behind the answer's end mark before its connection is given up
 REST_S = 1.0  # how long usage and the end mark may lag behind the last finish reason
 MAX_EVENT_BYTES = 8 * 2**20
@@ -142,15 +143,33 @@ async def open_answer(
     sent = {**HEADERS, **call.trace_headers, **headers}
     response = await post(http, url, body, sent, name=name, connect_s=call.connect_s)
     expected = codec.framing.content_type if call.stream else WHOLE
-    if response.status == 200 and response.content_type == expected:
-        return HttpAnswer(response, codec, call, said)
-    text = await error_text(response)
+    begun = b""
+    if response.status == 200:
+        if response.content_type != expected:
+            begun = await _beginning(response)
+        if response.content_type == expected or _begins(codec, call, begun):
+            return HttpAnswer(response, codec, call, said, begun)
+    text = begun + await error_text(response)
     if response.status != 200:
         raise said.error(response.status, response.headers, text)
     if response.content_type == WHOLE and b'"error"' in text:
         raise said.error(IN_STREAM, response.headers, text)
     got = f"{response.content_type or 'an untyped answer'} with status 200"
     raise said.garbled(f"sent {got} instead of {expected}", text)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """The first bytes of an answer, enough to tell what it is, whatever its content type says."""
+    begun = b""
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        while len(begun) < TELLING_BYTES and (part := await response.content.readany()):
+            begun += part
+    return begun
+
+
+def _begins(codec: Scanned, call: Call, begun: bytes) -> bool:
+    form = codec.framing.begins if call.stream else BEGINS_WHOLE
+    return form.match(begun.removeprefix(BYTE_ORDER_MARK)) is not None
 
 
 async def error_text(response: aiohttp.ClientResponse) -> bytes:
@@ -236,7 +255,7 @@ _settling: set[asyncio.Task[None]] = set()  # the event loop alone would not kee
 
 
 class HttpAnswer:
-    """An answer over HTTP: one read of the connection becomes one batch, cut at the last whole event.
+    """An answer over HTTP: one read of the connection becomes one batch, cut at the last whole event. ``begun``: what has been read already.
 
     At most one event and what aiohttp buffers (128 KiB) is held: a caller that reads slowly slows the backend down.
     """
@@ -247,8 +266,10 @@ class HttpAnswer:
         codec: Scanned,
         call: Call,
         said: Said,
+        begun: bytes = b"",
     ) -> None:
         self._response = response
+        self._begun = begun
         self._codec = codec
         self._said = said
         self._scanner = Scanner(codec, hide_usage=not call.include_usage)
@@ -281,10 +302,12 @@ class HttpAnswer:
 
     async def _streamed(self) -> AsyncGenerator[Batch]:
         cutter = self._codec.framing.cutter()
-        over = False
+        over, is_first = False, True
         while not over:
             got = await (self._read_rest() if self._is_finished else self._read())
             raw = cutter.feed(got) if got else cutter.rest()
+            if is_first and raw:
+                raw, is_first = raw.removeprefix(BYTE_ORDER_MARK), False
             over = not got
             if raw:
                 seen = self._scan(raw, careless=over)
@@ -313,6 +336,9 @@ class HttpAnswer:
             return b""
 
     async def _read(self) -> bytes:
+        if self._begun:
+            begun, self._begun = self._begun, b""
+            return begun
         content = self._response.content
         _join_parts(content)
         try:
@@ -321,25 +347,33 @@ class HttpAnswer:
             raise self._said.broken(Kind.CUT, "broke the connection in the middle of its answer") from error
 
     def _scan(self, raw: bytes, *, careless: bool) -> Scan:
-        """Looks through ``raw`` and remembers what it says of the answer. A ``careless`` rest that makes no sense is half an event."""
+        """Looks through ``raw`` and remembers what it says of the answer. A ``careless`` rest that makes no sense is half an event.
+
+        Behind the end of an answer nothing is a failure any more.
+        """
         try:
             seen = self._scanner.scan(raw)
         except Garbled as error:
-            if careless:
-                return Scan(b"")
+            if careless or self._is_finished:
+                return Scan(b"", done=self._is_finished)
             raise self._said.garbled(f"sent something unreadable: {error}", error.found) from error
         self._progressed = self._progressed or seen.progress
-        if seen.error is not None:
-            raise self._reported(seen.error)
         if seen.finish is not None:
             self._finish = seen.finish
             self._finished |= seen.finished
+        if seen.error is not None and not self._is_finished:
+            raise self._reported(seen.error)
         if seen.usage is not None:
             self.usage = self._codec.total(self.usage, seen.usage)
         return seen
 
     def _end(self, done: bool) -> End:
-        """The end of a stream that is over: complete with the end mark, or with a finish reason for every choice."""
+        """The end of a stream that is over: complete with the end mark, or with a finish reason for every choice.
+
+        Some servers leave the reason out, and tell the tokens of the whole answer before the end mark.
+        """
+        if self._finish is None and done and self._progressed and self.usage is not None:
+            return End("stop", self.usage)
         if self._finish is None:
             raise self._said.broken(Kind.CUT, "ended its answer without a finish reason" if done else "ended half-way")
         if not done and len(self._finished) < self._choices:
@@ -364,7 +398,7 @@ class HttpAnswer:
             if size > MAX_BODY_BYTES:
                 raise self._said.broken(Kind.GARBLED, f"sent an answer of more than {MAX_BODY_BYTES >> 20} MiB")
         try:
-            seen = self._codec.scan_whole(b"".join(parts))
+            seen = self._scanner.scan_whole(b"".join(parts).removeprefix(BYTE_ORDER_MARK))
         except Garbled as error:
             raise self._said.garbled(f"sent something unreadable: {error}", error.found) from error
         if seen.error is not None:

@@ -169,17 +169,17 @@ class Anthropic:
         for block in sse.blocks(raw):
             payload = sse.data(block)
             if not payload:
-                if not sse.is_comment(block) and not block.startswith(b"event:"):
+                if not sse.is_without_data(block):
                     raise Garbled("not a server-sent event", block)
             elif self._note(_read_event(payload), seen):
                 continue
             kept.append(block)
-        if seen.done:
+        if seen.done or seen.error:
             seen.raw = b"".join(block + b"\n\n" for block in kept)
         return seen
 
     def _note(self, event: _Event, seen: Scan) -> bool:
-        """Adds what ``event`` says to ``seen``; true for the end mark."""
+        """Adds what ``event`` says to ``seen``; true for the end mark and for an error, neither of which goes on."""
         match event.type:
             case "content_block_delta" | "content_block_start":
                 seen.progress = seen.progress or _moves(event)
@@ -195,7 +195,7 @@ class Anthropic:
                 seen.error = error_body(bytes(event.error))
             case "message_stop":
                 seen.done = True
-        return event.type == "message_stop"
+        return event.type in ("message_stop", "error")
 
     def scan_whole(self, raw: bytes) -> Scan:
         """Looks through a whole message that was not streamed."""

@@ -62,6 +62,8 @@ class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: OpenAIUsage | None = None
     error: msgspec.Raw = msgspec.Raw()
+    object: Any = None  # "error" in vLLM's and SGLang's error events, which have no object around them
+    detail: msgspec.Raw = msgspec.Raw()  # FastAPI's, of many servers
 
 
 class _Loose(msgspec.Struct):
@@ -71,6 +73,11 @@ class _Loose(msgspec.Struct):
     usage: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
 
+
+# Finish reasons of an answer that is not finished: OpenRouter's and Mistral's; Zhipu's; DeepSeek's; vLLM's and SGLang's
+# (openrouter.ai/docs/api/reference/overview, docs.mistral.ai/api, docs.z.ai, api-docs.deepseek.com/api/create-chat-completion,
+# vllm/v1/request.py, sglang's io_struct.py; checked 2026-11-30).
+FAILED = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "aborted"})
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 _decode_loose = msgspec.json.Decoder(_Loose).decode
@@ -167,7 +174,7 @@ class OpenAIReading:
                 rewritten |= self._without_data(block, seen, kept)
             elif payload.startswith(b"[DONE]"):
                 seen.done = rewritten = True
-            elif self._note(_read_chunk(payload), seen) and hide_usage:
+            elif (self._note(_read_chunk(payload), payload, seen) and hide_usage) or seen.error is not None:
                 rewritten = True
             elif block.startswith(b"data:") and b"\n" not in block:
                 kept.append(block)
@@ -187,7 +194,7 @@ class OpenAIReading:
         if block.startswith(b"error:"):  # llama.cpp before 2025
             seen.error = error_body(block[6:].strip())
             return True
-        if not block.startswith((b"data:", b"event:", b"id:", b"retry:")):
+        if not sse.is_without_data(block):
             raise Garbled("not a server-sent event", block)
         return True
 
@@ -196,18 +203,24 @@ class OpenAIReading:
         _check_text(raw)
         seen = Scan(raw, done=True)
         chunk = _read_chunk(raw)
-        self._note(chunk, seen)
+        self._note(chunk, raw, seen)
         if not chunk.choices and seen.error is None:
             raise Garbled("the answer has no 'choices'", raw)
         return seen
 
-    def _note(self, chunk: _Chunk, seen: Scan) -> bool:
-        """Adds what ``chunk`` says to ``seen``; true when it carries usage and nothing else."""
+    def _note(self, chunk: _Chunk, payload: bytes, seen: Scan) -> bool:
+        """Adds what ``chunk``, read from ``payload``, says to ``seen``; true when it carries usage and nothing else."""
         if chunk.error and bytes(chunk.error) != b"null":
             seen.error = error_body(bytes(chunk.error))
+        elif chunk.object == "error":
+            seen.error = error_body(payload)
+        elif chunk.detail and not chunk.choices:
+            seen.error = payload
         for choice in chunk.choices or ():
             seen.progress = seen.progress or _moves(choice)
-            if choice.finish_reason:
+            if choice.finish_reason in FAILED:
+                seen.error = seen.error or error_body(b'{"message": "it gave up: %s"}' % choice.finish_reason.encode())
+            elif choice.finish_reason:
                 seen.finish = choice.finish_reason
                 seen.finished |= {choice.index or 0}
         if chunk.usage is None:

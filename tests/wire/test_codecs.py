@@ -14,7 +14,9 @@ from app.wire.anthropic import Anthropic
 from app.wire.codecs import READ, Codec, Scanned
 from app.wire.events import Event, Finish, Garbled, Reasoning, Refusal, Start, Text, ToolCall, Usage
 from app.wire.openai_chat import OpenAIChat
+from app.wire.openai_completions import OpenAICompletions
 from app.wire.openai_embeddings import OpenAIEmbeddings
+from app.wire.openai_reading import FAILED
 
 START = Start("id-1", "model-1", 1700000000)
 CHAT: list[Codec] = [OpenAIChat(), Anthropic(clock=lambda: START.created)]
@@ -193,7 +195,7 @@ def test_a_shape_that_a_vendor_changed_is_understood_as_far_as_possible(payload:
     assert (seen.progress, seen.finish) == (True, "stop")
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"detail":"x"}', b'{"choices":[]}', b"<html>", b'{"choices":[{}'])
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"choices":[]}', b"<html>", b'{"choices":[{}'])
 def test_a_body_without_an_answer_is_garbled(body: bytes) -> None:
     """JSON alone is no answer."""
     scanned: list[Scanned] = [*CHAT, OpenAIEmbeddings()]
@@ -235,3 +237,33 @@ def test_a_refusal_has_its_explanation() -> None:
         b'"stop_details":{"type":"refusal","category":null,"explanation":"No."}}}\n\n'
     )
     assert list(Anthropic().reader().read(sent)) == [Refusal("No."), Finish("content_filter")]
+
+
+@pytest.mark.parametrize("codec", [OpenAIChat(), OpenAICompletions()], ids=["chat", "completions"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"object":"error","message":"CUDA out of memory","type":"InternalServerError","code":500}',
+        b'{"detail":"CUDA out of memory"}',
+        b'{"error":"CUDA out of memory"}',
+        b'{"error":{"message":"CUDA out of memory"},"choices":[]}',
+    ],
+    ids=["flat", "detail", "text", "beside choices"],
+)
+def test_an_error_is_one_in_whatever_shape(codec: Scanned, body: bytes) -> None:
+    """In a stream and as a whole answer; in a stream it does not go on to the caller."""
+    for seen in (codec.scan(b"data: " + body + b"\n\n", hide_usage=False), codec.scan_whole(body)):
+        assert b"CUDA out of memory" in (seen.error or b"")
+    assert codec.scan(b"data: " + body + b"\n\n", hide_usage=False).raw == b""
+
+
+@pytest.mark.parametrize("reason", sorted(FAILED))
+def test_some_finish_reasons_are_failures(reason: str) -> None:
+    """An answer that a server gave up is not complete; one whose limit was reached is."""
+    choice = b'{"choices":[{"index":0,"delta":{},"message":{"content":"a"},"finish_reason":"%s"}]}'
+    failed, cut = choice % reason.encode(), choice % b"length"
+    codec = OpenAIChat()
+    for seen in (codec.scan(b"data: " + failed + b"\n\n", hide_usage=False), codec.scan_whole(failed)):
+        assert (seen.finish, reason.encode() in (seen.error or b"")) == (None, True)
+    for seen in (codec.scan(b"data: " + cut + b"\n\n", hide_usage=False), codec.scan_whole(cut)):
+        assert (seen.finish, seen.error) == ("length", None)
