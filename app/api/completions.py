@@ -140,7 +140,7 @@ def _summary(reply: Reply) -> dict[str, Any]:
     if reply.degraded:
         summary["degraded"] = reply.degraded  # the header could not say so where the status was out already
     if (usage := record.usage) is not None:
-        summary |= {"tokens_in": usage.prompt, "tokens_out": usage.completion}
+        summary |= {"tokens_in": usage.prompt, "tokens_out": usage.completion, "estimated": record.is_estimated}
     if (cost := record.picodollars) is not None:
         summary["cost_usd"] = usd(cost)
     return summary

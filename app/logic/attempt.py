@@ -17,9 +17,9 @@ from app.logic.backend_state import BackendState
 from app.logic.circuit import Sent
 from app.logic.record import AttemptRecord, Measured, Record
 from app.logic.routes import Limits
-from app.logic.transcript import Transcript, read_whole
+from app.logic.transcript import Transcript, read_whole, words
 from app.logic.watchdog import Watchdog
-from app.wire.events import End, Wire
+from app.wire.events import End, Event, Usage, Wire
 
 # What a vendor's odd answer may raise when it is read after all; it is passed on as it is, and not judged.
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -57,6 +57,11 @@ class Attempt:
     @property
     def wire(self) -> Wire:
         return self._answer.wire
+
+    @property
+    def counted(self) -> Usage | None:
+        """The backend's own count so far; None where it gave none."""
+        return self._answer.usage
 
     async def content(self, by: float, *, whole: bool) -> None:
         """Waits until content has come, by ``by``; with ``whole``, until the end has. Raises Failure."""
@@ -158,13 +163,18 @@ class Attempt:
         noted = self.noted
         usage = self.end.usage if self.end else self._answer.usage
         measured = Measured.REPORTED if self.end else Measured.PARTIAL
-        if usage is None and noted.first_content_at is not None:
-            usage, measured = estimate.usage(self._call.body, self._said()), Measured.ESTIMATED
+        if noted.first_content_at is not None and (usage is None or self._may_be_placeholder(usage)):
+            guess = estimate.usage(self._call.body, self._said())
+            if usage is None or estimate.is_placeholder(usage, guess):
+                usage, measured = estimate.completed(usage, guess), Measured.ESTIMATED
         if usage is None:
             return
         noted.usage, noted.measured = usage, measured
         rates = self.state.member.rates
         noted.picodollars = rates.cost(usage) if rates else None
+
+    def _may_be_placeholder(self, usage: Usage) -> bool:
+        return self._call.endpoint is not Endpoint.EMBEDDINGS and not (self.end and usage.completion)
 
     def _judge(self, end: End) -> None:
         """Notes what is wrong with a complete answer. One that goes on where another broke off may have nothing to add."""
@@ -180,10 +190,14 @@ class Attempt:
                 self.noted.defect = defects.defect(call, end, events) if events else None
 
     def _said(self) -> str:
-        """The text that came, for a guess at its tokens. Garbled bytes were never taken in."""
-        if not self._call.stream:
-            return b"".join(batch.raw for batch in self._before).decode(errors="replace")
-        return self.transcript.read().text
+        """What the model wrote, for a guess at its tokens. Garbled bytes were never taken in."""
+        if self._call.stream:
+            return self.transcript.read().words
+        events: list[Event] = []
+        with contextlib.suppress(*UNREADABLE):
+            for batch in self._before:
+                events += read_whole(batch)
+        return words(events)
 
 
 async def start(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -110,7 +110,16 @@ class Record:
         """The tokens that the caller's answer is made of; None where no attempt has a count."""
         if self.joined is not None:
             return self.joined
-        return self.attempts[-1].usage if self.attempts else None
+        counted = [attempt.usage for attempt in self.attempts if attempt.usage is not None]
+        if not (self.rescues and counted):
+            return self.attempts[-1].usage if self.attempts else None
+        output, reasoning = sum(usage.output for usage in counted), sum(usage.reasoning for usage in counted)
+        return replace(counted[0], output=output, reasoning=reasoning)
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether some of the tokens, and so of the money, are our own guess."""
+        return any(attempt.measured is Measured.ESTIMATED for attempt in self.attempts)
 
     @property
     def picodollars(self) -> int | None:

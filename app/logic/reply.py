@@ -16,7 +16,7 @@ from app.logic.backend_state import BackendState, Breaker
 from app.logic.cache import AnswerCache
 from app.logic.circuit import State
 from app.logic.queue import Queue
-from app.logic.record import Measured, Record
+from app.logic.record import Record
 from app.logic.rescue import MAX_RESCUES, Before, Splice, continued, is_spent, is_structured, may_go_on, spent
 from app.logic.routes import Continuation, ModelRoute
 from app.logic.seam import StartedOver
@@ -240,11 +240,11 @@ class Reply:
 
     def _count(self, attempt: Attempt) -> None:
         """Adds what ``attempt`` gave of an answer that broke off: the tokens that the model reported, where it did."""
-        usage, measured = attempt.noted.usage, attempt.noted.measured
+        usage, counted = attempt.noted.usage, attempt.counted
         pieces = attempt.transcript.read().pieces if self._call.stream else 0
         self._output += max(usage.completion if usage else 0, pieces)
-        if len(self.record.rescues) == 0 and usage is not None and measured is not Measured.ESTIMATED and usage.prompt:
-            self._prompt = usage
+        if not self.record.rescues and counted is not None and counted.prompt:
+            self._prompt = counted
 
     def _before(self) -> Before:
         return Before(said=self._transcript.read(), prompt=self._prompt, output=self._output)

@@ -38,8 +38,13 @@ class Capabilities(_Frozen):
 
 
 class Price(_Frozen):
+    """Dollars per million tokens. What is left out of the cache's prices costs what ``app.logic.price.rates`` says."""
+
     input_usd_per_mtok: Decimal = Field(ge=0)
     output_usd_per_mtok: Decimal = Field(ge=0)
+    cache_read_usd_per_mtok: Decimal | None = Field(None, ge=0)
+    cache_write_usd_per_mtok: Decimal | None = Field(None, ge=0)
+    cache_write_1h_usd_per_mtok: Decimal | None = Field(None, ge=0)
 
 
 class BackendSpec(_Frozen):

@@ -34,10 +34,15 @@ class _Details(msgspec.Struct):
 
 
 class OpenAIUsage(msgspec.Struct):
+    """``prompt_cache_hit_tokens`` is DeepSeek's, ``cached_tokens`` Moonshot's (their API references, checked 2026-11-30)."""
+
     prompt_tokens: int | None = 0
     completion_tokens: int | None = 0
+    total_tokens: int | None = 0
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _Details | None = None
+    prompt_cache_hit_tokens: int | None = 0
+    cached_tokens: int | None = 0
 
 
 class _Delta(msgspec.Struct):
@@ -96,11 +101,17 @@ def _moves(choice: _Choice) -> bool:
 
 
 def usage_of(usage: OpenAIUsage) -> Usage:
-    """OpenAI's counts made disjoint: its prompt count includes the cached tokens, its completion count the reasoning."""
+    """OpenAI's counts made disjoint: its prompt count includes the cached tokens, its completion count the reasoning.
+
+    xAI counts the reasoning beside the completion (docs.x.ai, checked 2026-11-30): its total shows it.
+    """
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    read = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
-    written = (usage.prompt_tokens_details and usage.prompt_tokens_details.cache_write_tokens) or 0
-    thought = (usage.completion_tokens_details and usage.completion_tokens_details.reasoning_tokens) or 0
+    prompts, completions = usage.prompt_tokens_details or _Details(), usage.completion_tokens_details or _Details()
+    read = prompts.cached_tokens or usage.prompt_cache_hit_tokens or usage.cached_tokens or 0
+    written = prompts.cache_write_tokens or 0
+    thought = completions.reasoning_tokens or 0
+    if thought and usage.total_tokens == prompt + completion + thought:
+        completion += thought
     return Usage(
         input=max(0, prompt - read - written),
         cache_read=read,
@@ -169,12 +180,12 @@ class OpenAIReading:
         kept: list[bytes] = []
         rewritten = False
         for block in sse.blocks(raw):
-            payload = sse.data(block)
+            payload, error = sse.data(block), seen.error
             if not payload:
                 rewritten |= self._without_data(block, seen, kept)
             elif payload.startswith(b"[DONE]"):
                 seen.done = rewritten = True
-            elif (self._note(_read_chunk(payload), payload, seen) and hide_usage) or seen.error is not None:
+            elif (self._note(_read_chunk(payload), payload, seen) and hide_usage) or seen.error is not error:
                 rewritten = True
             elif block.startswith(b"data:") and b"\n" not in block:
                 kept.append(block)
@@ -225,13 +236,23 @@ class OpenAIReading:
                 seen.finished |= {choice.index or 0}
         if chunk.usage is None:
             return False
-        seen.usage = usage_of(chunk.usage)
+        seen.usage = self.total(seen.usage, usage_of(chunk.usage))
         return not chunk.choices
 
     def total(self, before: Usage | None, now: Usage) -> Usage:
-        """Each count that OpenAI's wire carries is the whole one."""
-        del before
-        return now
+        """Counts only grow, and each that OpenAI's wire carries is the whole one; the last may have no more than details."""
+        if before is None:
+            return now
+        prompt, completion = max(before.prompt, now.prompt), max(before.completion, now.completion)
+        read, written = max(before.cache_read, now.cache_read), max(before.cache_write, now.cache_write)
+        thought = max(before.reasoning, now.reasoning)
+        return Usage(
+            input=max(0, prompt - read - written),
+            cache_read=read,
+            cache_write=written,
+            output=max(0, completion - thought),
+            reasoning=thought,
+        )
 
     def reader(self) -> OpenAIReader:
         return OpenAIReader()

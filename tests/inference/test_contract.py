@@ -461,10 +461,9 @@ async def test_nothing_behind_the_end_is_a_failure(vendor: Vendor) -> None:
     events = vendor.stream(Said(text=("x",)))
     finished = b"".join(events if Lack.END_MARK in vendor.lacks else events[:-1])
     error = vendor.error_event(Fault.BROKEN)
-    for odd, *steps in (
-        (error, finished + error),
-        *((rest, finished, 0.05, rest) for rest in (error, *vendor.garbage)),
-    ):
+    cases: list[tuple[bytes, list[Step]]] = [(error, [finished + error])]
+    cases += [(rest, [finished, 0.05, rest]) for rest in (error, *vendor.garbage)]
+    for odd, steps in cases:
         async with backend(vendor, streamed(vendor, *steps)) as (subject, _):
             answer = await heard(await opened(subject, call()))
         assert (answer.text, answer.end and answer.end.reason) == ("x", "stop")

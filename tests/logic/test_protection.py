@@ -21,6 +21,7 @@ from tests.logic.routing import call, joined, record, router
 
 REFUSED = Failure(Kind.UNREACHABLE, "refused")
 ONE = [text("x"), end()]
+PATIENT = "{total_s: 30}"  # where a backend takes its time, whatever else the machine does
 
 
 async def ask(asked: Router, seen: Record | None = None) -> str:
@@ -187,7 +188,7 @@ async def test_one_request_is_one_failure_however_often_it_was_asked() -> None:
 async def test_failures_at_the_same_moment_are_one() -> None:
     """Twenty streams that break together leave the circuit closed."""
     backend = ScriptedBackend(name="a", refuses=[REFUSED] * 20, open_s=0.01, steps=ONE)
-    lone = router(backend)
+    lone = router(backend, limits=PATIENT)
     heard = await asyncio.gather(*(ask(lone) for _ in range(20)), return_exceptions=True)
     assert all(isinstance(error, Failure) for error in heard)
     assert lone.states["a"].circuit_state(time.monotonic()) is State.CLOSED
@@ -197,7 +198,7 @@ async def test_failures_at_the_same_moment_are_one() -> None:
 async def test_with_all_circuits_open_one_request_probes_for_all() -> None:
     """Of ten that come together one is sent; when it finds the backend broken still, the others hear so without asking."""
     backend = ScriptedBackend(name="a", always_refuses=REFUSED)
-    lone = await opened(router(backend))
+    lone = await opened(router(backend, limits=PATIENT))
     backend.open_s = 0.02
     heard = await asyncio.gather(*(ask(lone) for _ in range(10)), return_exceptions=True)
     assert len(backend.calls) == 3 + 1
@@ -215,7 +216,7 @@ async def test_with_all_circuits_open_one_request_probes_for_all() -> None:
 async def test_a_lone_backend_that_recovers_takes_all() -> None:
     """The callers who waited for the probe, and all who come after it, are served at once: there is nobody else to take them."""
     backend = ScriptedBackend(name="a", always_refuses=REFUSED)
-    lone = await opened(router(backend))
+    lone = await opened(router(backend, limits=PATIENT))
     backend.always_refuses, backend.open_s, backend.steps = None, 0.02, ONE
     assert await asyncio.gather(*(ask(lone) for _ in range(10))) == ["x"] * 10
     assert await asyncio.gather(*(ask(lone) for _ in range(50))) == ["x"] * 50
@@ -240,7 +241,7 @@ async def test_a_backend_that_recovers_beside_another_takes_its_share() -> None:
 async def test_a_probe_whose_caller_leaves_is_taken_over() -> None:
     """One who waits for it becomes the probe."""
     backend = ScriptedBackend(name="a", always_refuses=REFUSED)
-    lone = await opened(router(backend))
+    lone = await opened(router(backend, limits=PATIENT))
     backend.always_refuses, backend.open_s, backend.steps = None, 0.03, ONE
     leaving = asyncio.create_task(ask(lone))
     await asyncio.sleep(0)
@@ -280,7 +281,7 @@ async def test_others_never_hear_what_was_said_to_one() -> None:
     """The caller whose request failed hears the provider; those who come while the circuit is open hear what kind of failure it was, and when."""
     quoting = Failure(Kind.UNREACHABLE, "500: your prompt was: my secret plan", param="secret_field")
     backend = ScriptedBackend(name="a", always_refuses=quoting)
-    lone = await opened(router(backend))
+    lone = await opened(router(backend, limits=PATIENT))
     backend.open_s = 0.02
     own, other = await asyncio.gather(ask(lone), ask(lone), return_exceptions=True)
     assert isinstance(own, Failure)

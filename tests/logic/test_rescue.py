@@ -221,7 +221,7 @@ async def test_a_caller_who_left_is_not_rescued() -> None:
 def test_an_answer_that_had_all_its_tokens_says_so_in_every_wire(wire: Wire) -> None:
     """It broke off behind its last token: what is still due is the finish reason, and no end mark yet."""
     events = (Start("a", "m", 1), Text("so far"))
-    said = Said(events=events, text="so far", pieces=2, usage=None, is_text_only=True)
+    said = Said(events=events, text="so far", words="so far", pieces=2, usage=None, is_text_only=True)
     batch = spent(call(max_tokens=2), Before(said=said, prompt=None, output=2), wire)
     assert Finish("length") in list(READ[wire].reader().read(batch.raw))
     assert (b"[DONE]" in batch.raw, b"message_stop" in batch.raw) == (False, False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -267,3 +269,66 @@ def test_some_finish_reasons_are_failures(reason: str) -> None:
         assert (seen.finish, reason.encode() in (seen.error or b"")) == (None, True)
     for seen in (codec.scan(b"data: " + cut + b"\n\n", hide_usage=False), codec.scan_whole(cut)):
         assert (seen.finish, seen.error) == ("length", None)
+
+
+@pytest.mark.parametrize(
+    ("reported", "usage"),
+    [
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 115,
+                "completion_tokens_details": {"reasoning_tokens": 100},
+            },
+            Usage(input=10, output=5, reasoning=100),
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 105,
+                "total_tokens": 115,
+                "completion_tokens_details": {"reasoning_tokens": 100},
+            },
+            Usage(input=10, output=5, reasoning=100),
+        ),
+        (
+            {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 2},
+            Usage(input=2, cache_read=8, output=5),
+        ),
+        ({"prompt_tokens": 10, "completion_tokens": 5, "cached_tokens": 8}, Usage(input=2, cache_read=8, output=5)),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "cached_tokens": 8,
+                "prompt_tokens_details": {"cached_tokens": 8},
+            },
+            Usage(input=2, cache_read=8, output=5),
+        ),
+    ],
+    ids=["reasoning beside (xAI)", "reasoning within", "DeepSeek", "Moonshot", "twice"],
+)
+def test_every_vendors_spelling_of_usage_is_counted_once(reported: dict[str, Any], usage: Usage) -> None:
+    """Whatever a count includes, and under whatever name: no token is lost, or counted in two fields."""
+    raw = b"data: " + json.dumps({"choices": [], "usage": reported}).encode() + b"\n\n"
+    assert OpenAIChat().scan(raw, hide_usage=False).usage == usage
+
+
+@pytest.mark.parametrize(
+    "last", [{"completion_tokens_details": {"reasoning_tokens": 4}}, {"prompt_tokens": 0, "completion_tokens": 0}, {}]
+)
+@pytest.mark.parametrize("reads", [1, 2])
+def test_a_last_count_without_totals_zeroes_nothing(last: dict[str, Any], reads: int) -> None:
+    """Some servers send the details in a chunk of their own."""
+    codec = OpenAIChat()
+    chunks = [
+        b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n"
+        for usage in ({"prompt_tokens": 10, "completion_tokens": 9}, last)
+    ]
+    usage: Usage | None = None
+    for raw in [b"".join(chunks)] if reads == 1 else chunks:
+        seen = codec.scan(raw, hide_usage=False)
+        usage = codec.total(usage, seen.usage) if seen.usage else usage
+    thought = 4 if "completion_tokens_details" in last else 0
+    assert usage == Usage(input=10, output=9 - thought, reasoning=thought)
