@@ -138,7 +138,7 @@ async def test_tokens_and_money_are_counted() -> None:
 async def test_a_count_that_cannot_be_meant_is_estimated(so_far: Usage, ended: bool) -> None:
     """Two hundred deltas are more than one token: the answer's tokens are guessed from its text, and the prompt's taken from the backend."""
     words = [text(f"word{number} ") for number in range(200)]
-    steps = [*words, end(so_far)] if ended else [*words, 5.0]
+    steps: list[Step] = [*words, end(so_far) if ended else 5.0]
     backend = ScriptedBackend(name="a", steps=steps, usage_so_far=so_far)
     seen = record()
     reply = await router(backend).open(call(), seen)
