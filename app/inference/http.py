@@ -35,6 +35,7 @@ MAX_ERROR_BYTES = 64 * 2**10
 ERROR_BODY_S = 5.0
 IN_STREAM = 0  # in place of a status: the error stood in an answer that had begun with 200
 HEADERS = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "trimaran"}
+MAX_STALE = 64  # pooled connections that are found dead one after the other
 MASK = "***"
 REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id")  # OpenAI, Anthropic, AWS, Azure
 
@@ -79,9 +80,10 @@ async def post(
 ) -> aiohttp.ClientResponse:
     """Sends one POST and returns when the status has come. Raises Failure when the backend cannot be reached.
 
-    A pooled connection that the server had closed meanwhile says nothing about the server: that request is sent once more.
+    A pooled connection that the server had closed meanwhile says nothing about the server: that request is sent once more, and again
+    while the next connection is such a one, too: a server that restarts closes all of them.
     """
-    for last in (False, True):
+    for left in reversed(range(MAX_STALE)):
         sending = _Try()
         _try.set(sending)
         try:
@@ -90,7 +92,7 @@ async def post(
             )
         except (TimeoutError, aiohttp.ClientError, ConnectionResetError) as error:
             broken = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError))
-            if last or sending.anew or not broken or isinstance(error, aiohttp.ClientConnectorError):
+            if not left or sending.anew or not broken or isinstance(error, aiohttp.ClientConnectorError):
                 reason = f"backend '{name}' at {url} cannot be reached: {_why_unreachable(error, connect_s)}"
                 raise Failure(Kind.UNREACHABLE, reason, reason=reason) from error
     raise AssertionError("the loop above returns or raises")

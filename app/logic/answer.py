@@ -62,6 +62,14 @@ class Kind(StrEnum):
     DEADLINE = "deadline"
 
 
+class Blame(StrEnum):
+    """Whose fault a bad request is."""
+
+    CALLER = "caller"  # every backend would say the same
+    BACKEND = "backend"  # it lacks what another may have
+    UNKNOWN = "unknown"  # nobody knows yet: one further backend is asked
+
+
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
     """A provider's error as far as it may be logged: ``status`` is that of its HTTP answer, ``request_id`` the provider's.
 
@@ -101,8 +109,7 @@ class Failure(Exception):
     to others: this app's own words only, empty where there are none. ``reported``: what the provider's error says in fields, set by what
     received it; ``code`` is the provider's own.
     ``status`` is the HTTP status that a caller gets for it where it is not the kind's own; ``retry_after_s`` is in seconds; ``param`` names
-    the request's field at fault; ``billed`` says whether the vendor may charge for the attempt. ``elsewhere``: a bad request only for this
-    backend, which lacks what another may have. ``waking``: the backend is loading its model, or is about to be started.
+    the request's field at fault; ``billed`` says whether the vendor may charge for the attempt. ``blame``: whose fault a bad request is. ``waking``: the backend is loading its model, or is about to be started.
     """
 
     def __init__(
@@ -116,7 +123,7 @@ class Failure(Exception):
         param: str | None = None,
         code: str = "",
         billed: Literal["yes", "no", "maybe"] = "no",
-        elsewhere: bool = False,
+        blame: Blame = Blame.CALLER,
         waking: bool = False,
     ) -> None:
         super().__init__(message)
@@ -129,14 +136,14 @@ class Failure(Exception):
         self.retry_after_s = retry_after_s
         self.param = param
         self.billed = billed
-        self.elsewhere = elsewhere
+        self.blame = blame
         self.waking = waking
 
     @property
     def is_final(self) -> bool:
         """The caller's own fault, or its content's, or its time is up: another backend would have to say the same."""
         if self.kind is Kind.BAD_REQUEST:
-            return not self.elsewhere
+            return self.blame is Blame.CALLER
         return self.kind in (Kind.REFUSED_BY_POLICY, Kind.DEADLINE)
 
 

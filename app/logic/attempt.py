@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app.logic import defects, estimate
-from app.logic.answer import Answer, Batch, Call, Endpoint, Failure, Kind
+from app.logic.answer import Answer, Batch, Blame, Call, Endpoint, Failure, Kind
 from app.logic.backend_state import BackendState
 from app.logic.circuit import Sent
 from app.logic.record import AttemptRecord, Measured, Record
@@ -256,7 +256,7 @@ def note(noted: AttemptRecord, failure: Failure) -> None:
     noted.failure, noted.reason = failure.kind, failure.reason
     noted.reported, noted.words = failure.reported, failure.message
     noted.is_callers_fault = failure.kind is Kind.CONTEXT_TOO_LONG or (
-        failure.kind is Kind.BAD_REQUEST and not failure.elsewhere
+        failure.kind is Kind.BAD_REQUEST and failure.blame is not Blame.BACKEND
     )
     noted.ended_at = noted.ended_at or time.monotonic()
 

@@ -7,20 +7,21 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from app.logic import retry
-from app.logic.answer import Batch, Call, Failure, Kind
+from app.logic import estimate, retry
+from app.logic.answer import Batch, Blame, Call, Failure, Kind
 from app.logic.attempt import Attempt, note, start
 from app.logic.backend_state import BackendState, Breaker
 from app.logic.cache import AnswerCache
 from app.logic.circuit import State
 from app.logic.queue import Queue
-from app.logic.record import Record
+from app.logic.record import AttemptRecord, Measured, Record
 from app.logic.rescue import MAX_RESCUES, Before, Splice, continued, is_spent, is_structured, may_go_on, spent
 from app.logic.routes import Continuation, ModelRoute
 from app.logic.seam import StartedOver
 from app.logic.transcript import Transcript
+from app.logic.verdicts import Verdicts
 from app.wire.events import End, Usage, Wire
 
 MAX_BREAKS = 2  # in one answer: a backend that breaks off again where it was to go on would do so a third time
@@ -37,6 +38,8 @@ class Shared(Protocol):
     def budget(self) -> retry.RetryBudget: ...
     @property
     def cache(self) -> AnswerCache: ...
+    @property
+    def verdicts(self) -> Verdicts: ...
     def draw(self) -> float:
         """Uniform in [0, 1)."""
         ...
@@ -120,15 +123,41 @@ class Reply:
 
     async def _tried(self, state: BackendState, call: Call, tries: Tries) -> Attempt | None:
         """The attempt that has shown content; None when it failed and another may not. Raises a Failure that is final."""
+        doubt = tries.doubt
         try:
-            return await self._start(state, call, is_last=not tries.has_more)
+            with self._shared.budget if doubt else contextlib.nullcontext():
+                attempt = await self._start(state, call, is_last=not tries.has_more)
         except Failure as failure:
             tries.failed(state, failure)
             if state.is_waking(failure):
                 self._shared.queue.wanted(self._call.model)
+            if doubt is not None:
+                raise self._confirmed(doubt, failure) from None
+            if failure.kind is Kind.BAD_REQUEST:
+                self._doubt(state, failure, tries)
             if failure.is_final:
                 raise
-        return None
+            return None
+        if doubt is not None:
+            self._shared.verdicts.keep(doubt.backend, doubt.failure, Blame.BACKEND)
+            doubt.noted.failure, doubt.noted.is_callers_fault = Kind.MISCONFIGURED, False
+        return attempt
+
+    def _doubt(self, state: BackendState, failure: Failure, tries: Tries) -> None:
+        """Settles whose fault a bad request is, as far as that is known; else one further backend is asked, where there is one."""
+        failure.blame = self._shared.verdicts.of(state.name, failure)
+        if failure.blame is Blame.UNKNOWN:
+            if tries.has_more and self._shared.budget.allows(self._shared.running()):
+                tries.doubt = Doubt(state.name, failure, self.record.attempts[-1])
+            else:
+                failure.blame = Blame.CALLER
+
+    def _confirmed(self, doubt: Doubt, second: Failure) -> Failure:
+        """What the caller hears when a second backend did not take the request either: what the first one said."""
+        if second.kind is Kind.BAD_REQUEST and second.blame is not Blame.BACKEND:
+            self._shared.verdicts.keep(doubt.backend, doubt.failure, Blame.CALLER)
+        doubt.failure.blame = Blame.CALLER
+        return doubt.failure
 
     async def _start(self, state: BackendState, call: Call, *, is_last: bool) -> Attempt:
         """A whole answer shows nothing before its end: while another backend is left, this one may take half of the time."""
@@ -162,11 +191,12 @@ class Reply:
 
     async def _back_off(self, tries: Tries) -> bool:
         """Asks the backend that failed last once more, where that may help and the budget allows it."""
-        if tries.retries >= tries.max_retries or tries.failure is None or tries.last is None:
+        if tries.retries >= tries.max_retries or tries.last is None:
             return False
-        if tries.last.circuit_state(time.monotonic()) is not State.CLOSED:
+        state, failure = tries.last
+        if state.circuit_state(time.monotonic()) is not State.CLOSED:
             return False  # it has been the probe, or its failure was the last that was missing
-        wait_s = retry.back_off_s(tries.failure, tries.retries, self._shared.draw())
+        wait_s = retry.back_off_s(failure, tries.retries, self._shared.draw())
         if wait_s is None or time.monotonic() + wait_s > self._deadline:
             return False
         if not self._shared.budget.allows(self._shared.running()):
@@ -239,10 +269,16 @@ class Reply:
             raise failure from None
 
     def _count(self, attempt: Attempt) -> None:
-        """Adds what ``attempt`` gave of an answer that broke off: the tokens that the model reported, where it did."""
-        usage, counted = attempt.noted.usage, attempt.counted
-        pieces = attempt.transcript.read().pieces if self._call.stream else 0
-        self._output += max(usage.completion if usage else 0, pieces)
+        """Adds what ``attempt`` gave of an answer that broke off: the tokens that the model reported.
+
+        Where it reported none, each piece of text is one, as with most servers, unless our guess says that it cannot be.
+        """
+        noted, counted = attempt.noted, attempt.counted
+        tokens = noted.usage.completion if noted.usage else 0
+        if noted.measured is Measured.ESTIMATED:
+            pieces = attempt.transcript.read().pieces
+            tokens = pieces if tokens < estimate.PLACEHOLDER * pieces else tokens
+        self._output += tokens
         if not self.record.rescues and counted is not None and counted.prompt:
             self._prompt = counted
 
@@ -311,6 +347,14 @@ class Reply:
             await self._attempt.close()
 
 
+class Doubt(NamedTuple):
+    """A bad request of which nobody knows whose fault it is, until another backend has been asked."""
+
+    backend: str
+    failure: Failure
+    noted: AttemptRecord
+
+
 class Tries:
     """Which backends a request has asked, and which it may still ask. ``barred``: those that it was not let through to when it looked last."""
 
@@ -326,8 +370,9 @@ class Tries:
         self.wakes = 0
         self.waited_s = 0.0
         self.retries = 0
-        self.failure: Failure | None = None
-        self.last: BackendState | None = None
+        self.failure: Failure | None = None  # the one that says most
+        self.last: tuple[BackendState, Failure] | None = None
+        self.doubt: Doubt | None = None
 
     def next(self) -> BackendState | None:
         """The next backend whose circuit lets the request through and that has room; None when there is none now.
@@ -382,7 +427,9 @@ class Tries:
         self._dropped.add(state.name)
 
     def failed(self, state: BackendState, failure: Failure) -> None:
-        self.failure, self.last = failure, state
+        self.last = state, failure
+        if self.failure is None or _says(failure) >= _says(self.failure):
+            self.failure = failure
         if state.is_waking(failure):
             self.waking.append(state)
         if failure.kind is Kind.CONTEXT_TOO_LONG:
@@ -397,7 +444,21 @@ class Tries:
     def retry(self) -> None:
         assert self.last is not None
         self.retries += 1
-        self._left.append(self.last)
+        self._left.append(self.last[0])
+
+
+# What helps a caller most comes last: to know when to come back, then that it may, then what of its request did not fit.
+_SAY = (
+    frozenset({Kind.MISCONFIGURED}),
+    frozenset({Kind.BAD_REQUEST}),
+    frozenset({Kind.CONTEXT_TOO_LONG}),
+    frozenset(Kind) - {Kind.MISCONFIGURED, Kind.BAD_REQUEST, Kind.CONTEXT_TOO_LONG, Kind.BUSY},
+    frozenset({Kind.BUSY}),
+)
+
+
+def _says(failure: Failure) -> tuple[int, bool]:
+    return next(rank for rank, kinds in enumerate(_SAY) if failure.kind in kinds), failure.retry_after_s is not None
 
 
 def _has_more_room(other: BackendState, than: BackendState) -> bool:

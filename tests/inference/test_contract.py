@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from app.inference import http
-from app.logic.answer import Backend, Batch, Call, Failure, Kind
+from app.logic.answer import Backend, Batch, Blame, Call, Failure, Kind
 from tests.inference.contract import KEY, MODEL, SUBJECTS, WITHIN_S, backend, call, heard, opened, streamed
 from tests.inference.fakes.server import Reply, Step, Then, serving
 from tests.inference.fakes.vendor import Fault, Lack, Said, Vendor
@@ -290,7 +290,7 @@ async def test_what_the_wire_lacks_is_refused_by_name(vendor: Vendor, lack: Lack
     async with backend(vendor, reply(vendor, Said(text=("x",)), stream=True)) as (subject, fake):
         with pytest.raises(Failure, match="'subject'") as raised:
             await opened(subject, call(**fields))
-    assert (raised.value.kind, raised.value.param, raised.value.elsewhere) == (Kind.BAD_REQUEST, field, True)
+    assert (raised.value.kind, raised.value.param, raised.value.blame) == (Kind.BAD_REQUEST, field, Blame.BACKEND)
     assert fake.received == []
 
 
@@ -388,7 +388,8 @@ async def test_retry_after_is_told(vendor: Vendor) -> None:
     ("status", "kind"),
     [
         (200, Kind.GARBLED),
-        (400, Kind.BAD_REQUEST),
+        (400, Kind.MISCONFIGURED),
+        (413, Kind.BAD_REQUEST),
         (302, Kind.MISCONFIGURED),
         (502, Kind.UNREACHABLE),
         (529, Kind.BUSY),
@@ -652,6 +653,19 @@ async def test_a_stale_connection_is_replaced_once(vendor: Vendor) -> None:
         await heard(await opened(subject, call()))
         answer = await heard(await opened(subject, call()))
     assert (answer.text, [received.connection for received in fake.received]) == ("x", [1, 1, 2])
+
+
+async def test_a_pool_of_stale_connections_is_emptied(vendor: Vendor) -> None:
+    """A server that restarted has closed them all: the request goes on to a new one, however many were there."""
+    good = streamed(vendor, *vendor.stream(Said(text=("x",))))
+    slow = streamed(vendor, 0.05, *vendor.stream(Said(text=("x",))))
+    async with backend(vendor, *[slow] * 4, *[Reply(before_head=Then.RESET)] * 4, good) as (subject, fake):
+        answers = await asyncio.gather(*(opened(subject, call()) for _ in range(4)))
+        await asyncio.gather(*map(heard, answers))
+        await asyncio.gather(*http._settling)
+        answer = await heard(await opened(subject, call()))
+    assert answer.text == "x"
+    assert sorted(received.connection for received in fake.received[4:]) == [1, 2, 3, 4, 5]
 
 
 async def test_a_reset_on_a_new_connection_is_not_repeated(vendor: Vendor) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from app.logic import retry
-from app.logic.answer import Failure, Kind
+from app.logic.answer import Blame, Failure, Kind, reported
 from app.logic.circuit import Circuit, State
 from app.logic.queue import Queue
 from app.logic.record import Record
@@ -385,3 +385,90 @@ async def test_callers_who_leave_open_no_circuit() -> None:
     assert healthy.states["a"].circuit_state(time.monotonic()) is State.CLOSED
     assert healthy.states["a"].breaker.circuit.failures == 0
     assert len(backend.calls) == 5
+
+
+def odd(**fields: str) -> Failure:
+    failure = Failure(Kind.BAD_REQUEST, "400: odd", blame=Blame.UNKNOWN)
+    failure.reported = reported(400, **fields)
+    return failure
+
+
+async def test_a_bad_request_of_no_known_shape_is_asked_of_one_further_backend() -> None:
+    """The second one takes it: so it was the first one's fault, which an operator sees as such, and no circuit hears of it."""
+    noted = record()
+    first, second = ScriptedBackend(name="a", always_refuses=odd()), ScriptedBackend(name="b", steps=ONE)
+    both = router(first, second)
+    assert await ask(both, noted) == "x"
+    assert [(attempt.failure, attempt.is_callers_fault) for attempt in noted.attempts] == [
+        (Kind.MISCONFIGURED, False),
+        (None, False),
+    ]
+    assert both.states["a"].breaker.circuit.failures == 0
+
+
+@pytest.mark.parametrize("second", [odd(), Failure(Kind.UNREACHABLE, "no"), Failure(Kind.BAD_REQUEST, "other")])
+async def test_one_and_no_more(second: Failure) -> None:
+    """Whatever the second says, the caller hears the first, and a third is not asked."""
+    noted = record()
+    backends = [
+        ScriptedBackend(name="a", always_refuses=odd()),
+        ScriptedBackend(name="b", always_refuses=second),
+        ScriptedBackend(name="c", steps=ONE),
+    ]
+    with pytest.raises(Failure, match="400: odd") as caught:
+        await ask(router(*backends, more="retries: 3"), noted)
+    assert caught.value.is_final
+    assert [len(backend.calls) for backend in backends] == [1, 1, 0]
+    assert noted.attempts[0].is_callers_fault
+
+
+async def test_what_came_of_it_is_kept() -> None:
+    """The same code and field of the same backend: the caller's fault is final at once, the backend's leads on at once. Others are found out anew."""
+    first = ScriptedBackend(name="a", always_refuses=odd(code="odd_thing"))
+    second = ScriptedBackend(name="b", always_refuses=odd())
+    both = router(first, second)
+    for _ in range(3):
+        first.always_refuses, second.always_refuses = odd(code="odd_thing"), odd()
+        with pytest.raises(Failure):
+            await ask(both)
+    assert (len(first.calls), len(second.calls)) == (3, 1)
+    first.always_refuses = odd(code="other_thing")
+    with pytest.raises(Failure):
+        await ask(both)
+    assert len(second.calls) == 2
+    second.always_refuses, second.steps = None, ONE
+    for _ in range(3):
+        first.always_refuses = odd(code="third_thing")
+        assert await ask(both) == "x"
+
+
+@pytest.mark.parametrize("fields", [{}, {"code": "400"}, {"code": "invalid_request_error"}])
+async def test_what_says_nothing_is_found_out_each_time(fields: dict[str, str]) -> None:
+    """A server whose every error has the same code must not be judged by one of them."""
+    first, second = (
+        ScriptedBackend(name="a", always_refuses=odd(**fields)),
+        ScriptedBackend(name="b", always_refuses=odd()),
+    )
+    both = router(first, second)
+    for _ in range(2):
+        first.always_refuses, second.always_refuses = odd(**fields), odd()
+        with pytest.raises(Failure):
+            await ask(both)
+    assert len(second.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("failures", "heard"),
+    [
+        ([Failure(Kind.BUSY, "429", status=429, retry_after_s=2), Failure(Kind.MISCONFIGURED, "401")], "429"),
+        ([Failure(Kind.MISCONFIGURED, "401"), Failure(Kind.BUSY, "429", status=429, retry_after_s=2)], "429"),
+        ([Failure(Kind.CONTEXT_TOO_LONG, "long"), REFUSED], "refused"),
+        ([Failure(Kind.BUSY, "503", status=503), Failure(Kind.BAD_REQUEST, "lacks", blame=Blame.BACKEND)], "503"),
+        ([Failure(Kind.BUSY, "later", retry_after_s=9), Failure(Kind.BUSY, "busy")], "later"),
+    ],
+)
+async def test_the_failure_that_says_most_is_heard(failures: list[Failure], heard: str) -> None:
+    """When to come back helps a caller more than that somebody's key is wrong, whichever was last."""
+    backends = [ScriptedBackend(name=f"b{n}", always_refuses=failure) for n, failure in enumerate(failures)]
+    with pytest.raises(Failure, match=heard):
+        await ask(router(*backends))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.logic import estimate, price
-from app.logic.answer import Endpoint, Failure, Kind
+from app.logic.answer import Blame, Endpoint, Failure, Kind
 from app.logic.record import Measured
 from app.logic.router import UnknownModel
 from app.logic.selection import Ability
@@ -46,7 +46,7 @@ async def test_the_callers_own_fault_is_not_shopped_around(kind: Kind) -> None:
 
 async def test_what_one_backend_lacks_another_may_have() -> None:
     """A field that only this backend does not take leads to the next one."""
-    lacking = Failure(Kind.BAD_REQUEST, "no seed here", param="seed", elsewhere=True)
+    lacking = Failure(Kind.BAD_REQUEST, "no seed here", param="seed", blame=Blame.BACKEND)
     backends = ScriptedBackend(name="a", always_refuses=lacking), ScriptedBackend(name="b", steps=[text("x"), end()])
     assert await joined(await router(*backends).open(call(), record())) == "x"
 
