@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from app.api.defects import Defects
 from app.api.errors import Fault, fault_of
 from app.api.lifecycle import Lifecycle
 from app.logic.admission.admission import Admission
@@ -19,6 +21,7 @@ from app.logic.record import Observer, Record, Trace
 from app.logic.router import Reply, Router, UnknownModel
 
 SESSION_HEADER = b"x-session-id"  # what the requests of one conversation may have in common
+MAX_SESSION_BYTES = 128
 
 
 class Tracing(Protocol):
@@ -38,18 +41,20 @@ class Requests:
         *,
         tracing: Tracing | None = None,
         log_prompts: bool = False,
+        defects: Defects | None = None,
     ) -> None:
         self.router = router
         self.lifecycle = lifecycle
         self.observers = observers
         self.log_prompts = log_prompts
         self.admission = Admission()
+        self.defects = defects or Defects()
         self._tracing = tracing
 
     def begin(self, endpoint: Endpoint, *, request_id: str, key: str, headers: Mapping[bytes, bytes]) -> Request:
         """A request that is recorded from now on; enter it."""
         record = Record(request_id=request_id, started_at=time.monotonic(), endpoint=endpoint, key=key)
-        record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
+        record.session = _session(headers.get(SESSION_HEADER, b""))
         if self._tracing is not None:
             record.trace = self._tracing.begin(headers)
         return Request(self, record)
@@ -135,6 +140,11 @@ class Request:
             case Failure():
                 return fault_of(error)
         return error
+
+
+def _session(given: bytes) -> str:
+    """A long id is kept as its digest: it is remembered for longer than its request, and a header may have 64 KiB."""
+    return given.decode("latin-1") if len(given) <= MAX_SESSION_BYTES else hashlib.sha256(given).hexdigest()
 
 
 def _cancelled() -> bool:

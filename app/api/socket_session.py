@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,10 +19,9 @@ from app.api.gate import no_key
 from app.api.requests import Request, Requests
 from app.api.socket_messages import Pong, Ready, Start, deltas, end, error
 from app.logic.answer import Endpoint
+from app.logic.excerpt import excerpt
 from app.logic.router import Reply
 from app.wire.codecs import READ
-
-log = logging.getLogger(__name__)
 
 NORMAL, GOING_AWAY, POLICY = 1000, 1001, 1008  # close codes, RFC 6455 section 7.4.1
 
@@ -155,12 +153,19 @@ class Session:
                     await self._say(Pong())
                 case _:
                     raise Fault(
-                        400, f"'{envelope.type}' is not a type of message here: chat, cancel, ping", param="type"
+                        400,
+                        f"'{excerpt(envelope.type)}' is not a type of message here: chat, cancel, ping",
+                        param="type",
                     )
         except msgspec.ValidationError as wrong:
             await self._say(error(bodies.wrong(str(wrong))))
         except Fault as fault:
             await self._say(error(fault, envelope.id))
+        except ConnectionAbortedError:
+            raise
+        except Exception:  # noqa: BLE001 - nor must a message's
+            self._requests.defects.note("")
+            await self._say(error(OUR_DEFECT, envelope.id))
 
     def _begin(self, id: str, body: dict[str, Any], size: int) -> None:
         """Starts an answer to a message of ``size`` characters. Raises Fault."""
@@ -205,8 +210,8 @@ class Session:
             return end(request.record, id, "cancelled")
         except ConnectionAbortedError:
             raise
-        except Exception:  # one answer's defect must not end the others on this socket
-            log.exception("an answer failed", extra={"fields": {"request_id": request.record.request_id}})
+        except Exception:  # noqa: BLE001 - one answer's defect must not end the others on this socket
+            self._requests.defects.note(request.record.request_id)
             return error(OUR_DEFECT, id)
 
     async def _stream(self, id: str, reply: Reply) -> socket_messages._Message:

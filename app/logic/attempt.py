@@ -226,9 +226,7 @@ async def _open(state: BackendState, call: Call, record: Record, limits: Limits,
 
 def note(noted: AttemptRecord, failure: Failure) -> None:
     noted.failure, noted.reason = failure.kind, failure.message
-    noted.is_callers_fault = failure.kind is Kind.CONTEXT_TOO_LONG or (
-        failure.kind is Kind.BAD_REQUEST and not failure.elsewhere
-    )
+    noted.is_callers_fault = failure.kind in (Kind.CONTEXT_TOO_LONG, Kind.BAD_REQUEST)
     noted.ended_at = noted.ended_at or time.monotonic()
 
 

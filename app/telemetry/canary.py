@@ -50,7 +50,7 @@ class Canary:
         self._tokens = Moments()
         self._usd = Moments()
         self._minute = -1
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[int] = set()  # digests, for a session's id is as long as its caller likes
 
     def request_ended(self, record: Record) -> None:
         tokens = 0
@@ -90,10 +90,11 @@ class Canary:
         if minute != self._minute:
             self._minute = minute
             self._seen.clear()
-        if (kind, record.session) in self._seen:
+        digest = hash((kind, record.session))
+        if digest in self._seen:
             return
         if len(self._seen) < MAX_SESSIONS:
-            self._seen.add((kind, record.session))
+            self._seen.add(digest)
         self._bad[kind] += 1
 
     def collect(self) -> Iterator[Metric]:
