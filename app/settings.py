@@ -24,13 +24,13 @@ def _switch(value: object) -> object:
 
 
 def _origins(value: object) -> object:
-    """A list from `https://a.example, https://b.example:8443` or `*`. Raises ValueError."""
+    """A list from `https://a.example, https://b.example:8443` or `*`; apps and extensions have schemes of their own. Raises ValueError."""
     if not isinstance(value, str):
         return value
     origins = [origin for part in value.split(",") if (origin := part.strip().rstrip("/"))]
     for origin in origins:
         parts = urlsplit(origin)
-        if origin != "*" and not (parts.scheme in ("http", "https") and parts.netloc and not parts.path):
+        if origin != "*" and not (parts.scheme and parts.netloc and not parts.path):
             raise ValueError(f"'{origin}' is not an origin such as https://app.example")
     return tuple(origins)
 

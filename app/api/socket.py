@@ -6,7 +6,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.errors import Fault
 from app.api.gate import no_key, refuse
-from app.api.keys import Keys, presented
+from app.api.keys import Holder, Keys, presented
 from app.api.requests import Requests
 from app.api.socket_session import Session, SocketLimits
 
@@ -28,16 +28,18 @@ class ChatSocket:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         try:
-            key_name = self._admit(scope)
+            holder = Holder(self._keys)
+            key_name = self._admit(scope, holder)
         except Fault as fault:
             await refuse(fault, scope, receive, send)
             return
         accepted = PROTOCOL if PROTOCOL in scope["subprotocols"] else None
         await send({"type": "websocket.accept", "subprotocol": accepted})
         session = Session(scope, receive, send, requests=self._requests, limits=self._limits, key_name=key_name)
-        await session.run(self._name_of)
+        with holder.losing(session.revoke):
+            await session.run(lambda key: holder.name_of(key.encode(errors="replace")))
 
-    def _admit(self, scope: Scope) -> str | None:
+    def _admit(self, scope: Scope, holder: Holder) -> str | None:
         """The name of the key that the handshake carries, "" where none is needed, None where one must follow. Raises Fault."""
         headers = dict(scope["headers"])
         if self._requests.lifecycle.draining:
@@ -51,10 +53,7 @@ class ChatSocket:
         key = in_protocol[0] if in_protocol else presented(headers)
         if key is None:
             return None
-        name = self._keys.name_of(key)
+        name = holder.name_of(key)
         if name is None:
             raise no_key(key)
         return name
-
-    def _name_of(self, key: str) -> str | None:
-        return self._keys.name_of(key.encode(errors="replace"))

@@ -75,7 +75,7 @@ class Session:
         self._key_name = key_name
         self._running: dict[str, Request] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._leaving = False
+        self._leaving = self._is_revoked = False
         self._waiting: asyncio.Timeout | None = None
         self._rested_at = 0.0
 
@@ -101,6 +101,11 @@ class Session:
         self._leaving = True
         self._wake_at_rest()
 
+    def revoke(self) -> None:
+        """Ends the session with 1008, and the answers that run: its key is valid no longer."""
+        self._is_revoked = True
+        self._wake()
+
     async def _authenticate(self, name_of: Callable[[str], str | None]) -> str:
         try:
             message = await self._next(self._limits.auth_s)
@@ -121,6 +126,8 @@ class Session:
         loop = asyncio.get_running_loop()
         self._rested_at = loop.time()
         while True:
+            if self._is_revoked:
+                raise _Closed(POLICY, "the key is valid no longer")
             if self._leaving and not self._running:
                 raise _Closed(GOING_AWAY, "the app is stopping: connect again")
             if not self._running and loop.time() >= self._rested_at + idle_s:
@@ -242,7 +249,11 @@ class Session:
 
     def _wake_at_rest(self) -> None:
         """Has the waiting for a message look again whether it is time to end."""
-        if self._leaving and not self._running and self._waiting is not None and not self._waiting.expired():
+        if self._leaving and not self._running:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(0)
 
     async def _close(self, closed: _Closed) -> None:

@@ -147,7 +147,7 @@ def requests(seed: int, count: int) -> Iterator[Sent]:
 def messages(seed: int, count: int) -> Iterator[str | bytes]:
     """``count`` messages for the WebSocket."""
     chance = random.Random(seed)
-    kinds: list[Any] = ["chat"] * 12 + ["cancel", "auth", "ping", "", "x", None, [], 5]
+    kinds: list[Any] = ["chat"] * 12 + ["cancel", "auth", "", "x", None, [], 5]
     for number in range(count):
         body = spoilt(chance, "/v1/chat/completions")
         envelope = {"type": chance.choice(kinds), "id": f"m{number}"}

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from tests.api import fuzz
 from tests.api.fuzz import Sent
@@ -88,17 +89,17 @@ async def fuzzed() -> AsyncIterator[App]:
 
 
 class Client:
-    """One caller, who keeps its connection as long as no answer says that it ends."""
+    """One caller, who keeps its ``connection`` as long as no answer says that it ends."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, sent: Sent) -> tuple[int, bytes]:
         """Status and body. Raises IncompleteReadError when the connection ended without an answer."""
-        if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)
-        reader, writer = self._streams
+        if self.connection is None:
+            self.connection = await asyncio.open_connection("127.0.0.1", self._port, limit=2**20)
+        reader, writer = self.connection
         with contextlib.suppress(ConnectionError):  # what was said before the end can still be read
             writer.write(sent.raw(f"127.0.0.1:{self._port}"))
             await writer.drain()
@@ -110,9 +111,9 @@ class Client:
         return int(head.split(" ", 2)[1]), body
 
     def close(self) -> None:
-        if self._streams is not None:
-            self._streams[1].close()
-            self._streams = None
+        if self.connection is not None:
+            self.connection[1].close()
+            self.connection = None
 
 
 async def _body(reader: asyncio.StreamReader, head: str, *, has_none: bool) -> bytes:
@@ -167,3 +168,32 @@ async def test_no_request_is_answered_by_a_defect_of_ours() -> None:
 async def test_none_of_twenty_thousand_requests_is_answered_by_a_defect_of_ours(seed: int) -> None:
     """The same, as often as an attacker would try."""
     await _try(5_000, seed)
+
+
+async def _say_all(app: App, said: Iterable[str | bytes]) -> list[str]:
+    """What a WebSocket answered that it must not; it must hear each message and go on."""
+    found, ends = [], 0
+    async with connect(f"ws://127.0.0.1:{app.port}/v1/chat/socket", max_size=2**24) as socket:
+        for message in said:
+            await socket.send(message)
+            await socket.send('{"type": "ping"}')
+            heard: dict[str, Any] = {"type": ""}
+            async with asyncio.timeout(20):
+                while heard["type"] != "pong":
+                    heard = json.loads(await socket.recv())
+                    ends += heard["type"] == "end"
+                    if heard["type"] == "error" and heard["error"]["type"] == "server_error":
+                        found.append(f"{heard}: {message[:1500]!r}")
+    assert ends, "not one message was good"
+    return found
+
+
+@pytest.mark.parametrize(
+    "count",
+    [200, pytest.param(5_000, marks=pytest.mark.long)],  # half a minute
+)
+async def test_no_message_on_a_socket_is_answered_by_a_defect_of_ours(count: int) -> None:
+    """Nor does any end the socket for those that follow."""
+    async with fuzzed() as app:
+        assert await _say_all(app, fuzz.messages(7, count)) == []
+        assert await app.metric("trimaran_defects_total") == {'{revision="r1"}': 0.0}
