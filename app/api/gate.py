@@ -120,7 +120,7 @@ class Gate:
         inspecting = self._inspection_port is not None and _port(scope) == self._inspection_port
         try:
             origins = self._inspection_origins if inspecting else self._origins
-            origins.check(scope, is_page=self._is_public(scope["path"]))
+            origins.check(scope, self._is_public)
         except Fault as fault:
             await refuse(fault, scope, receive, send)
             return
