@@ -186,7 +186,7 @@ def test_names_are_judged_on_loopback_or_without_keys(environment: dict[str, str
 def test_the_address_that_an_open_app_listens_on_is_its_name() -> None:
     """Who says where it listens need not say it twice."""
     settings = from_environment({"TRIMARAN_HOST": "10.0.0.5", "TRIMARAN_ALLOW_NO_KEYS": "1"})
-    assert _origins(settings, settings.host, is_open=True).hosts == {"10.0.0.5"}
+    assert _origins(settings, settings.host, is_open=True).hosts == frozenset({"10.0.0.5"})
 
 
 async def test_the_second_port_is_judged_by_where_it_listens() -> None:

@@ -97,16 +97,16 @@ async def test_a_revoked_key_ends_its_sockets(how: str, tmp_path: Path) -> None:
     """Also in the middle of an answer, whose backend is left; a socket of another key of the same name goes on."""
     file = tmp_path / "keys"
     file.write_text("ci=secret-1\nci=secret-2\n")
-    options: dict[str, Any] = {
+    ways: dict[str, dict[str, Any]] = {
         "subprotocol": {"subprotocols": ["trimaran.v1", "trimaran.key.secret-1"]},
         "header": {"additional_headers": {"x-api-key": "secret-1"}},
         "message": {},
-    }[how]
+    }
     kept = {"x-api-key": "secret-2"}
     async with (
         upstream(begun_then(silence)) as up,
         serving(up, environment={"TRIMARAN_API_KEYS_FILE": str(file)}) as app,
-        opening(app, **options) as socket,
+        opening(app, **ways[how]) as socket,
         opening(app, additional_headers=kept) as other,
     ):
         if how == "message":
