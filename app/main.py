@@ -136,9 +136,9 @@ def application(parts: Parts) -> ASGIApp:
     )
     access = Access(
         keys=parts.keys,
-        origins=_origins(settings, settings.host, is_open=not parts.keys.required),
+        origins=origins_of(settings, settings.host, is_open=not parts.keys.required),
         inspection_port=parts.inspection_port,
-        inspection_origins=_origins(settings, settings.metrics_host),
+        inspection_origins=origins_of(settings, settings.metrics_host),
     )
     return build(
         requests,
@@ -151,7 +151,7 @@ def application(parts: Parts) -> ASGIApp:
     )
 
 
-def _origins(settings: Settings, host: str, *, is_open: bool = False) -> Origins:
+def origins_of(settings: Settings, host: str, *, is_open: bool = False) -> Origins:
     """For the port on ``host``. A public one with keys may be called by any name: load balancers and proxies call it by theirs."""
     judged = (is_open or is_loopback(host)) and ANY not in settings.allowed_hosts
     hosts = frozenset({*settings.allowed_hosts, host.lower()}) if judged else None

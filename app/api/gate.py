@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -120,22 +120,22 @@ class Gate:
         inspecting = self._inspection_port is not None and _port(scope) == self._inspection_port
         try:
             origins = self._inspection_origins if inspecting else self._origins
-            origins.check(scope, self._is_public)
+            origins.check(scope, headers := dict(scope["headers"]), self._is_public)
         except Fault as fault:
             await refuse(fault, scope, receive, send)
             return
         if inspecting:
             await self._inspect(scope, receive, send)
         elif scope["type"] == "http" and self._keys.required and not self._is_open(scope["path"]):
-            await self._ask(scope, receive, send)
+            await self._ask(headers, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
         return path in OPEN or self._is_public(path)
 
-    async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = presented(dict(scope["headers"]))
+    async def _ask(self, headers: Mapping[bytes, bytes], scope: Scope, receive: Receive, send: Send) -> None:
+        key = presented(headers)
         name = self._keys.name_of(key) if key else None
         if name is None:
             await Exchange(scope, receive, send).refuse(no_key(key))

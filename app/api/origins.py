@@ -35,9 +35,8 @@ class Origins:
     listed: frozenset[str] = frozenset()
     hosts: frozenset[str] | None = None
 
-    def check(self, scope: Scope, is_page: Callable[[str], bool]) -> None:
+    def check(self, scope: Scope, headers: Mapping[bytes, bytes], is_page: Callable[[str], bool]) -> None:
         """``is_page`` tells the paths of the chat page, which a link from anywhere may open. Takes a microsecond. Raises Fault."""
-        headers = dict(scope["headers"])
         host = headers.get(b"host")
         if host is not None and not self._is_known(host) and not _is_health(scope["path"]):  # no browser leaves it out
             name = excerpt(host.decode("latin-1"))

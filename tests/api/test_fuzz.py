@@ -26,12 +26,13 @@ backends:
   one: {{adapter: openai_compatible, base_url: "{url}", model: m-1, capabilities: {{context: 128000}},
          price: {{input_usd_per_mtok: "1", output_usd_per_mtok: "1"}}}}
   two: {{adapter: vllm, base_url: "{url}", model: m-2}}
+  three: {{adapter: openai, base_url: "{url}", model: m-3, key_env: KEY}}
   claude: {{adapter: anthropic, base_url: "{url}", model: claude-x, key_env: KEY}}
 models:
   open: {{strategy: cheapest, sticky: session, system_prompt: "Be kind.", hold_structured: true,
           backends: [{{use: one}}, {{use: two}}], when_down: [cache]}}
-  claude: {{sticky: session, backends: [{{use: claude}}]}}
-  both: {{strategy: cheapest, backends: [{{use: claude}}, {{use: two}}]}}
+  claude: {{sticky: session, system_prompt: "Be kind.", backends: [{{use: claude}}]}}
+  both: {{strategy: cheapest, sticky: session, backends: [{{use: claude}}, {{use: three}}]}}
 default_model: open
 """
 

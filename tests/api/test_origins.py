@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from app.api.keys import Keys
-from app.main import _origins
+from app.main import origins_of
 from app.settings import SettingsError, from_environment
 from tests.api.serving import CHAT, App, serving
 from tests.api.upstream import upstream
@@ -180,13 +180,13 @@ def test_names_are_judged_on_loopback_or_without_keys(environment: dict[str, str
     """A public app with keys stands behind load balancers and proxies, which call it by names of their own."""
     settings = from_environment(environment)
     keys = Keys(settings.api_keys.get_secret_value(), None)
-    assert (_origins(settings, settings.host, is_open=not keys.required).hosts is not None) is judged
+    assert (origins_of(settings, settings.host, is_open=not keys.required).hosts is not None) is judged
 
 
 def test_the_address_that_an_open_app_listens_on_is_its_name() -> None:
     """Who says where it listens need not say it twice."""
     settings = from_environment({"TRIMARAN_HOST": "10.0.0.5", "TRIMARAN_ALLOW_NO_KEYS": "1"})
-    assert _origins(settings, settings.host, is_open=True).hosts == frozenset({"10.0.0.5"})
+    assert origins_of(settings, settings.host, is_open=True).hosts == frozenset({"10.0.0.5"})
 
 
 async def test_the_second_port_is_judged_by_where_it_listens() -> None:
