@@ -97,8 +97,8 @@ class Metrics(Collector):
     def request_ended(self, record: Record) -> None:
         self._canary.request_ended(record)
         self._requests[record.model, record.endpoint, record.outcome] += 1
-        if record.stream and record.first_content_at is not None:
-            self._first_token.add(record.first_content_at - record.started_at)
+        if record.stream and (first_s := record.first_content_s) is not None:
+            self._first_token.add(first_s)
             if any(record.gaps):
                 self._between_tokens.add_all(record.gaps, record.gaps_s)
         for attempt in record.attempts:

@@ -82,7 +82,7 @@ class Request:
     async def open(self, call: Call, body_bytes: int) -> Reply:
         """Asks the backends; the reply at its first content. Raises UnknownModel, Failure, or what ``stop`` was told."""
         router, record = self._requests.router, self.record
-        record.body_bytes = body_bytes
+        record.body_bytes, record.asked_at = body_bytes, time.monotonic()
         self._requests.admission.admit(record, self._held)
         record.stream = call.stream
         if self._requests.log_prompts:

@@ -84,7 +84,9 @@ class Attempt:
             now = time.monotonic()
             self.transcript.add(batch)
             if batch.progress:
-                self.record.content(now)
+                self.record.content(
+                    now, self._limits.between_tokens_s - left_s + now - asked_at
+                )  # without the reader's time
                 left_s = self._limits.between_tokens_s
             else:
                 left_s -= now - asked_at
@@ -161,7 +163,7 @@ class Attempt:
         call, record = self._call, self.record
         if call.stream and self.noted.first_content_at is None:
             if record.first_content_at is None and call.endpoint is not Endpoint.EMBEDDINGS:
-                self.noted.defect = defects.Defect.EMPTY
+                self.noted.defect = defects.defect(call, end, ())
             return
         content = self._before[-1]
         if defects.is_suspect(call, end, content.raw):

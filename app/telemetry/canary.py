@@ -68,14 +68,15 @@ class Canary:
             self._tokens.add(tokens)
             if (cost := record.picodollars) is not None:
                 self._usd.add(cost / PICODOLLARS)
-        if record.first_content_at is None:
+        first_s = record.first_content_s
+        if first_s is None:
             return
         if record.stream:
-            self._first_token.add((record.first_content_at - record.started_at) * MICROSECONDS)
+            self._first_token.add(first_s * MICROSECONDS)
             if gaps := sum(record.gaps):
                 self._between_tokens.add(record.gaps_s / gaps * MICROSECONDS)
-        elif record.outcome == "ok" and record.ended_at is not None:
-            self._whole_answer.add((record.ended_at - record.started_at) * MICROSECONDS)
+        elif record.outcome == "ok":
+            self._whole_answer.add(first_s * MICROSECONDS)
 
     def _note(self, kind: str, record: Record) -> None:
         """Counts once for each conversation and minute: errors that come in bursts on one side of a split say little more than one.

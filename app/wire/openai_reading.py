@@ -264,11 +264,11 @@ def _events(body: dict[str, Any], part_name: str) -> list[Event]:
 
 
 def _understood(choice: dict[str, Any], part_name: str) -> dict[str, Any]:
-    """The fields of ``choice`` that are of OpenAI's types, to the depth to which they are read."""
+    """The fields of ``choice`` that are of OpenAI's types, to the depth to which they are read. Odd calls are still calls: not nothing."""
     part = _of_type(choice.get(part_name), dict) or {}
     calls = [
         _fields(call, index=int, id=str) | {"function": _fields(call.get("function"), name=str, arguments=str)}
-        for call in _objects(part.get("tool_calls"))
+        for call in _objects(part.get("tool_calls")) or ([{}] if part.get("tool_calls") else [])
     ]
     said = _fields(part, reasoning_content=str, reasoning=str, refusal=str) | {"content": _text(part.get("content"))}
     return _fields(choice, index=int, text=str, finish_reason=str) | {part_name: said | {"tool_calls": calls}}

@@ -292,6 +292,22 @@ async def test_a_streams_logarithms_are_those_of_its_content() -> None:
         assert (await logs(app, "whole_answer"))[0] == 0
 
 
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole answer"])
+async def test_a_slow_upload_is_the_callers_affair(stream: bool) -> None:
+    """The times of a version begin when a request is complete."""
+    body = json.dumps(STREAM if stream else CHAT).encode()
+    async with upstream() as up, serving(up) as app:
+        reader, writer = await asyncio.open_connection("127.0.0.1", app.port)
+        writer.write(b"POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body))
+        await asyncio.sleep(2)
+        writer.write(body)
+        await reader.readuntil(b"\r\n\r\n")
+        await until(lambda: not app.lifecycle.running)
+        writer.close()
+        count, total, _ = await logs(app, "first_token" if stream else "whole_answer")
+        assert (count, math.expm1(total) / 1e6 < 1) == (1, True)
+
+
 def test_an_answer_without_a_price_has_no_dollars() -> None:
     """Unknown is not zero; its tokens count."""
     canary = Canary("r1")
