@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from app.api import bodies
 from app.api.defects import Defects
 from app.api.errors import Fault, fault_of
 from app.api.lifecycle import Lifecycle
@@ -72,6 +73,7 @@ class Request:
         self._why: Exception | None = None
         self._opening: asyncio.Task[object] | None = None  # the task that waits for the first content
         self._reply: Reply | None = None
+        self._body: Mapping[str, Any] = {}
         self._held = contextlib.ExitStack()
 
     async def __aenter__(self) -> Request:
@@ -84,7 +86,7 @@ class Request:
         router, record = self._requests.router, self.record
         record.body_bytes, record.asked_at = body_bytes, time.monotonic()
         self._requests.admission.admit(record, self._held)
-        record.stream = call.stream
+        record.stream, self._body = call.stream, call.body
         if self._requests.log_prompts:
             record.prompt = _prompt(call.body)
         record.model, _ = router.target(call.model)
@@ -139,6 +141,8 @@ class Request:
                 return Fault(404, str(error), param="model", code="model_not_found")
             case Failure():
                 return fault_of(error)
+            case RecursionError() if bodies.is_deep(self._body):
+                return bodies.too_deep()
         return error
 
 

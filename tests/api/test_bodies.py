@@ -55,16 +55,32 @@ def test_a_million_marks_are_the_most() -> None:
             bodies.parse(more)
 
 
-def test_what_can_be_decoded_can_be_encoded_again() -> None:
-    """A body may nest 128 deep: far deeper ones could be read here, and not be written for a backend. Width is no depth."""
-    for depth, fits in ((128, True), (129, False), (900, False)):
-        raw = b'{"a":' * (depth - 1) + b"[]" + b"}" * (depth - 1)
-        if fits:
-            bodies.parse(raw)
-        else:
-            with pytest.raises(Fault, match="nested more than 128 deep"):
-                bodies.parse(raw)
-    bodies.parse(b"[" + b"[[]]," * 10_000 + b"[]]")
+@pytest.mark.parametrize("stream", ["true", "false"])
+async def test_a_body_is_taken_or_too_deep_and_nothing_between(stream: str) -> None:
+    """What could just be read here cannot be written for a backend, where the stack is higher: each depth around that is tried."""
+    statuses = []
+    async with upstream() as up, serving(up) as app:
+        for depth in [100, 500, *range(850, 1_010, 2), 5_000]:
+            deep = b'{"a":' * depth + b"1" + b"}" * depth
+            tool = b'{"type":"function","function":{"name":"f","parameters":%s}}' % deep
+            raw = b'{"messages":[{"role":"user","content":"hi"}],"stream":%s,"tools":[%s]}' % (stream.encode(), tool)
+            async with app.client.post("/v1/chat/completions", data=raw) as response:
+                statuses.append(response.status)
+                assert response.status == 200 or "nested too deeply" in await response.text()
+        assert await app.metric("trimaran_defects_total") == {'{revision="r1"}': 0.0}
+    assert statuses == sorted(statuses)
+    assert (statuses[1], statuses[-1]) == (200, 400)
+
+
+async def test_a_recursion_of_our_own_is_no_callers_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a flat body it is a defect."""
+
+    def recurse(*args: Any) -> Any:
+        return recurse(*args)
+
+    monkeypatch.setattr("app.logic.router.Router.open", recurse)
+    async with upstream() as up, serving(up) as app, app.post(CHAT) as response:
+        assert response.status == 500
 
 
 @pytest.mark.parametrize(
