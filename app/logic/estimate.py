@@ -50,8 +50,11 @@ def prompt_tokens(body: Mapping[str, Any]) -> int:
         return PER_PROMPT + PER_MESSAGE * len(messages) + IMAGE_TOKENS * (len(parts) - len(texts)) + tokens(*texts)
     given = body.get("prompt", body.get("input", ""))
     if isinstance(given, list):
+        if set(map(type, given)) == {int}:  # token ids, of which there may be hundreds of thousands
+            return len(given)
         texts = [part for part in given if isinstance(part, str)]
-        return tokens(*texts) + sum(len(part) if isinstance(part, list) else 1 for part in given) - len(texts)
+        lists = [part for part in given if isinstance(part, list)]
+        return tokens(*texts) + sum(map(len, lists)) + len(given) - len(texts) - len(lists)
     return tokens(given)
 
 
