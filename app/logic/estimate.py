@@ -48,7 +48,7 @@ def prompt_tokens(body: Mapping[str, Any]) -> int:
         parts = [part for message in messages for part in _parts(message.get("content"))]
         texts = [part for part in parts if part is not None]
         return PER_PROMPT + PER_MESSAGE * len(messages) + IMAGE_TOKENS * (len(parts) - len(texts)) + tokens(*texts)
-    given = body.get("prompt", body.get("input", ""))
+    given = body.get("prompt") or body.get("input") or ""
     if isinstance(given, list):
         if set(map(type, given)) == {int}:  # token ids, of which there may be hundreds of thousands
             return len(given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -142,6 +143,21 @@ def requests(seed: int, count: int) -> Iterator[Sent]:
         if chance.random() < 0.05:
             body = _bent(chance, body)
         yield Sent("POST", path, headers, body)
+
+
+def each_place() -> Iterator[Sent]:
+    """Every odd value in every place of every good body, and in every field that there is anywhere, one at a time."""
+    models = itertools.cycle(_MODELS)
+    for path, bodies in GOOD.items():
+        for body in bodies:
+            for number, _ in enumerate(_places(body)):
+                for leaf in _LEAVES:
+                    changed = copy.deepcopy(body)
+                    holder, key = list(_places(changed))[number]
+                    holder[key] = leaf
+                    yield Sent("POST", path, (), written({"model": next(models), **changed}))
+        for field, leaf in itertools.product(_FIELDS, _LEAVES):
+            yield Sent("POST", path, (), written({"model": next(models), **bodies[-1], field: leaf}))
 
 
 def messages(seed: int, count: int) -> Iterator[str | bytes]:

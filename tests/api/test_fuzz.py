@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -152,23 +153,29 @@ async def wrongs(app: App, asked: Iterable[Sent]) -> list[str]:
     return found
 
 
-async def _try(count: int, seed: int) -> None:
+async def _try(asked: Iterable[Sent]) -> None:
     async with fuzzed() as app:
-        found = await wrongs(app, fuzz.requests(seed, count))
+        found = await wrongs(app, asked)
         assert found == []
         assert await app.metric("trimaran_defects_total") == {'{revision="r1"}': 0.0}
 
 
 async def test_no_request_is_answered_by_a_defect_of_ours() -> None:
     """Wrong types at every depth, numbers out of range, broken bytes, odd headers, paths and methods."""
-    await _try(600, seed=1)
+    await _try(fuzz.requests(1, 600))
+
+
+@pytest.mark.parametrize("step", [41, pytest.param(1, marks=pytest.mark.long)], ids=["some", "all"])  # 23,000 requests
+async def test_no_odd_value_in_any_place_is_a_defect_of_ours(step: int) -> None:
+    """One at a time, so that none hides behind another; and in fields that the path does not have."""
+    await _try(itertools.islice(fuzz.each_place(), 0, None, step))
 
 
 @pytest.mark.long  # half a minute on a quiet machine, and several on a busy one: 20,000 requests
 @pytest.mark.parametrize("seed", range(2, 6))
 async def test_none_of_twenty_thousand_requests_is_answered_by_a_defect_of_ours(seed: int) -> None:
     """The same, as often as an attacker would try."""
-    await _try(5_000, seed)
+    await _try(fuzz.requests(seed, 5_000))
 
 
 async def _say_all(app: App, said: Iterable[str | bytes]) -> list[str]:
