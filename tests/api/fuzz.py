@@ -147,17 +147,17 @@ def requests(seed: int, count: int) -> Iterator[Sent]:
 
 def each_place() -> Iterator[Sent]:
     """Every odd value in every place of every good body, and in every field that there is anywhere, one at a time."""
-    models = itertools.cycle(_MODELS)
     for path, bodies in GOOD.items():
-        for body in bodies:
-            for number, _ in enumerate(_places(body)):
-                for leaf in _LEAVES:
+        models = ("open", "claude", "both") if path == "/v1/chat/completions" else ("open",)
+        for leaf, model in itertools.product(_LEAVES, models):
+            for body in bodies:
+                for number, _ in enumerate(_places(body)):
                     changed = copy.deepcopy(body)
                     holder, key = list(_places(changed))[number]
                     holder[key] = leaf
-                    yield Sent("POST", path, (), written({"model": next(models), **changed}))
-        for field, leaf in itertools.product(_FIELDS, _LEAVES):
-            yield Sent("POST", path, (), written({"model": next(models), **bodies[-1], field: leaf}))
+                    yield Sent("POST", path, (), written({"model": model, **changed}))
+            for field in _FIELDS:
+                yield Sent("POST", path, (), written({"model": model, **bodies[-1], field: leaf}))
 
 
 def messages(seed: int, count: int) -> Iterator[str | bytes]:
