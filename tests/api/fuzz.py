@@ -145,19 +145,23 @@ def requests(seed: int, count: int) -> Iterator[Sent]:
         yield Sent("POST", path, headers, body)
 
 
-def each_place() -> Iterator[Sent]:
-    """Every odd value in every place of every good body, and in every field that there is anywhere, one at a time."""
+def each_place(step: int) -> Iterator[Sent]:
+    """Every ``step``-th of: each odd value in each place of each good body, and in each field that there is anywhere, one at a time."""
+    for path, good, model, leaf, place in itertools.islice(_changes(), 0, None, step):
+        body: dict[str, Any] = {"model": model, **copy.deepcopy(good)}
+        holder, key = (body, place) if isinstance(place, str) else list(_places(body))[place]
+        holder[key] = leaf
+        yield Sent("POST", path, (), written(body))
+
+
+def _changes() -> Iterator[tuple[str, dict[str, Any], str, Any, int | str]]:
+    """A place is the name of a field, or its number among the places of the body."""
     for path, bodies in GOOD.items():
         models = ("open", "claude", "both") if path == "/v1/chat/completions" else ("open",)
         for leaf, model in itertools.product(_LEAVES, models):
             for body in bodies:
-                for number, _ in enumerate(_places(body)):
-                    changed = copy.deepcopy(body)
-                    holder, key = list(_places(changed))[number]
-                    holder[key] = leaf
-                    yield Sent("POST", path, (), written({"model": model, **changed}))
-            for field in _FIELDS:
-                yield Sent("POST", path, (), written({"model": model, **bodies[-1], field: leaf}))
+                yield from ((path, body, model, leaf, number + 1) for number, _ in enumerate(_places(body)))
+            yield from ((path, bodies[-1], model, leaf, field) for field in _FIELDS)
 
 
 def messages(seed: int, count: int) -> Iterator[str | bytes]:
