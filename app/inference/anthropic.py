@@ -12,6 +12,7 @@ import msgspec
 from app.inference import http
 from app.inference.adapter import Adapter, Surroundings, base_url, credential, model
 from app.inference.anthropic_request import map_request
+from app.inference.retry_after import retry_after_s
 from app.logic.answer import Answer, Backend, Call, Endpoint, Failure, Kind
 from app.logic.routes import BackendSpec, Continuation
 from app.logic.selection import Ability
@@ -138,14 +139,17 @@ def _map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) 
     message = f"backend '{name}': {text} ({error.type or 'status ' + str(status)})"
     match kind:
         case Kind.MISCONFIGURED if status in (401, 403):
-            return Failure(kind, f"backend '{name}' refuses this app's credential (status {status})")
+            reason = f"backend '{name}' refuses this app's credential (status {status})"
+            return Failure(kind, reason, reason=reason, code=error.type)
         case Kind.BUSY:
             limited = status == 429 or error.type == "rate_limit_error"
-            return Failure(kind, message, status=429 if limited else 503, retry_after_s=http.retry_after_s(headers))
+            after_s = retry_after_s(headers)
+            return Failure(kind, message, status=429 if limited else 503, retry_after_s=after_s, code=error.type)
         case Kind.BAD_REQUEST:
             lacking = "Extra inputs are not permitted" in error.message  # another model may take the field
-            return Failure(kind, message, status=413 if status == 413 else 400, elsewhere=lacking)
-    return Failure(kind, message)
+            status = 413 if status == 413 else 400
+            return Failure(kind, message, status=status, elsewhere=lacking, code=error.type)
+    return Failure(kind, message, code=error.type)
 
 
 def _by_status(status: int) -> Kind:

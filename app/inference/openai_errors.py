@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from app.inference import http
+from app.inference.retry_after import retry_after_s
 from app.logic.answer import Failure, Kind
 
 # How servers say that prompt and answer do not fit (vLLM, TGI, Together, Mistral, DeepSeek, OpenRouter: their texts as reported, 2026-11-24).
@@ -25,14 +26,20 @@ _COME_BACK = frozenset({408, 409, 425})
 def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """OpenAI's error answers in the router's words (platform.openai.com/docs/guides/error-codes, checked 2026-11-24)."""
     error = _read_error(body)
+    failure = _failure(name, status, error, retry_after_s(headers), body)
+    failure.code = str(error.code or error.type or "")
+    return failure
+
+
+def _failure(name: str, status: int, error: _Error, after_s: float | None, body: bytes) -> Failure:
     text = error.message or body[:200].decode(errors="replace") or f"status {status}"
     message = f"backend '{name}': {text}"
     codes = {str(error.code), error.type}
-    after_s = http.retry_after_s(headers)
     if status == http.IN_STREAM:
         status = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else 500
     if status in (401, 403):
-        return Failure(Kind.MISCONFIGURED, f"backend '{name}' refuses this app's credential (status {status})")
+        reason = f"backend '{name}' refuses this app's credential (status {status})"
+        return Failure(Kind.MISCONFIGURED, reason, reason=reason)
     if status in (402, 404, 501) or "insufficient_quota" in codes:
         return Failure(Kind.MISCONFIGURED, f"{message} (status {status}: our account or deployment, not the request)")
     if codes & _TOO_LONG_CODES or (status < 500 and _TOO_LONG.search(text)):
@@ -46,7 +53,8 @@ def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -
         lacking = bool(codes & _LACKING_CODES)
         return Failure(Kind.BAD_REQUEST, message, status=status, param=error.param, elsewhere=lacking)
     if 300 <= status < 400:
-        return Failure(Kind.MISCONFIGURED, f"backend '{name}': base_url redirects (status {status})")
+        reason = f"backend '{name}': base_url redirects (status {status})"
+        return Failure(Kind.MISCONFIGURED, reason, reason=reason)
     if status in (503, 529) or status in _COME_BACK:
         return Failure(Kind.BUSY, f"{message} (status {status})", status=503, retry_after_s=after_s)
     return Failure(Kind.UNREACHABLE, f"{message} (status {status})", status=502, retry_after_s=after_s, billed="maybe")

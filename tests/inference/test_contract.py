@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -453,6 +454,78 @@ async def test_an_end_mark_without_its_blank_line_is_an_end(vendor: Vendor) -> N
     async with backend(vendor, streamed(vendor, *events[:-1], events[-1].rstrip(b"\n"))) as (subject, _):
         answer = await heard(await opened(subject, call()))
     assert (answer.text, answer.end and answer.end.reason) == ("x", "stop")
+
+
+async def test_nothing_behind_the_end_is_a_failure(vendor: Vendor) -> None:
+    """An error, or rubbish in a later read, makes a finished answer no less complete, and does not reach the caller."""
+    events = vendor.stream(Said(text=("x",)))
+    finished = b"".join(events if Lack.END_MARK in vendor.lacks else events[:-1])
+    error = vendor.error_event(Fault.BROKEN)
+    cases: list[tuple[bytes, list[Step]]] = [(error, [finished + error])]
+    cases += [(rest, [finished, 0.05, rest]) for rest in (error, *vendor.garbage)]
+    for odd, steps in cases:
+        async with backend(vendor, streamed(vendor, *steps)) as (subject, _):
+            answer = await heard(await opened(subject, call()))
+        assert (answer.text, answer.end and answer.end.reason) == ("x", "stop")
+        assert odd not in answer.raw
+
+
+HALVES = {"§": b"\\ud83d", "¶": b"\\ude00"}
+
+
+def halved(steps: Sequence[Step]) -> list[Step]:
+    """``steps`` with the two halves of a character in place of two that fakes write as they are or as an escape."""
+    made: list[Step] = []
+    for step in steps:
+        if isinstance(step, bytes):
+            for sign, half in HALVES.items():
+                step = step.replace(sign.encode(), half).replace(f"\\u{ord(sign):04x}".encode(), half)
+        made.append(step)
+    return made
+
+
+@both
+@pytest.mark.parametrize("between", [(), (0.02,)], ids=["one_read", "two_reads"])
+async def test_a_character_cut_in_half_is_joined(vendor: Vendor, stream: bool, between: tuple[float, ...]) -> None:
+    """Some servers send the two halves of an emoji in two events; as JSON neither is a character."""
+    sent = reply(vendor, Said(text=("a", "b§", "¶c", "d")), stream=stream)
+    steps = halved(sent.steps)
+    apart = [part for step in steps for part in (step, *between)] if stream else steps
+    async with backend(vendor, replace(sent, steps=apart)) as (subject, _):
+        answer = await heard(await opened(subject, call(stream=stream)), stream=stream)
+    assert answer.text == "ab😀cd"
+
+
+@both
+async def test_half_a_character_alone_is_no_garbage(vendor: Vendor, stream: bool) -> None:
+    """A model may have broken off there: what is whole reaches the caller."""
+    sent = reply(vendor, Said(text=("a§c", "d")), stream=stream)
+    async with backend(vendor, replace(sent, steps=halved(sent.steps))) as (subject, _):
+        answer = await heard(await opened(subject, call(stream=stream)), stream=stream)
+    assert answer.text == "a\ufffdcd"
+
+
+@needs(Lack.TOOLS)
+async def test_a_character_cut_in_half_in_tool_arguments_is_joined(vendor: Vendor) -> None:
+    """They are JSON within JSON: an escape of the inner text is passed on, one of the outer is joined."""
+    said = Said(tools=(("look", ('{"a": "§', '¶", "b": "x"}')),), finish="tool_calls")
+    async with backend(vendor, streamed(vendor, *halved(vendor.stream(said)))) as (subject, _):
+        answer = await heard(await opened(subject, call(tools=TOOLS)))
+    assert json.loads(answer.tools[0][2]) == {"a": "😀", "b": "x"}
+
+
+@both
+@pytest.mark.parametrize("content_type", ["text/plain; charset=utf-8", "application/octet-stream", "application/json"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte_order_mark"])
+async def test_a_good_answer_is_one_under_any_content_type(
+    vendor: Vendor, stream: bool, content_type: str, mark: bytes
+) -> None:
+    """It is known by how it begins; a byte order mark is none of it."""
+    sent = reply(vendor, Said(text=("Hel", "lo")), stream=stream)
+    odd = replace(sent, content_type=content_type, steps=[*filter(None, [mark]), *sent.steps])
+    async with backend(vendor, odd) as (subject, _):
+        answer = await heard(await opened(subject, call(stream=stream)), stream=stream)
+    assert (answer.text, answer.finish) == ("Hello", "stop")
 
 
 async def test_nonsense_is_garbled(vendor: Vendor, garbage: bytes) -> None:

@@ -24,7 +24,7 @@ class BodyBytes:
         size = record.body_bytes
         if self.held and self.held + size > self._limit:  # the only one is let through, whatever its size
             text = f"the requests under way hold {self.held >> 20} MiB already, of {self._limit >> 20} that are taken at once"
-            raise Failure(Kind.BUSY, text, status=429, retry_after_s=1)
+            raise Failure(Kind.BUSY, text, reason=text, status=429, retry_after_s=1)
         self.held += size
         try:
             yield
