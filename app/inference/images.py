@@ -35,17 +35,17 @@ _FORMATS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg")
 _NOT_PUBLIC_4 = [
     ipaddress.IPv4Network(network)
     for network in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16"),
+        *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24"),
         *(
-            "0.0.0.0/8",
-            "10.0.0.0/8",
-            "100.64.0.0/10",
-            "127.0.0.0/8",
-            "168.63.129.16/32",
-            "169.254.0.0/16",
-            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "192.175.48.0/24",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
         ),
-        *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16"),
-        *("192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
     )
 ]
 # All that is given out for hosts (RFC 4291, section 2.4), and what of it is not: protocol assignments with Teredo, documentation, 6to4.
@@ -54,13 +54,10 @@ _NOT_PUBLIC_6 = [
     ipaddress.IPv6Network(network)
     for network in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16", "3fff::/20")
 ]
-_NAT64 = ipaddress.IPv6Network(
-    "64:ff9b::/96"
-)  # RFC 6052: how a network without IPv4 writes the address of a host that has no other
-_ISATAP = (
-    0x0000_5EFE,
-    0x0200_5EFE,
-)  # RFC 5214, section 6.1: before the IPv4 address to which a router of the network would tunnel
+# How a network without IPv4 writes the address of a host that has no other (RFC 6052).
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What stands before an IPv4 address to which a router of the network would tunnel (RFC 5214, section 6.1).
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 

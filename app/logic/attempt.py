@@ -98,9 +98,8 @@ class Attempt:
             now = time.monotonic()
             self.transcript.add(batch)
             if batch.progress:
-                self.record.content(
-                    now, self._limits.between_tokens_s - left_s + now - asked_at
-                )  # without the reader's time
+                waited_s = self._limits.between_tokens_s - left_s + now - asked_at  # the reader's time is left out
+                self.record.content(now, waited_s)
                 left_s = self._limits.between_tokens_s
             else:
                 left_s -= now - asked_at
