@@ -16,19 +16,22 @@ from starlette.types import ASGIApp
 from app import logs
 from app.api import listen
 from app.api.completions import Timing
+from app.api.defects import Defects
+from app.api.gate import Access
 from app.api.keys import Keys, KeysError
 from app.api.lifecycle import Lifecycle
 from app.api.listen import PortTaken, Server
 from app.api.metrics import Metrics
+from app.api.origins import ANY, Origins
 from app.api.request_log import RequestLog
 from app.api.requests import Requests
-from app.api.server import Access, build
+from app.api.server import build
 from app.api.socket_session import SocketLimits
 from app.inference import adapters, http
 from app.logic.record import Observer
 from app.logic.routes import Routes, RoutesError
 from app.routing import Routing, read_routes
-from app.settings import Settings, SettingsError, from_environment
+from app.settings import Settings, SettingsError, from_environment, is_loopback
 from app.telemetry import export
 from app.telemetry.export import TelemetryError
 
@@ -101,7 +104,8 @@ def application(parts: Parts) -> ASGIApp:
     parts.lifecycle.waits_for = routing.waits_for
     parts.reload = lambda anyway: _reload(parts.keys, routing, anyway=anyway)
     telemetry = export.start(parts.environment, adapters.providers(routes), settings.revision)
-    metrics = Metrics(routing.router, parts.lifecycle, settings.revision)
+    defects = Defects()
+    metrics = Metrics(routing.router, parts.lifecycle, settings.revision, defects)
     observers: Sequence[Observer] = [RequestLog(log_prompts=settings.log_prompts), metrics]
 
     @asynccontextmanager
@@ -128,8 +132,14 @@ def application(parts: Parts) -> ASGIApp:
         [*observers, telemetry] if telemetry else observers,
         tracing=telemetry.spans if telemetry else None,
         log_prompts=settings.log_prompts,
+        defects=defects,
     )
-    access = Access(keys=parts.keys, origins=settings.cors_origins, inspection_port=parts.inspection_port)
+    access = Access(
+        keys=parts.keys,
+        origins=origins_of(settings, settings.host, is_open=not parts.keys.required),
+        inspection_port=parts.inspection_port,
+        inspection_origins=origins_of(settings, settings.metrics_host),
+    )
     return build(
         requests,
         metrics,
@@ -139,6 +149,13 @@ def application(parts: Parts) -> ASGIApp:
         timing=parts.timing,
         socket_limits=parts.socket_limits,
     )
+
+
+def origins_of(settings: Settings, host: str, *, is_open: bool = False) -> Origins:
+    """For the port on ``host``. A public one with keys may be called by any name: load balancers and proxies call it by theirs."""
+    judged = (is_open or is_loopback(host)) and ANY not in settings.allowed_hosts
+    hosts = frozenset({*settings.allowed_hosts, host.lower()}) if judged else None
+    return Origins(listed=frozenset(settings.cors_origins), hosts=hosts)
 
 
 def _settled(made: ASGIApp) -> ASGIApp:

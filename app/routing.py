@@ -28,8 +28,9 @@ def read_routes(settings: Settings) -> Routes:
     if settings.routes is not None:
         try:
             return routes_file.parse(settings.routes.read_text(), str(settings.routes))
-        except OSError as error:
-            raise RoutesError(f"TRIMARAN_ROUTES={settings.routes} cannot be read: {error.strerror}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise RoutesError(f"TRIMARAN_ROUTES={settings.routes} cannot be read: {why}") from None
     if settings.routes_yaml:
         return routes_file.parse(settings.routes_yaml, "TRIMARAN_ROUTES_YAML")
     kind = KINDS.get(settings.engine, KINDS["embedded"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -23,17 +24,29 @@ def _switch(value: object) -> object:
 
 
 def _origins(value: object) -> object:
-    """A list from `https://a.example, https://b.example:8443` or `*`. Raises ValueError."""
+    """A list from `https://a.example, https://b.example:8443` or `*`; apps and extensions have schemes of their own. Raises ValueError."""
     if not isinstance(value, str):
         return value
     origins = [origin for part in value.split(",") if (origin := part.strip().rstrip("/"))]
     for origin in origins:
         parts = urlsplit(origin)
-        if origin != "*" and not (parts.scheme in ("http", "https") and parts.netloc and not parts.path):
+        if origin != "*" and not (parts.scheme and parts.netloc and not parts.path):
             raise ValueError(f"'{origin}' is not an origin such as https://app.example")
     return tuple(origins)
 
 
+def _hosts(value: object) -> object:
+    """A list from `chat.example, *.lan.example`. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    hosts = tuple(host for part in value.split(",") if (host := part.strip().lower().strip("[]").removesuffix(".")))
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"'{host}' is not a host's name such as chat.example, without scheme and port")
+    return hosts
+
+
+_HOST = re.compile(r"\*|(?:\*\.)?[a-z0-9_.-]+|[0-9a-f:.]*:[0-9a-f:.]*")  # the last is an IPv6 address
 _ENTRYPOINTS = ("lambda", "sagemaker", "vertex", "runpod", "modal", "replicate")
 
 
@@ -52,6 +65,7 @@ class Settings(BaseModel):
     """Each field is the variable TRIMARAN_<FIELD>. ``drain_s``: seconds that running answers get to finish after SIGTERM.
     ``engine_…``: the app's own vLLM: the model's name, its commit, the folder or s3:// address of its weights, more words for it.
 
+    ``allowed_hosts``: the names by which the app may be called, beside loopback's, where it listens on loopback only or has no keys.
     ``metrics_port`` opens a second port, on ``metrics_host``, that answers `/metrics` and `/v1/routes` without a key.
     """
 
@@ -62,6 +76,7 @@ class Settings(BaseModel):
     metrics_host: str = "127.0.0.1"
     metrics_port: Port | None = None
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_origins)] = ()
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     routes: Path | None = None
     routes_yaml: str = ""
     api_keys: SecretStr = SecretStr("")
@@ -96,12 +111,16 @@ class Settings(BaseModel):
 
     @property
     def is_loopback(self) -> bool:
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

@@ -53,9 +53,9 @@ class Completions:
             await exchange.refuse(fault)
         except ConnectionAbortedError:
             pass  # nobody is there to be answered
-        except Exception:
+        except Exception:  # noqa: BLE001 - the connection may have more requests to come
+            self._requests.defects.note(exchange.request_id)
             await exchange.refuse(OUR_DEFECT)
-            raise  # the server logs it
         finally:
             exchange.close()
 

@@ -36,7 +36,7 @@ class Exchange:
         self.request_headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request_id: str = scope.get("request_id", "")
         self.headers: dict[str, str] = {}
-        self.started = False
+        self.started = self.ended = False
 
     async def body(self, within_s: float) -> bytes:
         """The whole body. Raises Fault when it is too large or comes too slowly, ConnectionAbortedError when the caller leaves.
@@ -85,7 +85,11 @@ class Exchange:
         await self.whole(_encode(value), status=status)
 
     async def refuse(self, fault: Fault) -> None:
-        """Tells the caller: by the status, or by an event where the status is out already; no end mark follows that."""
+        """Tells the caller: by the status, or by an event where the status is out already; no end mark follows that. Nothing more can be
+        told behind an answer that is over.
+        """
+        if self.ended:
+            return
         if self.started:
             await self.finish(self._dialect.error_event(fault))
             return
@@ -96,6 +100,7 @@ class Exchange:
         self.close()
         size = b"%d" % len(body)
         await self._start(status, ((b"content-type", content_type.encode()), (b"content-length", size)))
+        self.ended = True
         await self._send({"type": "http.response.body", "body": body})
 
     def keep_warm(self, commit_after_s: float, heartbeat_s: float) -> None:
@@ -122,6 +127,7 @@ class Exchange:
     async def finish(self, raw: bytes = b"") -> None:
         if self._heartbeat is not None:
             await self._heartbeat.rest()
+        self.ended = True
         await self._send({"type": "http.response.body", "body": raw})
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
 
+from app.api.defects import Defects
 from app.api.exchange import Exchange
 from app.api.lifecycle import Lifecycle
 from app.logic.price import PICODOLLARS
@@ -75,10 +76,11 @@ class Histogram:
 class Metrics(Collector):
     """Is told of each request as an Observer, and read as a collector of ``prometheus_client``."""
 
-    def __init__(self, router: Router, lifecycle: Lifecycle, revision: str) -> None:
+    def __init__(self, router: Router, lifecycle: Lifecycle, revision: str, defects: Defects) -> None:
         self._router = router
         self._lifecycle = lifecycle
         self._revision = revision
+        self._defects = defects
         self._requests: Counts = defaultdict(int)
         self._errors: Counts = defaultdict(int)
         self._failovers: Counts = defaultdict(int)
@@ -95,8 +97,8 @@ class Metrics(Collector):
     def request_ended(self, record: Record) -> None:
         self._canary.request_ended(record)
         self._requests[record.model, record.endpoint, record.outcome] += 1
-        if record.stream and record.first_content_at is not None:
-            self._first_token.add(record.first_content_at - record.started_at)
+        if record.stream and (first_s := record.first_content_s) is not None:
+            self._first_token.add(first_s)
             if any(record.gaps):
                 self._between_tokens.add_all(record.gaps, record.gaps_s)
         for attempt in record.attempts:
@@ -120,6 +122,9 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         yield self._counter(
             "trimaran_requests", "Requests that are over", ["model", "endpoint", "outcome"], self._requests
+        )
+        yield self._counter(
+            "trimaran_defects", "Requests that ended in a defect of this app", [], {(): self._defects.count}
         )
         yield self._counter("trimaran_errors", "Attempts at a backend that failed", ["backend", "code"], self._errors)
         yield self._first_token.family(
@@ -174,5 +179,9 @@ class Metrics(Collector):
 
     async def show(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
-        encode, content_type = choose_encoder(exchange.request_headers.get(b"accept", b"").decode("latin-1"))
+        accepted = exchange.request_headers.get(b"accept", b"").decode("latin-1")
+        try:
+            encode, content_type = choose_encoder(accepted)
+        except (TypeError, ValueError):  # raised for a version that is no number
+            encode, content_type = choose_encoder("")
         await exchange.whole(encode(self._registry), content_type=content_type)

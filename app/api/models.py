@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.errors import Fault
 from app.api.exchange import Exchange
+from app.logic.excerpt import excerpt
 from app.logic.router import Router
 from app.logic.routes import nearest
 
@@ -31,7 +32,7 @@ class Models:
             return
         known = nearest(asked, self._router.targets)
         await exchange.refuse(
-            Fault(404, f"model '{asked}' is not known.{known}", param="model", code="model_not_found")
+            Fault(404, f"model '{excerpt(asked)}' is not known.{known}", param="model", code="model_not_found")
         )
 
     def _object(self, name: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ _REF = "#/components/schemas/{name}"
 _REFUSALS = {
     "400": "The request is wrong; `param` names the field.",
     "401": "No valid key.",
+    "403": "A web page from elsewhere, or a name that this app does not answer to.",
     "404": "There is no such model.",
     "408": "The body came too slowly.",
     "413": "The body is larger than 32 MiB.",
@@ -100,7 +101,7 @@ def _informing() -> dict[str, Any]:
                 "summary": "For Prometheus",
                 "responses": {
                     "200": {"description": "Metrics", "content": {"text/plain": {"schema": {"type": "string"}}}},
-                    **_refusals("401"),
+                    **_refusals("401", "403"),
                 },
             }
         },
@@ -120,7 +121,7 @@ def _health() -> dict[str, Any]:
 
 
 def _read(summary: str, response: type, *refusals: str) -> dict[str, Any]:
-    return {"summary": summary, "responses": {"200": _answer(response), **_refusals(*refusals)}}
+    return {"summary": summary, "responses": {"200": _answer(response), **_refusals("403", *refusals)}}
 
 
 def _answer(response: type) -> dict[str, Any]:

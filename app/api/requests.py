@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -11,6 +12,8 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from app.api import bodies
+from app.api.defects import Defects
 from app.api.errors import Fault, fault_of
 from app.api.lifecycle import Lifecycle
 from app.logic.admission.admission import Admission
@@ -19,6 +22,7 @@ from app.logic.record import Observer, Record, Trace
 from app.logic.router import Reply, Router, UnknownModel
 
 SESSION_HEADER = b"x-session-id"  # what the requests of one conversation may have in common
+MAX_SESSION_BYTES = 128
 
 
 class Tracing(Protocol):
@@ -38,18 +42,20 @@ class Requests:
         *,
         tracing: Tracing | None = None,
         log_prompts: bool = False,
+        defects: Defects | None = None,
     ) -> None:
         self.router = router
         self.lifecycle = lifecycle
         self.observers = observers
         self.log_prompts = log_prompts
         self.admission = Admission()
+        self.defects = defects or Defects()
         self._tracing = tracing
 
     def begin(self, endpoint: Endpoint, *, request_id: str, key: str, headers: Mapping[bytes, bytes]) -> Request:
         """A request that is recorded from now on; enter it."""
         record = Record(request_id=request_id, started_at=time.monotonic(), endpoint=endpoint, key=key)
-        record.session = headers.get(SESSION_HEADER, b"").decode("latin-1")
+        record.session = _session(headers.get(SESSION_HEADER, b""))
         if self._tracing is not None:
             record.trace = self._tracing.begin(headers)
         return Request(self, record)
@@ -67,6 +73,7 @@ class Request:
         self._why: Exception | None = None
         self._opening: asyncio.Task[object] | None = None  # the task that waits for the first content
         self._reply: Reply | None = None
+        self._body: Mapping[str, Any] = {}
         self._held = contextlib.ExitStack()
 
     async def __aenter__(self) -> Request:
@@ -77,9 +84,9 @@ class Request:
     async def open(self, call: Call, body_bytes: int) -> Reply:
         """Asks the backends; the reply at its first content. Raises UnknownModel, Failure, or what ``stop`` was told."""
         router, record = self._requests.router, self.record
-        record.body_bytes = body_bytes
+        record.body_bytes, record.asked_at = body_bytes, time.monotonic()
         self._requests.admission.admit(record, self._held)
-        record.stream = call.stream
+        record.stream, self._body = call.stream, call.body
         if self._requests.log_prompts:
             record.prompt = _prompt(call.body)
         record.model, _ = router.target(call.model)
@@ -134,7 +141,14 @@ class Request:
                 return Fault(404, str(error), param="model", code="model_not_found")
             case Failure():
                 return fault_of(error)
+            case RecursionError() if bodies.is_deep(self._body):
+                return bodies.too_deep()
         return error
+
+
+def _session(given: bytes) -> str:
+    """A long id is kept as its digest: it is remembered for longer than its request, and a header may have 64 KiB."""
+    return given.decode("latin-1") if len(given) <= MAX_SESSION_BYTES else hashlib.sha256(given).hexdigest()
 
 
 def _cancelled() -> bool:

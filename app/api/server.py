@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -16,11 +16,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.completions import Completions, Timing
 from app.api.dialects.paths import DIALECTS, spoken_at
-from app.api.errors import OUR_DEFECT, Fault
+from app.api.errors import Fault
 from app.api.exchange import Exchange
-from app.api.gate import Gate, Stamp
+from app.api.gate import Access, Gate, Stamp
 from app.api.health import Health
-from app.api.keys import Keys
 from app.api.metrics import Metrics
 from app.api.models import Models
 from app.api.openapi import Document
@@ -29,6 +28,7 @@ from app.api.requests import Requests
 from app.api.routes_view import RoutesView
 from app.api.socket import ChatSocket
 from app.api.socket_session import SocketLimits
+from app.logic.excerpt import excerpt
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 SOCKET_PATH = "/v1/chat/socket"
@@ -44,13 +44,13 @@ EXPOSED_HEADERS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """Who may call. ``origins``: the pages that may call from elsewhere; ``inspection_port``: see ``app.api.gate``."""
+class Application(FastAPI):
+    """FastAPI without the layers that no raw route needs. One of them answers a defect and raises it again, for which the server closes the
+    connection; here ``Stamp`` answers it.
+    """
 
-    keys: Keys
-    origins: Sequence[str] = ()
-    inspection_port: int | None = None
+    def build_middleware_stack(self) -> ASGIApp:
+        return ExceptionMiddleware(self.router, handlers=self.exception_handlers)
 
 
 class HotPaths:
@@ -89,7 +89,7 @@ def build(
     socket_limits: SocketLimits,
 ) -> ASGIApp:
     """The application. The hot paths are raw ASGI: FastAPI's own handlers cost a third of the requests per second."""
-    app = FastAPI(
+    app = Application(
         title="Trimaran",
         lifespan=lifespan,
         openapi_url=None,
@@ -99,22 +99,21 @@ def build(
     generating = _generating(requests, timing)
     app.router.routes += [
         *generating,
-        WebSocketRoute(SOCKET_PATH, ChatSocket(requests, access.keys, socket_limits, access.origins)),
+        WebSocketRoute(SOCKET_PATH, ChatSocket(requests, access.keys, socket_limits)),
         *_informing(requests, metrics, revision),
     ]
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _our_error)
     hot = HotPaths(app, generating)
-    guarded: ASGIApp = Gate(hot, keys=access.keys, is_public=is_page, inspection_port=access.inspection_port)
-    if access.origins:
+    guarded: ASGIApp = Gate(hot, access, is_public=is_page)
+    if access.origins.listed:
         guarded = CORSMiddleware(
             guarded,
-            allow_origins=access.origins,
+            allow_origins=sorted(access.origins.listed),
             allow_methods=("GET", "POST"),
             allow_headers=("*",),
             expose_headers=EXPOSED_HEADERS,
         )
-    return Stamp(guarded, revision=revision, lifecycle=requests.lifecycle)
+    return Stamp(guarded, revision=revision, lifecycle=requests.lifecycle, defects=requests.defects)
 
 
 def _generating(requests: Requests, timing: Timing) -> list[Route]:
@@ -153,16 +152,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     """Starlette's own refusals (no such path, wrong method) in the path's dialect."""
     assert isinstance(error, HTTPException)
     message = {
-        404: f"there is no {request.url.path} here",
-        405: f"{request.url.path} does not take {request.method}",
+        404: f"there is no {excerpt(request.url.path)} here",
+        405: f"{excerpt(request.url.path)} does not take {request.method}",
     }.get(error.status_code, error.detail)
     fault = Fault(error.status_code, message)
     body = spoken_at(request.url.path).error(fault)
     return Response(body, error.status_code, dict(error.headers or {}), "application/json")
-
-
-async def _our_error(request: Request, error: Exception) -> Response:
-    """A defect of this app: the log has the traceback (Starlette raises on), the caller an id to quote."""
-    del error
-    body = spoken_at(request.url.path).error(OUR_DEFECT)
-    return Response(body, OUR_DEFECT.status, media_type="application/json")

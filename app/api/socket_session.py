@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,10 +19,9 @@ from app.api.gate import no_key
 from app.api.requests import Request, Requests
 from app.api.socket_messages import Pong, Ready, Start, deltas, end, error
 from app.logic.answer import Endpoint
+from app.logic.excerpt import excerpt
 from app.logic.router import Reply
 from app.wire.codecs import READ
-
-log = logging.getLogger(__name__)
 
 NORMAL, GOING_AWAY, POLICY = 1000, 1001, 1008  # close codes, RFC 6455 section 7.4.1
 
@@ -77,7 +75,7 @@ class Session:
         self._key_name = key_name
         self._running: dict[str, Request] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._leaving = False
+        self._leaving = self._is_revoked = False
         self._waiting: asyncio.Timeout | None = None
         self._rested_at = 0.0
 
@@ -103,6 +101,11 @@ class Session:
         self._leaving = True
         self._wake_at_rest()
 
+    def revoke(self) -> None:
+        """Ends the session with 1008, and the answers that run: its key is valid no longer."""
+        self._is_revoked = True
+        self._wake()
+
     async def _authenticate(self, name_of: Callable[[str], str | None]) -> str:
         try:
             message = await self._next(self._limits.auth_s)
@@ -123,6 +126,8 @@ class Session:
         loop = asyncio.get_running_loop()
         self._rested_at = loop.time()
         while True:
+            if self._is_revoked:
+                raise _Closed(POLICY, "the key is valid no longer")
             if self._leaving and not self._running:
                 raise _Closed(GOING_AWAY, "the app is stopping: connect again")
             if not self._running and loop.time() >= self._rested_at + idle_s:
@@ -155,12 +160,19 @@ class Session:
                     await self._say(Pong())
                 case _:
                     raise Fault(
-                        400, f"'{envelope.type}' is not a type of message here: chat, cancel, ping", param="type"
+                        400,
+                        f"'{excerpt(envelope.type)}' is not a type of message here: chat, cancel, ping",
+                        param="type",
                     )
         except msgspec.ValidationError as wrong:
             await self._say(error(bodies.wrong(str(wrong))))
         except Fault as fault:
             await self._say(error(fault, envelope.id))
+        except ConnectionAbortedError:
+            raise
+        except Exception:  # noqa: BLE001 - nor must a message's
+            self._requests.defects.note("")
+            await self._say(error(OUR_DEFECT, envelope.id))
 
     def _begin(self, id: str, body: dict[str, Any], size: int) -> None:
         """Starts an answer to a message of ``size`` characters. Raises Fault."""
@@ -205,8 +217,8 @@ class Session:
             return end(request.record, id, "cancelled")
         except ConnectionAbortedError:
             raise
-        except Exception:  # one answer's defect must not end the others on this socket
-            log.exception("an answer failed", extra={"fields": {"request_id": request.record.request_id}})
+        except Exception:  # noqa: BLE001 - one answer's defect must not end the others on this socket
+            self._requests.defects.note(request.record.request_id)
             return error(OUR_DEFECT, id)
 
     async def _stream(self, id: str, reply: Reply) -> socket_messages._Message:
@@ -237,7 +249,11 @@ class Session:
 
     def _wake_at_rest(self) -> None:
         """Has the waiting for a message look again whether it is time to end."""
-        if self._leaving and not self._running and self._waiting is not None and not self._waiting.expired():
+        if self._leaving and not self._running:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.expired():
             self._waiting.reschedule(0)
 
     async def _close(self, closed: _Closed) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from app.inference import fields
 from app.inference.images import address, is_data
 from app.logic.answer import Call
+from app.logic.excerpt import excerpt
 
 # Anthropic demands a limit, OpenAI's callers often give none. Every model since Claude 3.7 takes this one, and at 27 tokens a second
 # it ends within the router's 600 s.
@@ -128,7 +129,7 @@ def _map_messages(messages: list[dict[str, Any]], backend: str) -> tuple[list[Bl
             case "tool":
                 role, blocks = "user", [_map_tool_result(message, backend)]
             case other:
-                raise fields.refused(backend, "messages", f"a message of role '{other}'")
+                raise fields.refused(backend, "messages", f"a message of role '{excerpt(other)}'")
         if not blocks:
             continue  # Anthropic answers an empty turn with an error
         if turns and turns[-1]["role"] == role:
@@ -168,8 +169,9 @@ def _map_assistant(message: dict[str, Any], backend: str) -> list[Block]:
     for call in message.get("tool_calls") or ():
         function = call.get("function") or {}
         try:
-            given = msgspec.json.decode(function.get("arguments") or "{}")
-        except msgspec.DecodeError:
+            given = function.get("arguments") or {}
+            given = msgspec.json.decode(given) if isinstance(given, str) else given
+        except (msgspec.DecodeError, RecursionError):
             raise fields.refused(backend, "messages", "a tool call's arguments are not JSON") from None
         if not isinstance(given, dict):
             raise fields.refused(backend, "messages", "a tool call's arguments are not a JSON object")

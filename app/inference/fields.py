@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.logic.answer import Blame, Call, Failure, Kind
+from app.logic.excerpt import excerpt
 
 # OpenAI's API reference and the openai 3.54 client (types/*_create_params.py), checked 2026-11-24: what every compatible server knows.
 _ANY = frozenset(
@@ -66,7 +67,8 @@ AS_USUAL: Mapping[str, Any] = {
 
 
 def refused(backend: str, field: str, why: str) -> Failure:
-    """What this backend must not get. Another one may take it."""
+    """What this backend must not get. Another one may take it. ``field`` may be a caller's, and so may what ``why`` quotes of it."""
+    field = excerpt(field)
     message = f"backend '{backend}' does not take '{field}': {why}"
     return Failure(Kind.BAD_REQUEST, message, param=field, blame=Blame.BACKEND)
 
@@ -93,7 +95,9 @@ def _check_tools(tools: list[dict[str, Any]], backend: str) -> None:
     for tool in tools:
         if tool.get("type") != "function" or not isinstance(tool.get("function"), dict):
             raise refused(
-                backend, "tools", f"a tool of type '{tool.get('type')}' runs at the vendor's; only 'function' is taken"
+                backend,
+                "tools",
+                f"a tool of type '{excerpt(str(tool.get('type')))}' runs at the vendor's; only 'function' is taken",
             )
 
 
@@ -107,6 +111,8 @@ def check_parts(messages: list[dict[str, Any]], backend: str) -> bool:
         for part in content:
             kind = part.get("type")
             if kind not in PARTS:
-                raise refused(backend, "messages", f"a part of type '{kind}'; known are {', '.join(sorted(PARTS))}")
+                raise refused(
+                    backend, "messages", f"a part of type '{excerpt(kind)}'; known are {', '.join(sorted(PARTS))}"
+                )
             has_images = has_images or kind == "image_url"
     return has_images

@@ -21,27 +21,58 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from app.logic.answer import Failure, Kind
+from app.logic.excerpt import excerpt
 
 MAX_IMAGES = 8
 MAX_IMAGE_BYTES = 10 * 2**20
 MAX_FETCH_S = 5.0
+MAX_ADDRESS_CHARS = 8 * 2**10  # what servers take of one
 
 # Signatures of the formats that vision models take; the server's own content-type proves nothing.
 _FORMATS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
-# Public by the registry, but not for us: Azure's host agent, IETF protocol assignments (Oracle's metadata), and ranges that
-# carry an IPv4 address on to where it would not be checked (NAT64, 6to4, Teredo).
-_NOT_PUBLIC = [
-    ipaddress.ip_network(network)
-    for network in ("168.63.129.16/32", "192.0.0.0/24", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+# IANA's special-purpose registries (RFC 6890, checked 2026-11-30), which say what of the address space is no ordinary host. Written out:
+# which of them Python's ``is_global`` knows depends on its patch version. Azure's host agent is public by the registry, and not for us.
+_NOT_PUBLIC_4 = [
+    ipaddress.IPv4Network(network)
+    for network in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16"),
+        *("172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24"),
+        *(
+            "192.168.0.0/16",
+            "192.175.48.0/24",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+        ),
+    )
 ]
+# All that is given out for hosts (RFC 4291, section 2.4), and what of it is not: protocol assignments with Teredo, documentation, 6to4.
+_UNICAST_6 = ipaddress.IPv6Network("2000::/3")
+_NOT_PUBLIC_6 = [
+    ipaddress.IPv6Network(network)
+    for network in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16", "3fff::/20")
+]
+# How a network without IPv4 writes the address of a host that has no other (RFC 6052).
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What stands before an IPv4 address to which a router of the network would tunnel (RFC 5214, section 6.1).
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one that anybody on the internet could reach."""
+    """Whether an IP address is one that anybody on the internet could reach. Raises ValueError for what is none."""
     ip = ipaddress.ip_address(address)
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
+    if isinstance(ip, ipaddress.IPv4Address):
+        return not any(ip in network for network in _NOT_PUBLIC_4)
+    inside = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    if ip.ipv4_mapped is not None or ip in _NAT64:
+        return is_public(str(inside))
+    if ip.scope_id is not None or ip not in _UNICAST_6 or any(ip in network for network in _NOT_PUBLIC_6):
+        return False
+    return (int(ip) >> 32) & 0xFFFF_FFFF not in _ISATAP or is_public(str(inside))
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
@@ -108,27 +139,29 @@ class ImageFetcher:
             try:
                 async with http.get(target, allow_redirects=False, headers={"accept": "image/*"}) as response:
                     if response.status != 200:
-                        raise _refused(f"{url} answered {response.status}; redirects are not followed")
+                        raise _refused(f"{excerpt(url)} answered {response.status}; redirects are not followed")
                     image = await self._read(response, url)
             except (aiohttp.ClientError, OSError) as error:
-                raise _refused(f"{url} cannot be fetched: {type(error).__name__}") from error
+                raise _refused(f"{excerpt(url)} cannot be fetched: {type(error).__name__}") from error
         return f"data:{_media_type(image, url)};base64,{base64.b64encode(image).decode()}"
 
     async def _checked(self, url: str) -> tuple[URL, Sequence[str]]:
         """The address to ask and where it may be asked."""
+        if len(url) > MAX_ADDRESS_CHARS:
+            raise _refused(f"{excerpt(url)!r} is longer than {MAX_ADDRESS_CHARS} characters")
         try:
             target = URL(url)
         except ValueError:
-            raise _refused(f"{url[:200]!r} is not an address") from None
+            raise _refused(f"{excerpt(url)!r} is not an address") from None
         if target.scheme not in ("http", "https") or not target.host or target.user or target.password:
-            raise _refused(f"{url[:200]!r}: only data:, http: and https: without credentials are taken")
+            raise _refused(f"{excerpt(url)!r}: only data:, http: and https: without credentials are taken")
         host = target.host
         try:
             addresses = await self.resolve(host, target.port or 443)
             if not addresses or not all(map(self.permitted, addresses)):
-                raise _refused(f"{host} is not a public host")
+                raise _refused(f"{excerpt(host)} is not a public host")
         except (OSError, ValueError):
-            raise _refused(f"{host} cannot be resolved") from None
+            raise _refused(f"{excerpt(host)} cannot be resolved") from None
         return target, addresses
 
     async def _read(self, response: aiohttp.ClientResponse, url: str) -> bytes:
@@ -138,7 +171,7 @@ class ImageFetcher:
             parts.append(part)
             size += len(part)
             if size > self.max_bytes:
-                raise _refused(f"{url} has more than {self.max_bytes >> 20} MiB")
+                raise _refused(f"{excerpt(url)} has more than {self.max_bytes >> 20} MiB")
         return b"".join(parts)
 
 
@@ -179,7 +212,7 @@ def _media_type(image: bytes, url: str) -> str:
             return media_type
     if image[:4] == b"RIFF" and image[8:12] == b"WEBP":
         return "image/webp"
-    raise _refused(f"{url} is not a PNG, JPEG, GIF or WebP image")
+    raise _refused(f"{excerpt(url)} is not a PNG, JPEG, GIF or WebP image")
 
 
 def _refused(why: str) -> Failure:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from app.logic import defects, estimate
-from app.logic.answer import Answer, Batch, Blame, Call, Endpoint, Failure, Kind
+from app.logic.answer import Answer, Batch, Call, Endpoint, Failure, Kind
 from app.logic.backend_state import BackendState
 from app.logic.circuit import Sent
 from app.logic.record import AttemptRecord, Measured, Record
@@ -98,7 +98,8 @@ class Attempt:
             now = time.monotonic()
             self.transcript.add(batch)
             if batch.progress:
-                self.record.content(now)
+                waited_s = self._limits.between_tokens_s - left_s + now - asked_at  # the reader's time is left out
+                self.record.content(now, waited_s)
                 left_s = self._limits.between_tokens_s
             else:
                 left_s -= now - asked_at
@@ -181,7 +182,7 @@ class Attempt:
         call, record = self._call, self.record
         if call.stream and self.noted.first_content_at is None:
             if record.first_content_at is None and call.endpoint is not Endpoint.EMBEDDINGS:
-                self.noted.defect = defects.Defect.EMPTY
+                self.noted.defect = defects.defect(call, end, ())
             return
         content = self._before[-1]
         if defects.is_suspect(call, end, content.raw):
@@ -255,9 +256,7 @@ async def _opened(
 def note(noted: AttemptRecord, failure: Failure) -> None:
     noted.failure, noted.reason = failure.kind, failure.reason
     noted.reported, noted.words = failure.reported, failure.message
-    noted.is_callers_fault = failure.kind is Kind.CONTEXT_TOO_LONG or (
-        failure.kind is Kind.BAD_REQUEST and failure.blame is not Blame.BACKEND
-    )
+    noted.is_callers_fault = failure.kind in (Kind.CONTEXT_TOO_LONG, Kind.BAD_REQUEST)
     noted.ended_at = noted.ended_at or time.monotonic()
 
 

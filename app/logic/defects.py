@@ -42,9 +42,11 @@ def is_structured(body: Mapping[str, Any]) -> bool:
 
 
 def defect(call: Call, end: End, events: Sequence[Event]) -> Defect | None:
-    """The gravest defect of a complete answer, read into its events."""
+    """The gravest defect of a complete answer, read into its events. One that the caller's own limit cut short is not judged by its form."""
     if end.reason == "content_filter" or any(isinstance(event, Refusal) for event in events):
         return Defect.REFUSED
+    if end.reason == "length" and (call.body.get("max_completion_tokens") or call.body.get("max_tokens")):
+        return None
     if not any(isinstance(event, (Text, Reasoning, ToolCall)) for event in events):
         return Defect.EMPTY
     return None if _is_of_form(call.body, events) else Defect.BROKEN_SCHEMA

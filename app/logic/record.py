@@ -83,6 +83,7 @@ class Record:
     body_bytes: int = 0
     outcome: str = "internal_error"  # until something better is known
     finish: str = ""
+    asked_at: float | None = None  # when all of the request had come: how long that takes is the caller's affair
     first_content_at: float | None = None
     ended_at: float | None = None
     is_barred: bool = False
@@ -95,15 +96,22 @@ class Record:
     gaps_s: float = 0.0
     last_content_at: float = 0.0
 
-    def content(self, now: float) -> None:
-        """Content came at ``now``: the first, or the gap since the one before. Called for each batch, so it only counts."""
+    def content(self, now: float, gap_s: float | None = None) -> None:
+        """Content came at ``now``: the first, or ``gap_s`` after the one before. Called for each batch, so it only counts."""
         if self.first_content_at is None:
             self.first_content_at = now
         else:
-            gap_s = now - self.last_content_at
+            gap_s = now - self.last_content_at if gap_s is None else gap_s
             self.gaps[bisect_left(GAP_BOUNDS_S, gap_s)] += 1
             self.gaps_s += gap_s
         self.last_content_at = now
+
+    @property
+    def first_content_s(self) -> float | None:
+        """From the complete request to its first content, which of an answer that is not streamed is all of it."""
+        if self.first_content_at is None:
+            return None
+        return self.first_content_at - (self.started_at if self.asked_at is None else self.asked_at)
 
     @property
     def usage(self) -> Usage | None:

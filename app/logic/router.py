@@ -15,6 +15,7 @@ from app.logic import estimate
 from app.logic.answer import Call, Failure, Kind
 from app.logic.backend_state import BackendState, Breaker, Member
 from app.logic.cache import CACHE, AnswerCache, CacheBackend
+from app.logic.excerpt import excerpt
 from app.logic.price import FREE
 from app.logic.queue import Queue
 from app.logic.record import Record
@@ -78,7 +79,7 @@ class Router:
         target = self.targets.get(name)
         if target is None:
             what = (
-                f"model '{model}' is not known."
+                f"model '{excerpt(model)}' is not known."
                 if model
                 else "the request names no model and the routes have no default_model."
             )
@@ -150,6 +151,6 @@ def session_of(call: Call) -> str:
 def _prepared(call: Call, name: str, route: ModelRoute) -> Call:
     """The call with the operator's system prompt in front of the caller's messages."""
     body: Mapping[str, Any] = call.body
-    if route.system_prompt and "messages" in body:
+    if route.system_prompt and body.get("messages"):
         body = {**body, "messages": [{"role": "system", "content": route.system_prompt}, *body["messages"]]}
     return replace(call, model=name, body=body, connect_s=route.limits.connect_s)

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.logic.answer import CONNECT_S
+from app.logic.excerpt import MAX_CHARS
 from catalog.models import EMBEDDED
 
 FIRST_TOKEN_S = 15.0
@@ -184,9 +185,9 @@ def _refuse_what_is_not_built(routes: Routes, source: str, node: yaml.Node | Non
 
 
 def nearest(word: str, known: Any) -> str:
-    """A sentence that lists what is known and names what was probably meant; starts with a space."""
+    """A sentence that lists what is known and names what was probably meant; starts with a space. Comparing a long word would take seconds."""
     names = sorted(map(str, known))
-    close = difflib.get_close_matches(word, names, n=1)
+    close = difflib.get_close_matches(word, names, n=1) if len(word) <= MAX_CHARS else ()
     meant = f" Did you mean '{close[0]}'?" if close else ""
     return f" Known: {', '.join(names)}.{meant}"
 

@@ -51,8 +51,8 @@ class Measures:
         failed = {} if record.outcome == "ok" else {names.ERROR: record.outcome}
         if record.ended_at is not None:
             self._server_duration.record(record.ended_at - record.started_at, attributes | failed)
-        if record.stream and record.first_content_at is not None:
-            self._server_first_token.record(record.first_content_at - record.started_at, attributes)
+        if record.stream and (first_s := record.first_content_s) is not None:
+            self._server_first_token.record(first_s, attributes)
             if arrivals := sum(record.gaps):
                 self._server_per_token.record(record.gaps_s / arrivals, attributes)
 

@@ -25,6 +25,7 @@ from app.telemetry import names
 
 # W3C Trace Context, section 3.2: a version after 00 may have more behind the flags.
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+MAX_STATE_BYTES = 512
 _NANOSECONDS = 1_000_000_000
 
 
@@ -48,7 +49,7 @@ class Spans:
                 trace_id=found[1].decode(),
                 parent_id=found[2].decode(),
                 sampled=bool(int(found[3], 16) & TraceFlags.SAMPLED),
-                state=headers.get(b"tracestate", b"").decode("latin-1"),
+                state=_state(headers.get(b"tracestate", b"")),
             )
         decision = self._provider.sampler.should_sample(_caller(begun), int(begun.trace_id, 16), "").decision
         return replace(begun, sampled=decision is Decision.RECORD_AND_SAMPLE)
@@ -119,6 +120,11 @@ class _GivenIds(IdGenerator):
 
     def generate_span_id(self) -> int:
         return self._span_id
+
+
+def _state(given: bytes) -> str:
+    """A longer one is left out, as section 3.3.1.5 allows: it would go on to every backend."""
+    return given.decode("latin-1") if len(given) <= MAX_STATE_BYTES else ""
 
 
 def _caller(begun: Trace) -> Context:

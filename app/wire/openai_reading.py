@@ -6,6 +6,7 @@ Fields as in OpenAI's API reference, checked against the openai 3.54 client on 2
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -283,30 +284,67 @@ class OpenAIReader:
 
 
 def _start(body: dict[str, Any]) -> Start:
-    return Start(str(body.get("id", "")), str(body.get("model", "")), int(body.get("created") or 0))
+    created = body.get("created")
+    return Start(str(body.get("id", "")), str(body.get("model", "")), created if isinstance(created, int) else 0)
 
 
-def _events(body: dict[str, Any], part_name: str) -> Iterator[Event]:
+def _events(body: dict[str, Any], part_name: str) -> list[Event]:
+    """What of an answer can be understood: a field of another type than OpenAI's is as good as none. Looked for only where one is in the way."""
+    try:
+        return list(_as_written(body, part_name))
+    except (TypeError, AttributeError):
+        choices = [_understood(choice, part_name) for choice in _objects(body.get("choices"))]
+        return list(_as_written(body | {"choices": choices}, part_name))
+
+
+def _understood(choice: dict[str, Any], part_name: str) -> dict[str, Any]:
+    """The fields of ``choice`` that are of OpenAI's types, to the depth to which they are read. Odd calls are still calls: not nothing."""
+    part = _of_type(choice.get(part_name), dict) or {}
+    calls = [
+        _fields(call, index=int, id=str) | {"function": _fields(call.get("function"), name=str, arguments=str)}
+        for call in _objects(part.get("tool_calls")) or ([{}] if part.get("tool_calls") else [])
+    ]
+    said = _fields(part, reasoning_content=str, reasoning=str, refusal=str) | {"content": _text(part.get("content"))}
+    return _fields(choice, index=int, text=str, finish_reason=str) | {part_name: said | {"tool_calls": calls}}
+
+
+def _objects(given: Any) -> list[dict[str, Any]]:
+    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+
+
+def _fields(given: Any, **types: type) -> dict[str, Any]:
+    have = _of_type(given, dict) or {}
+    return {name: _of_type(have.get(name), kind) for name, kind in types.items()}
+
+
+def _of_type(given: Any, kind: type) -> Any:
+    return given if isinstance(given, kind) else None
+
+
+def _as_written(body: dict[str, Any], part_name: str) -> Iterator[Event]:
+    """Raises TypeError or AttributeError."""
     for choice in body.get("choices") or ():
         index = choice.get("index") or 0
+        if not isinstance(index, int):
+            raise TypeError(index)
         part = choice.get(part_name) or {}
         if reasoning := part.get("reasoning_content") or part.get("reasoning"):
             yield Reasoning(str(reasoning), index)
         if text := _text(part.get("content") or choice.get("text")):
             yield Text(text, index)
         if refusal := part.get("refusal"):
-            yield Refusal(refusal, index)
+            yield Refusal(str(refusal), index)
         for slot, tool in enumerate(part.get("tool_calls") or ()):
             function = tool.get("function") or {}
             yield ToolCall(
-                slot=slot if tool.get("index") is None else tool["index"],
-                id=tool.get("id") or "",
-                name=function.get("name") or "",
-                arguments=function.get("arguments") or "",
+                slot=slot if tool.get("index") is None else operator.index(tool["index"]),
+                id="" + (tool.get("id") or ""),
+                name="" + (function.get("name") or ""),
+                arguments="" + (function.get("arguments") or ""),
                 index=index,
             )
         if reason := choice.get("finish_reason"):
-            yield Finish(reason, index)
+            yield Finish(str(reason), index)
     if usage := body.get("usage"):
         with contextlib.suppress(msgspec.ValidationError):
             yield usage_of(msgspec.convert(usage, OpenAIUsage, strict=False))
@@ -316,7 +354,7 @@ def _text(content: Any) -> str:
     """A message's text; some vendors (Mistral's reasoning models) send a list of parts."""
     if isinstance(content, list):
         return "".join(part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str))
-    return content or ""
+    return content if isinstance(content, str) else ""
 
 
 def _check_text(raw: bytes) -> None:

@@ -39,7 +39,7 @@ def request(*, stream: bool, chunks: int = 100, delay_ms: int = 0) -> bytes:
             "seed": delay_ms,
         }
     ).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 

@@ -163,6 +163,7 @@ class _Stack:
                 account=self._account,
                 cluster=self.cluster.name,
                 namespace=self.cluster.namespace,
+                host=routes.host(engine, self.cluster.domain),
                 version=version,
                 routes=routes.of_engine(version, config),
                 collector=config.collector or "",

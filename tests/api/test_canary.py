@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import tracemalloc
 from typing import Any
 
 import aiohttp
@@ -65,6 +66,10 @@ def refuses_with(status: int, code: str | None = None) -> Script:
     return play
 
 
+async def lacking(exchange: Exchange) -> None:
+    await exchange.json({"error": {"message": "no", "code": "unsupported_parameter", "param": "seed"}}, 400)
+
+
 def delta(**fields: Any) -> bytes:
     choice = {"index": 0, "delta": fields, "finish_reason": None}
     return b"data: " + json.dumps({"id": "c1", "created": 1, "model": "mock-1", "choices": [choice]}).encode() + b"\n\n"
@@ -119,6 +124,37 @@ async def test_the_callers_own_fault_is_neither_bad_nor_an_attempt(status: int) 
         async with app.post({"messages": "none"}) as response:
             assert response.status == 400
         assert (await bad(app), await attempts(app)) == (NONE, 0)
+
+
+@pytest.mark.parametrize(
+    ("script", "fields"),
+    [(complete, {"foo": 1}), (complete, {"tools": [{"type": "code_interpreter"}]}), (lacking, {"seed": 1})],
+    ids=["unknown field", "vendor's tool", "field that the model lacks"],
+)
+async def test_a_field_that_a_backend_does_not_take_is_the_callers_fault(
+    script: Script, fields: dict[str, Any]
+) -> None:
+    """Or one caller with a strange client would have each promotion rolled back. That another backend takes it changes nothing."""
+    async with upstream(script) as first, upstream(script) as second, serving(first, second) as app:
+        for _ in range(20):
+            async with app.post(CHAT | fields) as response:
+                assert response.status == 400
+        assert (await bad(app), await attempts(app)) == (NONE, 0)
+        for up in (first, second):
+            up.script = refuses_with(500)
+        async with app.post(CHAT) as response:
+            assert response.status == 502
+        assert (await bad(app))["attempt_failed"] == await attempts(app) > 0
+
+
+@pytest.mark.parametrize("length", [1, 54_000])
+async def test_a_session_is_one_however_long_its_id_is(length: int) -> None:
+    """Long ids that differ in their last character alone are different ones."""
+    async with upstream(says(content="")) as up, serving(up) as app:
+        for n in (1, 1, 2, 3):
+            async with app.post(CHAT, headers={"x-session-id": "s" * length + str(n)}) as response:
+                assert response.status == 200
+        assert 3 <= (await bad(app))["empty"] <= 4  # a minute may just have ended
 
 
 async def test_a_failure_that_another_backend_hides_is_counted() -> None:
@@ -203,6 +239,20 @@ def test_the_next_minute_counts_anew_and_each_kind_by_itself() -> None:
     assert counted(canary) == {"attempt_failed": 3, "refused": 1}
 
 
+def test_a_session_is_remembered_in_few_bytes() -> None:
+    """Whatever its id: a thousand of 54 KB would hold 54 MB for a minute."""
+    canary = Canary("r1")
+    tracemalloc.start()
+    try:
+        for n in range(1_000):
+            canary.request_ended(failed("s" * 54_000 + str(n), 1))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1_000_000
+    assert counted(canary) == {"attempt_failed": 1_000}
+
+
 def test_what_is_remembered_is_bounded() -> None:
     """Whoever comes when it is full is counted, and not remembered."""
     canary = Canary("r1")
@@ -240,6 +290,22 @@ async def test_a_streams_logarithms_are_those_of_its_content() -> None:
         assert (await logs(app, "first_token"))[:2] == pytest.approx((1, math.log1p(first_s * 1e6)))
         assert (await logs(app, "between_tokens"))[:2] == pytest.approx((1, math.log1p(gaps_s / 9 * 1e6)))
         assert (await logs(app, "whole_answer"))[0] == 0
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole answer"])
+async def test_a_slow_upload_is_the_callers_affair(stream: bool) -> None:
+    """The times of a version begin when a request is complete."""
+    body = json.dumps(STREAM if stream else CHAT).encode()
+    async with upstream() as up, serving(up) as app:
+        reader, writer = await asyncio.open_connection("127.0.0.1", app.port)
+        writer.write(b"POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body))
+        await asyncio.sleep(2)
+        writer.write(body)
+        await reader.readuntil(b"\r\n\r\n")
+        await until(lambda: not app.lifecycle.running)
+        writer.close()
+        count, total, _ = await logs(app, "first_token" if stream else "whole_answer")
+        assert (count, math.expm1(total) / 1e6 < 1) == (1, True)
 
 
 def test_an_answer_without_a_price_has_no_dollars() -> None:

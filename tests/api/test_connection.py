@@ -15,7 +15,7 @@ from app.api.connection import Connection
 from tests.api.serving import App, serving, until
 from tests.api.upstream import paced, upstream
 
-HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
 
 
 class Wire:
@@ -96,7 +96,7 @@ async def test_a_later_head_that_trickles_is_not_waited_for(monkeypatch: pytest.
     """On a kept connection the time runs from the next request's first byte."""
     monkeypatch.setattr(Connection, "head_s", 0.2)
     async with upstream() as up, serving(up) as app, wired(app) as wire:
-        await wire.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+        await wire.send(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
         await asyncio.sleep(0.4)
         await wire.send(b"GET /health/")
         raw = await wire.rest()
@@ -167,7 +167,7 @@ async def test_head_and_body_of_an_answer_arrive_together() -> None:
     """One write each: a caller would wake up for the head alone."""
     async with upstream() as up, serving(up) as app, wired(app) as wire:
         for _ in range(20):
-            await wire.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+            await wire.send(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
             piece = await wire.piece()
             assert piece.startswith(b"HTTP/1.1 200 OK\r\n")
             assert piece.endswith(b"}")

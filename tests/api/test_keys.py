@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -60,6 +61,72 @@ def test_a_bad_file_keeps_the_keys_and_says_so_once(tmp_path: Path, caplog: pyte
     assert keys.name_of(b"one") == "a"
     assert len(caplog.messages) == 1
     assert "secret-without" not in caplog.text
+
+
+@pytest.mark.parametrize("written", ["b=two\nc=thr", "b=two\nc", "b=two\n", "b=t", "b=two\nc=\xff"])
+def test_a_half_written_file_keeps_the_keys_as_a_whole(written: str, tmp_path: Path) -> None:
+    """A file that is changed in place may be read at any moment: none of its keys count before all of them are there."""
+    file = tmp_path / "keys"
+    file.write_text("a=one\n")
+    keys = Keys("", file)
+    file.write_bytes(written.encode("latin-1"))
+    keys.reload()
+    assert [keys.name_of(key) for key in (b"one", b"two", b"t", b"thr")] == ["a", None, None, None]
+    file.write_text("b=two\nc=three\n")
+    keys.reload()
+    keys.reload()
+    assert [keys.name_of(key) for key in (b"one", b"two", b"three")] == [None, "b", "c"]
+
+
+def test_a_file_whose_last_line_never_ends_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its writer may have stopped half-way, at a full disk: it is not taken, and the log says what to do. A hangup takes it."""
+    file = tmp_path / "keys"
+    file.write_text("a=one\n")
+    keys = Keys("", file)
+    file.write_text("b=two\nc=thr")
+    with caplog.at_level(logging.ERROR):
+        for _ in range(5):
+            keys.reload()
+    assert keys.name_of(b"two") is None
+    assert len(caplog.messages) == 1
+    assert "half-written" in caplog.text
+    keys.reload(anyway=True)
+    assert keys.name_of(b"thr") == "c"
+
+
+def test_all_keys_can_be_taken_back(tmp_path: Path) -> None:
+    """A file that was emptied, and stays so, lets nobody in."""
+    file = tmp_path / "keys"
+    file.write_text("a=one\n")
+    keys = Keys("", file)
+    file.write_text("")
+    keys.reload()
+    assert keys.name_of(b"one") == "a"
+    keys.reload()
+    assert keys.name_of(b"one") is None
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda file: None, "No such file"),
+        (lambda file: file.mkdir(), "Is a directory"),
+        (lambda file: file.write_bytes(b"a=\xff\n"), "it is not UTF-8"),
+        (lambda file: file.write_text("a=one\nb"), "line 2: a key is written name=key"),
+    ],
+    ids=["missing", "a folder", "not text", "half a line"],
+)
+async def test_a_file_that_cannot_be_read_at_start_is_told_in_one_sentence(
+    made: Callable[[Path], object], why: str, tmp_path: Path
+) -> None:
+    """With its path, and without a traceback."""
+    file = tmp_path / "keys"
+    made(file)
+    said = await refused({"TRIMARAN_API_KEYS_FILE": str(file), "TRIMARAN_PORT": "0"})
+    assert len(said.strip().splitlines()) == 1
+    assert said.startswith("trimaran: ")
+    assert str(file) in said
+    assert why in said
 
 
 def test_an_empty_file_lets_nobody_in(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ async def test_several_requests_on_one_connection_are_all_told() -> None:
     async with upstream(silence) as up, serving(up) as app:
         _, writer = await asyncio.open_connection("127.0.0.1", app.port)
         body = b'{"messages": [{"role": "user", "content": "hi"}]}'
-        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body)
         writer.write((head + body) * 2)
         await until(lambda: up.requests)
         await asyncio.sleep(0.05)

@@ -93,6 +93,66 @@ def test_a_request_is_described_by_the_type_that_checks_it() -> None:
     assert not allows("TextbookRequest", {**CHAT, "seed": 1})
 
 
+CALL = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "taken"),
+    [
+        ({"messages": [{"role": "assistant", "content": None, "tool_calls": [CALL]}]}, True),
+        ({"messages": [{"role": "assistant", "tool_calls": [CALL | {"function": {"arguments": {"a": 1}}}]}]}, True),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "data:,"}]}]}, True),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {}}]}]}, True),
+        ({"messages": [{"role": "user", "content": "hi", "unknown": 1}]}, True),
+        ({"tools": [TOOL, {"type": "custom", "custom": {}}], "tool_choice": "auto"}, True),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}, "tools": [TOOL]}, True),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}}}, True),
+        ({"logit_bias": {"1": -100}}, True),
+        ({"logit_bias": [[1, -100]]}, True),
+        ({"stream_options": {"include_usage": True, "unknown": 1}}, True),
+        ({"messages": [{"content": "hi"}]}, False),
+        ({"messages": [{"role": 5}]}, False),
+        ({"messages": ["hi"]}, False),
+        ({"messages": [{"role": "user", "content": ["hi"]}]}, False),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}, False),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]}, False),
+        ({"messages": [{"role": "assistant", "tool_calls": [{"function": "f"}]}]}, False),
+        ({"tools": ["f"]}, False),
+        ({"tools": [{"type": "function", "function": {"name": 5}}]}, False),
+        ({"tools": [{"type": "function", "function": {"name": "f", "parameters": []}}]}, False),
+        ({"tool_choice": 5}, False),
+        ({"response_format": "json"}, False),
+        ({"response_format": {"type": "json_schema", "json_schema": []}}, False),
+        ({"logit_bias": {"1": "x"}}, False),
+        ({"stream_options": {"include_usage": "yes"}}, False),
+        ({"user": 5}, False),
+        ({"prompt_cache_key": []}, False),
+    ],
+    ids=str,
+)
+async def test_the_document_says_what_is_taken_at_every_depth(fields: dict[str, Any], taken: bool) -> None:
+    """The app and the document agree, also on what clients add that no reference has."""
+    root = {"$ref": "#/components/schemas/ChatRequest", "components": document("r1")["components"]}
+    assert Draft202012Validator(root).is_valid({**CHAT, **fields}) is taken
+    async with upstream() as up, serving(up) as app, app.post({**CHAT, **fields}) as response:
+        message = (await response.json()).get("error", {}).get("message", "")
+        assert taken is (response.status == 200 or "backend 'up0' does not take" in message)
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/embeddings"])
+@pytest.mark.parametrize("field", ["messages", "tools", "tool_choice", "response_format"])
+async def test_a_chats_field_is_refused_elsewhere(path: str, field: str) -> None:
+    """By its name; null is as good as none."""
+    good = {"prompt": "hi"} if path == "/v1/completions" else {"input": "hi"}
+    async with upstream(like_a_server) as up, serving(up) as app:
+        async with app.post(good | {field: "x"}, path) as response:
+            assert response.status == 400
+            assert (await response.json())["error"]["param"] == field
+        async with app.post(good | {field: None}, path) as response:
+            assert response.status == 200
+
+
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "forbidden"])
 async def test_no_request_makes_the_app_fail(mode: GenerationMode) -> None:
     """Neither what the document allows nor what it forbids gets a 5xx, and every answer is as described."""

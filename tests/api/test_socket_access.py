@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.api.socket_session import SocketLimits
-from tests.api.serving import App, serving
-from tests.api.upstream import upstream
+from tests.api.serving import App, serving, until
+from tests.api.upstream import begun_then, silence, upstream
 
 KEYS = {"TRIMARAN_API_KEYS": "ci=secret-1"}
 
@@ -89,6 +90,39 @@ async def test_a_wrong_key_is_refused_at_the_handshake() -> None:
     async with upstream() as up, serving(up, environment=KEYS) as app:
         assert (await refused(app, subprotocols=["trimaran.v1", "trimaran.key.wrong"]))[0] == 401
         assert (await refused(app, additional_headers={"x-api-key": "wrong"}))[0] == 401
+
+
+@pytest.mark.parametrize("how", ["subprotocol", "header", "message"])
+async def test_a_revoked_key_ends_its_sockets(how: str, tmp_path: Path) -> None:
+    """Also in the middle of an answer, whose backend is left; a socket of another key of the same name goes on."""
+    file = tmp_path / "keys"
+    file.write_text("ci=secret-1\nci=secret-2\n")
+    ways: dict[str, dict[str, Any]] = {
+        "subprotocol": {"subprotocols": ["trimaran.v1", "trimaran.key.secret-1"]},
+        "header": {"additional_headers": {"x-api-key": "secret-1"}},
+        "message": {},
+    }
+    kept = {"x-api-key": "secret-2"}
+    async with (
+        upstream(begun_then(silence)) as up,
+        serving(up, environment={"TRIMARAN_API_KEYS_FILE": str(file)}) as app,
+        opening(app, **ways[how]) as socket,
+        opening(app, additional_headers=kept) as other,
+    ):
+        if how == "message":
+            await socket.send('{"type": "auth", "key": "secret-1"}')
+        for each in (socket, other):
+            assert await hear(each) == {"type": "ready"}
+        await socket.send('{"type": "chat", "id": "a", "messages": [{"role": "user", "content": "hi"}]}')
+        assert [(await hear(socket))["type"] for _ in range(2)] == ["start", "delta"]
+        file.write_text("ci=secret-2\n")
+        app.parts.reload(True)
+        with pytest.raises(ConnectionClosed):
+            await hear(socket)
+        assert (socket.close_code, socket.close_reason) == (1008, "the key is valid no longer")
+        await until(lambda: not up.running)
+        await other.send('{"type": "ping"}')
+        assert await hear(other) == {"type": "pong"}
 
 
 async def test_a_key_in_the_query_is_not_a_key() -> None:

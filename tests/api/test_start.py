@@ -63,6 +63,18 @@ async def test_a_taken_port_is_told_with_its_setting(tmp_path: Path) -> None:
             assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("content", [None, b"models: \xff", b"models: {"], ids=["missing", "not text", "half a file"])
+async def test_a_routes_file_that_cannot_be_read_is_told_in_one_sentence(content: bytes | None, tmp_path: Path) -> None:
+    """With its path, and without a traceback."""
+    file = tmp_path / "routes.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    said = await refused({"TRIMARAN_PORT": "0", "TRIMARAN_ROUTES": str(file)})
+    assert len(said.strip().splitlines()) == 1
+    assert said.startswith("trimaran: ")
+    assert str(file) in said
+
+
 async def test_a_start_is_quick_and_small() -> None:
     """With a provider configured and nothing compiled anew the app listens within 1.5 s and 120 MB (thrice that on a busy machine)."""
     async with upstream() as up:

@@ -154,7 +154,8 @@ async def test_a_slow_reader_slows_the_backend_down() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", app.port, limit=2**16)
         request = b'{"stream": true, "messages": [{"role": "user", "content": "hi"}]}'
         writer.write(
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(request) + request
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(request)
+            + request
         )
         await until(lambda: sent)
         await asyncio.sleep(0.5)

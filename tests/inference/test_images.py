@@ -93,6 +93,41 @@ async def test_the_real_resolver_lets_nothing_private_through(host: str) -> None
     [
         ("93.184.216.34", True),
         ("2606:4700::6810:84e5", True),
+        ("2001:4860:4860::8888", True),
+        ("::ffff:93.184.216.34", True),
+        ("64:ff9b::5db8:d822", True),
+        ("2606:4700::5efe:5db8:d822", True),
+        ("192.0.2.1", False),
+        ("198.51.100.1", False),
+        ("203.0.113.1", False),
+        ("198.18.0.1", False),
+        ("192.88.99.1", False),
+        ("240.0.0.1", False),
+        ("::", False),
+        ("::93.184.216.34", False),
+        ("::ffff:0:93.184.216.34", False),
+        ("::ffff:169.254.169.254", False),
+        ("::ffff:192.0.2.1", False),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("64:ff9b:1::5db8:d822", False),
+        ("2002:5db8:d822::1", False),
+        ("2001:0:5db8:d822::1", False),
+        ("2606:4700::5efe:a00:1", False),
+        ("2606:4700::200:5efe:7f00:1", False),
+        ("fec0::1", False),
+        ("feff::1", False),
+        ("fc00::1", False),
+        ("2001:db8::1", False),
+        ("3fff::1", False),
+        ("2001:2::1", False),
+        ("2001:20::1", False),
+        ("100::1", False),
+        ("5f00::1", False),
+        ("4000::1", False),
+        ("8000::1", False),
+        ("ff02::1", False),
+        ("fe80::1%eth0", False),
+        ("2606:4700::1%eth0", False),
         ("127.0.0.1", False),
         ("10.0.0.1", False),
         ("172.16.0.1", False),
@@ -113,7 +148,9 @@ async def test_the_real_resolver_lets_nothing_private_through(host: str) -> None
     ],
 )
 def test_public_addresses(ip: str, public: bool) -> None:
-    """Loopback, private, link-local, shared and metadata addresses are not public, nor what carries one inside."""
+    """What was given out for hosts is; loopback, private, link- and site-local, shared, documentation and metadata addresses are not, nor
+    what carries one of these inside, nor what no registry has given out.
+    """
     assert is_public(ip) is public
 
 

@@ -24,6 +24,9 @@ def call(**body: Any) -> Call:
     return Call(endpoint=Endpoint.CHAT, model="m", body=body)
 
 
+LIMITED = {"max_tokens": 3}
+
+
 def tool(arguments: str) -> ToolCall:
     return ToolCall(0, arguments, id="1", name="weather")
 
@@ -56,6 +59,25 @@ def test_an_answer_is_judged_by_what_was_asked(
 ) -> None:
     """Refused, empty, not of its form, or nothing of it."""
     assert defect(call(**body), End("stop"), events) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "events", "expected"),
+    [
+        (SCHEMA | LIMITED, [Text('{"city": "Ro')], None),
+        (FORCED | {"max_completion_tokens": 3}, [tool('{"ci')], None),
+        (LIMITED, [], None),
+        (LIMITED, [Refusal("no")], Defect.REFUSED),
+        (SCHEMA, [Text('{"city": "Ro')], Defect.BROKEN_SCHEMA),
+        ({}, [], Defect.EMPTY),
+    ],
+    ids=["schema", "tool", "thought only", "refused", "schema, no limit", "thought only, no limit"],
+)
+def test_an_answer_that_its_callers_limit_cut_short_is_whole(
+    body: dict[str, Any], events: list[Event], expected: Defect | None
+) -> None:
+    """The form could not be finished in so few tokens, which is the caller's mistake. A limit that nobody set is the version's."""
+    assert defect(call(**body), End("length"), events) is expected
 
 
 def test_what_a_filter_stopped_is_refused() -> None:

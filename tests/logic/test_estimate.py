@@ -39,6 +39,45 @@ async def _reported(http: aiohttp.ClientSession, base_url: str, body: dict[str, 
         return int((await answer.json())["usage"]["prompt_tokens"])
 
 
+@pytest.mark.parametrize("times", [1, 40, 2_000])
+def test_a_long_text_is_sampled_within_five_percent(times: int) -> None:
+    """Of the fixture again and again; what fits into a read is counted exactly. In one text or in many, which is what a caller chooses."""
+    texts = list(TEXTS.values())
+    exact = sum(map(estimate._count, texts)) * times
+    assert estimate.tokens(*texts * times) == pytest.approx(exact, rel=WITHIN if times > 1 else 0)
+    assert estimate.tokens("".join(texts) * times) == pytest.approx(exact, rel=WITHIN)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"prompt": "7" * 2**25},
+        {"input": ["7" * 2**15] * 2**10},
+        {"messages": [{"content": "7" * 2**25}]},
+        {"messages": [{"content": "7" * 2**15}] * 2**10},
+        {"messages": [{"content": [{"type": "text", "text": "7" * 2**15}] * 2**10}]},
+    ],
+    ids=["prompt", "inputs", "message", "messages", "parts"],
+)
+def test_the_longest_body_is_not_read_whole(body: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """32 MiB of digits, each a token, took 4.6 s from everybody: whatever the shape, a few slices are read."""
+    read: list[int] = []
+    count = estimate._count
+
+    def recorded(text: str) -> int:
+        read.append(len(text))
+        return count(text)
+
+    monkeypatch.setattr(estimate, "_count", recorded)
+    assert estimate.prompt_tokens(body) == pytest.approx(2**25, rel=WITHIN)
+    assert sum(read) <= 2 * estimate.EXACT_CHARS
+
+
+def test_an_answer_that_nobody_counted_is_sampled_too() -> None:
+    """What the ledger has of an answer that broke off."""
+    assert estimate.usage({"prompt": "hi"}, "ab " * 2**20).output == pytest.approx(2**20, rel=WITHIN)
+
+
 @pytest.mark.parametrize(
     ("fields", "needs"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from app.logic import estimate, price
@@ -92,6 +94,18 @@ async def test_a_whole_answer_may_take_the_whole_time() -> None:
     slow = ScriptedBackend(name="a", steps=[0.1, text("x"), end()])
     reply = await router(slow).open(call(stream=False), record())
     assert await joined(reply) == "x"
+
+
+async def test_a_gap_is_the_backends_time_alone() -> None:
+    """A caller that reads slowly does not make its backend look slow; what a ping interrupts is one gap."""
+    backend = ScriptedBackend(name="a", steps=[text("1"), 0.02, text("2"), 0.01, role(), 0.02, text("3"), end()])
+    seen = record()
+    reply = await router(backend, limits="{between_tokens_s: 30}").open(call(), seen)
+    async for _ in reply.batches():
+        await asyncio.sleep(0.5)
+    await reply.aclose()
+    assert sum(seen.gaps) == 2
+    assert 0.05 <= seen.gaps_s < 0.5
 
 
 @pytest.mark.parametrize(

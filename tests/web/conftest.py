@@ -17,6 +17,7 @@ from tests.web.scripts import SCRIPTS
 from tests.web.upstream import Upstream, scripted
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+FLAGS.append("--host-resolver-rules=MAP *.example 127.0.0.1")  # names that lead to this machine, as anybody's may
 KEY = "sk-page-test-1"
 
 ROUTES = """

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.wire import sse
 from app.wire.anthropic import Anthropic
-from app.wire.codecs import READ, Codec, Scanned
-from app.wire.events import Event, Finish, Garbled, Reasoning, Refusal, Start, Text, ToolCall, Usage
+from app.wire.codecs import READ, WRITTEN, Codec, Scanned
+from app.wire.events import Event, Finish, Garbled, Reasoning, Refusal, Start, Text, ToolCall, Usage, Wire
 from app.wire.openai_chat import OpenAIChat
 from app.wire.openai_completions import OpenAICompletions
 from app.wire.openai_embeddings import OpenAIEmbeddings
@@ -239,6 +239,34 @@ def test_a_refusal_has_its_explanation() -> None:
         b'"stop_details":{"type":"refusal","category":null,"explanation":"No."}}}\n\n'
     )
     assert list(Anthropic().reader().read(sent)) == [Refusal("No."), Finish("content_filter")]
+
+
+ODD = [5, "x", ["y"], {"z": 1}, True, None]
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "stream"])
+@pytest.mark.parametrize(
+    "field", ["index", "content", "refusal", "finish_reason", "tool_calls", "part", "choices", "created"]
+)
+def test_a_field_of_another_type_spoils_no_other(field: str, whole: bool) -> None:
+    """An odd answer is the vendor's fault and is read as far as it can be; it must not look like a defect of ours."""
+    part = "message" if whole else "delta"
+    for odd in ODD:
+        call = {"id": odd, "function": {"name": odd, "arguments": odd}, "index": odd}
+        said: dict[str, Any] = {"role": "assistant", "content": "ab", "refusal": None, "tool_calls": [odd, call]}
+        said |= {field: odd} if field in said else {}
+        choice = {"index": 0, part: odd if field == "part" else said, "finish_reason": "stop"}
+        choice |= {field: odd} if field in choice else {}
+        body = {"id": "c", "model": "m", "created": 1, "choices": odd if field == "choices" else [odd, choice]}
+        body |= {field: odd} if field in body else {}
+        raw = json.dumps(body).encode()
+        codec = OpenAIChat()
+        events = list(codec.parse_whole(raw) if whole else codec.reader().read(b"data: " + raw + b"\n\n"))
+        for written in (WRITTEN[Wire.CHAT], WRITTEN[Wire.OPENAI_CHAT], WRITTEN[Wire.OPENAI_COMPLETIONS]):
+            written.render_whole(events)
+            written.writer(include_usage=True).render(events)
+        if field in ("index", "refusal", "finish_reason", "tool_calls", "created"):
+            assert "".join(event.text for event in events if isinstance(event, Text)) == "ab"
 
 
 @pytest.mark.parametrize("codec", [OpenAIChat(), OpenAICompletions()], ids=["chat", "completions"])

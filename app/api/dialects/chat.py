@@ -8,9 +8,10 @@ import msgspec
 from msgspec import Meta
 
 from app.api import bodies
-from app.api.dialects.openai import Count, ErrorBody, Message, OpenAI, Temperature
+from app.api.dialects.openai import Count, ErrorBody, Message, Name, OpenAI, Temperature
 from app.api.errors import Fault
 from app.logic.answer import Call, Endpoint
+from app.logic.excerpt import excerpt
 from app.wire.events import Wire
 
 
@@ -18,7 +19,7 @@ class TextbookRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """`/v1/chat` has these fields and no others."""
 
     messages: Annotated[list[Message], Meta(min_length=1)]
-    model: str = ""
+    model: Name = ""
     temperature: Temperature | None = None
     stream: bool | None = None
     max_tokens: Count | None = None
@@ -38,8 +39,8 @@ class Chat(OpenAI):
             known = ", ".join(sorted(_FIELDS))
             raise Fault(
                 400,
-                f"'{unknown[0]}' is not a field of /v1/chat, which has: {known}. /v1/chat/completions takes more.",
-                param=unknown[0],
+                f"'{excerpt(unknown[0])}' is not a field of /v1/chat, which has: {known}. /v1/chat/completions takes more.",
+                param=excerpt(unknown[0]),
             )
         return self.check(asked, request_id)
 

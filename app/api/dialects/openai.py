@@ -1,6 +1,7 @@
-"""OpenAI's API: `/v1/chat/completions`, `/v1/completions` and `/v1/embeddings`. Fields are checked by type and range; all others go on as they are.
+"""OpenAI's API: `/v1/chat/completions`, `/v1/completions` and `/v1/embeddings`. Fields are checked by type, range and length; all others go on as they are.
 
-Ranges as in OpenAI's API reference (checked 2026-11-24). Backends may add fields to their answers, and what they add is passed on.
+Whatever the app or an adapter reads of a request is described here, to the depth to which it is read: behind this file nobody checks
+types again. Ranges as in OpenAI's API reference (checked 2026-11-24). Backends may add fields to their answers, and what they add is passed on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ Temperature = Annotated[float, Meta(ge=0, le=2)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+# Names, ids and stop words are compared, hashed and kept with a conversation. OpenAI's reference gives 64 characters for
+# `safety_identifier` and `prompt_cache_key` and names none for the others (checked 2026-11-30); other vendors' clients send longer ones.
+Name = Annotated[str, Meta(max_length=512)]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -44,13 +50,13 @@ class OpenAI:
     def check(self, body: Any, request_id: str) -> Call:
         """The call that a parsed body asks for. Raises Fault with the field that is wrong."""
         request: Any = bodies.converted(body, self.request)
-        options = getattr(request, "stream_options", None) or {}
+        options: StreamOptions | None = getattr(request, "stream_options", None)
         return Call(
             endpoint=self.endpoint,
             model=request.model,
             body=body,
             stream=bool(getattr(request, "stream", False)),
-            include_usage=options.get("include_usage") is True,
+            include_usage=options is not None and options.include_usage is True,
             request_id=request_id,
         )
 
@@ -72,41 +78,109 @@ def error_body(fault: Fault) -> bytes:
     return _encode({"error": error_object(fault)})
 
 
+class ImageUrl(msgspec.Struct):
+    url: str
+    detail: str | None = None
+
+
 class Part(msgspec.Struct):
+    """Parts of other types than text, image_url and refusal are a backend's to refuse."""
+
     type: str
+    text: str | None = None
+    image_url: ImageUrl | str | None = None  # some clients leave the object out
+    refusal: str | None = None
+
+
+class CalledFunction(msgspec.Struct):
+    """What a model has called. Some clients hand the arguments back as the object that they were read into."""
+
+    name: str | None = None
+    arguments: str | dict[str, Any] | None = None
+
+
+class ToolCall(msgspec.Struct):
+    id: str | None = None
+    type: str | None = None
+    function: CalledFunction | None = None
 
 
 class Message(msgspec.Struct):
     role: str
     content: str | list[Part] | None = None
     name: str | None = None
-    tool_calls: list[dict[str, Any]] | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
 
 
-class _Generation(msgspec.Struct, kw_only=True):
+class Function(msgspec.Struct):
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(msgspec.Struct):
+    type: str | None = None
+    function: Function | None = None
+
+
+class ChosenFunction(msgspec.Struct):
+    name: str | None = None
+
+
+class ToolChoice(msgspec.Struct):
+    type: str | None = None
+    function: ChosenFunction | None = None
+
+
+class JsonSchema(msgspec.Struct):
+    name: str | None = None
+    schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ResponseFormat(msgspec.Struct):
+    type: str | None = None
+    json_schema: JsonSchema | None = None
+
+
+class StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+class _Request(msgspec.Struct, kw_only=True):
+    """The fields that every endpoint has. By ``user`` and ``prompt_cache_key`` the requests of one conversation are known."""
+
+    model: Name = ""
+    user: Name | None = None
+    prompt_cache_key: Name | None = None
+    safety_identifier: Name | None = None
+
+
+class _Generation(_Request, kw_only=True):
     """The fields that every generating endpoint has."""
 
-    model: str = ""
     stream: bool | None = None
-    stream_options: dict[str, Any] | None = None
+    stream_options: StreamOptions | None = None
     temperature: Temperature | None = None
     top_p: Share | None = None
     max_tokens: Count | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
-    stop: str | Annotated[list[str], Meta(max_length=16)] | None = None
-    seed: int | None = None
+    stop: Name | Annotated[list[Name], Meta(max_length=16)] | None = None
+    seed: Whole | None = None
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
-    user: str | None = None
+    logit_bias: dict[str, float] | list[Any] | None = None  # llama.cpp takes pairs too
 
 
 class ChatRequest(_Generation, kw_only=True):
     messages: Annotated[list[Message], Meta(min_length=1)]
     max_completion_tokens: Count | None = None
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    response_format: dict[str, Any] | None = None
+    tools: list[Tool] | None = None
+    tool_choice: str | ToolChoice | None = None
+    response_format: ResponseFormat | None = None
     parallel_tool_calls: bool | None = None
     reasoning_effort: str | None = None
     logprobs: bool | None = None
@@ -115,16 +189,31 @@ class ChatRequest(_Generation, kw_only=True):
 
 class CompletionRequest(_Generation, kw_only=True):
     prompt: Annotated[str, Meta(min_length=1)] | Annotated[list[Any], Meta(min_length=1)]
+    best_of: Annotated[int, Meta(ge=1, le=128)] | None = None
     logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     echo: bool | None = None
     suffix: str | None = None
+    # A chat's own: refused here, where they would be read before a backend could refuse them.
+    messages: None = None
+    tools: None = None
+    tool_choice: None = None
+    response_format: None = None
+    max_completion_tokens: None = None
 
 
-class EmbeddingRequest(msgspec.Struct, kw_only=True):
+class EmbeddingRequest(_Request, kw_only=True):
     input: Annotated[str, Meta(min_length=1)] | Annotated[list[Any], Meta(min_length=1)]
-    model: str = ""
     encoding_format: str | None = None
     dimensions: Count | None = None
+    # What generates has these: refused here, where they would be read before a backend could refuse them.
+    messages: None = None
+    prompt: None = None
+    tools: None = None
+    tool_choice: None = None
+    response_format: None = None
+    max_tokens: None = None
+    max_completion_tokens: None = None
+    n: None = None
 
 
 class Error(msgspec.Struct, kw_only=True):

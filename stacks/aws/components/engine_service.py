@@ -25,11 +25,12 @@ _DNS_TTL_S = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineServiceArgs:
-    """`domain` is the cluster's private one, `provider` the capacity provider's name. `bucket` holds the weights."""
+    """`host` is the name by which the api calls the engine, `provider` the capacity provider's. `bucket` holds the weights."""
 
     account: Account
     cluster: str
     namespace: pulumi.Input[str]
+    host: str
     version: Version
     routes: str
     collector: str
@@ -108,6 +109,8 @@ class EngineService(pulumi.ComponentResource):
                 "AWS_REGION": args.account.region,
                 # Nobody but the api reaches it: see the security group.
                 "TRIMARAN_ALLOW_NO_KEYS": "1",
+                # Without keys the app answers only to the names that it is told.
+                "TRIMARAN_ALLOWED_HOSTS": args.host,
             },
             gpus=args.sizing.gpus_per_replica,
             memory_mib=args.sizing.memory_mib,
