@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,9 @@ class Timing:
     commit_after_s: float = 20.0  # above the first backend's limit, so that a late one still leaves a real status
     heartbeat_s: float = 15.0
     body_s: float = 30.0
+
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # of a field, which a caller may have made up, that fits into a header
 
 
 class Completions:
@@ -75,6 +79,8 @@ class Completions:
             "x-trimaran-backend": reply.backend,
             "x-trimaran-attempts": str(len(reply.record.attempts)),
         }
+        if reply.ignored:
+            exchange.headers["x-trimaran-ignored"] = ", ".join(sorted(filter(_NAME.fullmatch, reply.ignored)))
         if reply.degraded:
             exchange.headers["x-trimaran-degraded"] = reply.degraded
         if not call.stream:

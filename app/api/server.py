@@ -39,6 +39,7 @@ EXPOSED_HEADERS = (
     "x-trimaran-backend",
     "x-trimaran-attempts",
     "x-trimaran-degraded",
+    "x-trimaran-ignored",
     "x-trimaran-cost-usd",
     "retry-after",
 )

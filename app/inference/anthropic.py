@@ -58,16 +58,18 @@ class Anthropic:
     async def open(self, call: Call, deadline: float) -> Answer:
         del deadline  # bounded by the router; nothing here waits on its own
         key = self.key()
+        body, ignored = map_request(call, model=self.model, backend=self.name)
         return await http.open_answer(
             self.http,
             self.base_url + "/v1/messages",
-            msgspec.json.encode(map_request(call, model=self.model, backend=self.name)),
+            msgspec.json.encode(body),
             {"anthropic-version": VERSION, "x-api-key": key},
             call=call,
             codec=SCANNED[Wire.ANTHROPIC],
             name=self.name,
             map_error=functools.partial(_map_error, self.name),
             secret=key,
+            ignored=ignored,
         )
 
     async def ready(self) -> bool:

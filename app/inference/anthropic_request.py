@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from app.inference import fields
+from app.inference.fields import Admitted
 from app.inference.images import address, is_data
 from app.logic.answer import Call
 from app.logic.excerpt import excerpt
@@ -20,7 +21,15 @@ from app.logic.excerpt import excerpt
 # it ends within the router's 600 s.
 MAX_TOKENS = 16_000
 
-ALLOWED = fields.CHAT - {"n", "seed", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs"}
+ALLOWED = (fields.CHAT | {"safety_identifier"}) - {
+    "n",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+}
 # Values that say "as usual" in OpenAI's form: dropped, because Anthropic has no such field.
 _AS_USUAL: dict[str, tuple[Any, ...]] = {
     "n": (1,),
@@ -39,11 +48,32 @@ _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", 
 Block = dict[str, Any]
 
 
-def map_request(call: Call, *, model: str, backend: str) -> dict[str, Any]:
+# Of temperature and top_p these take one, those since Claude 4.7 none (platform.claude.com/docs, and public reports, 2026-11-30).
+_ONE_OF_TWO = (
+    "claude-opus-4-1",
+    "claude-opus-4-5",
+    "claude-opus-4-6",
+    "claude-sonnet-4-5",
+    "claude-sonnet-4-6",
+    "claude-haiku-4-5",
+)
+_SAMPLES_ITSELF = (
+    "claude-opus-4-7",
+    "claude-opus-4-8",
+    "claude-sonnet-4-7",
+    "claude-sonnet-4-8",
+    "claude-opus-5",
+    "claude-sonnet-5",
+    "claude-haiku-5",
+)
+
+
+def map_request(call: Call, *, model: str, backend: str) -> Admitted:
     """The body for ``/v1/messages``. Raises Failure(BAD_REQUEST) with the field that cannot be mapped."""
     usual = {name for name, values in _AS_USUAL.items() if call.body.get(name) in values}
-    body = fields.admitted(call, ALLOWED | usual, backend, max_choices=1)
-    fields.check_parts(body["messages"], backend)
+    body, hints = fields.admitted(call, ALLOWED | usual, backend, max_choices=1, caches=True)
+    ignored = set(hints)
+    fields.check_parts(body["messages"], backend, fields.PARTS | fields.THINKING)
     system, messages = _map_messages(body["messages"], backend)
     mapped: dict[str, Any] = {
         "model": model,
@@ -53,17 +83,26 @@ def map_request(call: Call, *, model: str, backend: str) -> dict[str, Any]:
     }
     if system:
         mapped["system"] = system
-    if stop := body.get("stop"):
-        mapped["stop_sequences"] = [stop] if isinstance(stop, str) else stop
-    if user := body.get("user"):
+    stop = body.get("stop") or ()
+    if stops := [word for word in ([stop] if isinstance(stop, str) else stop) if word.strip()]:
+        mapped["stop_sequences"] = stops  # Anthropic answers one of white space with an error
+    if user := body.get("user") or body.get("safety_identifier"):
         mapped["metadata"] = {"user_id": user}
-    return mapped | _map_sampling(body, backend) | _map_tools(body, backend) | _map_output(body, backend)
+    mapped |= _map_sampling(body, backend, model, ignored) | _map_tools(body, backend) | _map_output(body, backend)
+    return Admitted(mapped, frozenset(ignored))
 
 
-def _map_sampling(body: dict[str, Any], backend: str) -> dict[str, Any]:
+def _map_sampling(body: dict[str, Any], backend: str, model: str, ignored: set[str]) -> dict[str, Any]:
     if (body.get("temperature") or 0) > 1:
         raise fields.refused(backend, "temperature", "Anthropic's goes from 0 to 1")
-    return {name: body[name] for name in ("temperature", "top_p") if body.get(name) is not None}
+    given = {name: body[name] for name in ("temperature", "top_p") if body.get(name) is not None}
+    unwanted: set[str] = set()
+    if model.startswith(_SAMPLES_ITSELF):
+        unwanted = set(given)
+    elif len(given) == 2 and model.startswith(_ONE_OF_TWO):
+        unwanted = {"top_p"}
+    ignored |= unwanted
+    return {name: value for name, value in given.items() if name not in unwanted}
 
 
 def _map_tools(body: dict[str, Any], backend: str) -> dict[str, Any]:
@@ -73,15 +112,23 @@ def _map_tools(body: dict[str, Any], backend: str) -> dict[str, Any]:
     choice = _map_tool_choice(body.get("tool_choice") or "auto", backend)
     if body.get("parallel_tool_calls") is False and choice["type"] != "none":
         choice["disable_parallel_tool_use"] = True
-    return {"tools": [_map_tool(tool["function"]) for tool in tools], "tool_choice": choice}
+    return {"tools": [_map_tool(tool) for tool in tools], "tool_choice": choice}
 
 
-def _map_tool(function: dict[str, Any]) -> dict[str, Any]:
-    tool = {
+def _map_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    function = tool["function"]
+    mapped = {
         "name": function.get("name"),
-        "input_schema": function.get("parameters") or {"type": "object", "properties": {}},
+        "input_schema": {"type": "object", **(function.get("parameters") or {"properties": {}})},
     }
-    return tool | {name: function[name] for name in ("description", "strict") if function.get(name)}
+    mapped |= {name: function[name] for name in ("description", "strict") if function.get(name)}
+    return mapped | _cached(function) | _cached(tool)
+
+
+def _cached(item: dict[str, Any]) -> Block:
+    """``cache_control``, wherever a caller of Anthropic's models put it."""
+    control = item.get("cache_control")
+    return {"cache_control": control} if isinstance(control, dict) else {}
 
 
 def _map_tool_choice(choice: Any, backend: str) -> dict[str, Any]:
@@ -120,10 +167,10 @@ def _map_messages(messages: list[dict[str, Any]], backend: str) -> tuple[list[Bl
     for message in messages:
         match message["role"]:
             case "system" | "developer":
-                system += _map_content(message.get("content"), backend)
+                system += _with_control(_map_content(message.get("content"), backend), message)
                 continue
             case "user":
-                role, blocks = "user", _map_content(message.get("content"), backend)
+                role, blocks = "user", _with_control(_map_content(message.get("content"), backend), message)
             case "assistant":
                 role, blocks = "assistant", _map_assistant(message, backend)
             case "tool":
@@ -141,17 +188,30 @@ def _map_messages(messages: list[dict[str, Any]], backend: str) -> tuple[list[Bl
     return system, turns
 
 
+def _with_control(blocks: list[Block], message: dict[str, Any]) -> list[Block]:
+    """A message's own ``cache_control`` stands at its last block."""
+    return [*blocks[:-1], blocks[-1] | _cached(message)] if blocks else []
+
+
 def _map_content(content: str | list[Block] | None, backend: str) -> list[Block]:
+    """Text blocks of white space alone are left out: Anthropic answers them with an error."""
     if isinstance(content, list):
         return list(itertools.chain.from_iterable(_map_part(part, backend) for part in content))
-    return [{"type": "text", "text": content}] if content else []
+    return [{"type": "text", "text": content}] if content and content.strip() else []
 
 
 def _map_part(part: Block, backend: str) -> list[Block]:
     if part["type"] == "image_url":
-        return [_map_image(address(part), backend)]
+        return [_map_image(address(part), backend) | _cached(part)]
+    if part["type"] in fields.THINKING:
+        return [_thought(part)]
     text = part.get("text") or part.get("refusal")
-    return [{"type": "text", "text": text}] if text else []
+    return [{"type": "text", "text": text} | _cached(part)] if text and text.strip() else []
+
+
+def _thought(part: Block) -> Block:
+    """A thought of an earlier turn as Anthropic wrote it: it checks the signature."""
+    return {name: part[name] for name in ("type", "thinking", "signature", "data") if name in part}
 
 
 def _map_image(url: str, backend: str) -> Block:
@@ -165,7 +225,9 @@ def _map_image(url: str, backend: str) -> Block:
 
 
 def _map_assistant(message: dict[str, Any], backend: str) -> list[Block]:
+    thoughts = [_thought(part) for part in message.get("thinking_blocks") or () if part.get("type") in fields.THINKING]
     blocks = _map_content(message.get("content") or message.get("refusal"), backend)
+    blocks = [*thoughts, *_with_control(blocks, message)]
     for call in message.get("tool_calls") or ():
         function = call.get("function") or {}
         try:
@@ -184,7 +246,7 @@ def _map_tool_result(message: dict[str, Any], backend: str) -> Block:
         "type": "tool_result",
         "tool_use_id": _map_id(message.get("tool_call_id")),
         "content": _map_content(message.get("content"), backend),
-    }
+    } | _cached(message)
 
 
 def _map_id(given: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.logic.answer import Blame, Call, Failure, Kind
 from app.logic.excerpt import excerpt
@@ -40,9 +40,7 @@ REASONS = {
     "prompt_cache_retention": _PRICE,
     "prompt_cache_options": _PRICE,
     "models": _PRICE,
-    "store": _STORES,
     "background": _STORES,
-    "metadata": _STORES,
     "chat_template": _TEMPLATE,
     "chat_template_kwargs": _TEMPLATE,
     "guided_regex": _GRAMMAR,
@@ -56,14 +54,26 @@ REASONS = {
     "priority": _SHARED,
     "lora": _SHARED,
 }
-# What clients send to say "as usual": dropped, not refused.
+# What clients send to say "as usual": dropped without a word.
 AS_USUAL: Mapping[str, Any] = {
     "store": False,
     "background": False,
     "service_tier": "default",
     "modalities": ["text"],
+    "parallel_tool_calls": True,
     "metadata": {},
 }
+# What only hints, and changes no more of an answer than how it is made or found again: dropped for a backend that does not know it, and
+# named to the caller. `store` and `metadata` keep a conversation at the vendor and are on no backend's list.
+HINTS = frozenset({"store", "metadata", "user", "safety_identifier", "prompt_cache_key", "seed", "verbosity"})
+_HINTED: Mapping[str, Any] = {"service_tier": "auto"}  # hints by their value
+
+
+class Admitted(NamedTuple):
+    """A request as far as a backend gets it. ``ignored``: the fields that were left out, of which the caller is to be told."""
+
+    body: dict[str, Any]
+    ignored: frozenset[str]
 
 
 def refused(backend: str, field: str, why: str) -> Failure:
@@ -73,13 +83,23 @@ def refused(backend: str, field: str, why: str) -> Failure:
     return Failure(Kind.BAD_REQUEST, message, param=field, blame=Blame.BACKEND)
 
 
-def admitted(call: Call, allowed: frozenset[str], backend: str, *, max_choices: int = MAX_CHOICES) -> dict[str, Any]:
-    """A copy of the request with the fields that ``backend`` gets. Raises Failure at a field that it must not get."""
+def admitted(
+    call: Call, allowed: frozenset[str], backend: str, *, max_choices: int = MAX_CHOICES, caches: bool = False
+) -> Admitted:
+    """A copy of the request with the fields that ``backend`` gets. Raises Failure at a field that it must not get.
+
+    Where the route says so, what the backend does not take is left out instead. ``caches``: it knows what Anthropic's callers put into
+    messages and tools.
+    """
     body = dict(call.body)
+    ignored: set[str] = set()
     for field in sorted(body.keys() - allowed):
-        if body[field] is not None and body[field] != AS_USUAL.get(field, body):
+        value = body.pop(field)
+        if value is None or value == AS_USUAL.get(field, body):
+            continue
+        if not (call.drops_unsupported or field in HINTS or value == _HINTED.get(field, body)):
             raise refused(backend, field, REASONS.get(field, "the field is not known there"))
-        del body[field]
+        ignored.add(field)
     for field in ("n", "best_of"):
         if (body.get(field) or 1) > max_choices:
             raise refused(backend, field, f"it gives at most {max_choices}")
@@ -88,7 +108,10 @@ def admitted(call: Call, allowed: frozenset[str], backend: str, *, max_choices: 
     wanted = body.get("response_format")
     if wanted and wanted.get("type") not in RESPONSE_FORMATS:
         raise refused(backend, "response_format", f"its type must be one of {', '.join(sorted(RESPONSE_FORMATS))}")
-    return body
+    for field in () if caches else ("messages", "tools"):
+        if items := body.get(field):
+            body[field] = [_plain(item, ignored) for item in items]
+    return Admitted(body, frozenset(ignored))
 
 
 def _check_tools(tools: list[dict[str, Any]], backend: str) -> None:
@@ -101,8 +124,8 @@ def _check_tools(tools: list[dict[str, Any]], backend: str) -> None:
             )
 
 
-def check_parts(messages: list[dict[str, Any]], backend: str) -> bool:
-    """Whether some message has an image. Raises Failure at a part that is neither text nor an image: a server may fetch or load it."""
+def check_parts(messages: list[dict[str, Any]], backend: str, known: frozenset[str] = PARTS) -> bool:
+    """Whether some message has an image. Raises Failure at a part of a type that is not ``known``: a server may fetch or load it."""
     has_images = False
     for message in messages:
         content = message.get("content")
@@ -110,9 +133,35 @@ def check_parts(messages: list[dict[str, Any]], backend: str) -> bool:
             continue
         for part in content:
             kind = part.get("type")
-            if kind not in PARTS:
+            if kind not in known:
                 raise refused(
                     backend, "messages", f"a part of type '{excerpt(kind)}'; known are {', '.join(sorted(PARTS))}"
                 )
             has_images = has_images or kind == "image_url"
     return has_images
+
+
+# What callers of Anthropic's models put into messages and tools, and nobody else reads.
+OF_ANTHROPIC = frozenset({"cache_control", "thinking_blocks"})
+THINKING = frozenset({"thinking", "redacted_thinking"})
+
+
+def _plain(item: dict[str, Any], ignored: set[str]) -> dict[str, Any]:
+    found = OF_ANTHROPIC & item.keys()
+    ignored |= found
+    if found:
+        item = {name: value for name, value in item.items() if name not in found}
+    if isinstance(content := item.get("content"), list) and any(_is_anthropics(part) for part in content):
+        ignored |= {
+            "cache_control" if "cache_control" in part else part["type"] for part in content if _is_anthropics(part)
+        }
+        kept = [part for part in content if part.get("type") not in THINKING]
+        item = {
+            **item,
+            "content": [{name: value for name, value in part.items() if name != "cache_control"} for part in kept],
+        }
+    return item
+
+
+def _is_anthropics(part: dict[str, Any]) -> bool:
+    return "cache_control" in part or part.get("type") in THINKING

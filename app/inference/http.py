@@ -136,8 +136,9 @@ async def open_answer(
     name: str,
     map_error: MapError,
     secret: str,
+    ignored: frozenset[str] = frozenset(),
 ) -> HttpAnswer:
-    """Sends ``call``, whose request is ``body``, and returns once the backend accepted it. Raises Failure.
+    """Sends ``call``, whose request is ``body`` without the fields ``ignored``, and returns once the backend accepted it. Raises Failure.
 
     ``secret``: the credential's value, wherever in the request it stands, empty where there is none. No failure's message quotes it.
     """
@@ -150,7 +151,7 @@ async def open_answer(
         if response.content_type != expected:
             begun = await _beginning(response)
         if response.content_type == expected or _begins(codec, call, begun):
-            return HttpAnswer(response, codec, call, said, begun)
+            return HttpAnswer(response, codec, call, said, begun, ignored)
     text = begun + await error_text(response)
     if response.status != 200:
         raise said.error(response.status, response.headers, text)
@@ -269,7 +270,9 @@ class HttpAnswer:
         call: Call,
         said: Said,
         begun: bytes = b"",
+        ignored: frozenset[str] = frozenset(),
     ) -> None:
+        self.ignored = ignored
         self._response = response
         self._begun = begun
         self._codec = codec

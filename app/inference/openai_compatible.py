@@ -50,7 +50,15 @@ class OpenAICompatible:
 
     async def open(self, call: Call, deadline: float) -> Answer:
         path, wire = _PATHS[call.endpoint]
-        body = self._map_request(call)
+        variant = self.variant
+        body, ignored = fields.admitted(
+            call,
+            allowed(variant, call.endpoint),
+            self.name,
+            max_choices=variant.max_choices,
+            caches=variant.caches,
+        )
+        body = self._map_request(call, body)
         if "messages" in body:
             body["messages"] = await self._map_messages(body["messages"], deadline)
         key = self.key()
@@ -67,6 +75,7 @@ class OpenAICompatible:
             name=self.name,
             map_error=functools.partial(map_error, self.name),
             secret=key,
+            ignored=ignored,
         )
 
     async def ready(self) -> bool:
@@ -75,9 +84,8 @@ class OpenAICompatible:
     async def aclose(self) -> None:
         """Nothing of its own to close: the session is shared."""
 
-    def _map_request(self, call: Call) -> dict[str, Any]:
+    def _map_request(self, call: Call, body: dict[str, Any]) -> dict[str, Any]:
         variant = self.variant
-        body = fields.admitted(call, allowed(variant, call.endpoint), self.name, max_choices=variant.max_choices)
         if not variant.tools and body.get("tools"):
             raise fields.refused(self.name, "tools", f"its model '{self.model}' does not call tools")
         body["model"] = self.model

@@ -24,11 +24,12 @@ class Images(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Variant:
-    """``provider``: its name in telemetry, where that is not the row's. ``extra``: fields beyond OpenAI's common ones; ``without``: common ones that the server answers with an error.
+    """``provider``: its name in telemetry, where that is not the row's. ``extra``: fields beyond OpenAI's common ones; ``without``: common ones that the server answers with an error, or otherwise
+    than OpenAI; ``without_at``: those of one endpoint.
 
     ``max_tokens``: the chat field's name, None where both are known. ``roles``: whether the role `developer` is known.
     ``usage_option``: whether ``stream_options.include_usage`` is taken; servers without it report usage unasked.
-    ``continuation``: how an answer that was cut is taken up again, where the routes file does not say.
+    ``caches``: whether Anthropic's ``cache_control`` is taken. ``continuation``: how an answer that was cut is taken up again, where the routes file does not say.
     """
 
     base_url: str = ""  # empty: the routes file must give it
@@ -37,6 +38,7 @@ class Variant:
     endpoints: frozenset[Endpoint] = frozenset(Endpoint)
     extra: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
+    without_at: Mapping[Endpoint, frozenset[str]] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     max_tokens: Literal["max_tokens", "max_completion_tokens"] | None = None
     knows_developer: bool = False
@@ -44,19 +46,21 @@ class Variant:
     max_choices: int = fields.MAX_CHOICES
     tools: bool = True
     images: Images = Images.INLINE
+    caches: bool = False
     continuation: Literal["none", "final_message", "prefix", "bare", "instruct"] = "instruct"
 
 
 @functools.cache
 def allowed(variant: Variant, endpoint: Endpoint) -> frozenset[str]:
     """The fields of a request that a server of this variant gets."""
+    lacking = variant.without | variant.without_at.get(endpoint, frozenset())
     match endpoint:
         case Endpoint.CHAT:
-            return (fields.CHAT | variant.extra) - variant.without
+            return (fields.CHAT | variant.extra) - lacking
         case Endpoint.COMPLETIONS:
-            return (fields.COMPLETIONS | variant.extra) - variant.without
+            return (fields.COMPLETIONS | variant.extra) - lacking
         case Endpoint.EMBEDDINGS:
-            return fields.EMBEDDINGS
+            return fields.EMBEDDINGS - lacking
 
 
 _SAMPLING = frozenset({"top_k", "min_p", "repetition_penalty"})
@@ -77,6 +81,8 @@ LLAMA_CPP = Variant(
     base_url="http://127.0.0.1:8080/v1",
     extra=frozenset({"top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n"})
     | {"continue_final_message", "add_generation_prompt"},
+    # Log-probabilities of text completions come in the chat's shape; every embedding has all its dimensions (run 2026-11-30).
+    without_at={Endpoint.COMPLETIONS: frozenset({"logprobs"}), Endpoint.EMBEDDINGS: frozenset({"dimensions"})},
     max_choices=4,
     continuation="final_message",
 )
@@ -172,6 +178,7 @@ VARIANTS: dict[str, Variant] = {
         key_env="OPENROUTER_API_KEY",
         endpoints=_CHAT_ONLY,
         extra=_SAMPLING | {"top_a", "reasoning", "include_reasoning", "verbosity"},
+        caches=True,
         max_tokens="max_tokens",
         images=Images.VENDOR,
     ),

@@ -33,6 +33,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     key: str = ""  # the name of the caller's key
     session: str = ""  # requests of one conversation have the same
+    drops_unsupported: bool = False  # a field that no backend takes is left out instead of refused
     connect_s: float = CONNECT_S  # how long a backend may take to accept the connection
     trace_headers: Mapping[str, str] = msgspec.field(default_factory=dict)  # W3C trace context, for the backend
 
@@ -148,7 +149,13 @@ class Failure(Exception):
 
 
 class Answer(Protocol):
-    """A backend's answer while it arrives. Iterating raises Failure; a complete answer's last batch carries its end."""
+    """A backend's answer while it arrives. Iterating raises Failure; a complete answer's last batch carries its end.
+
+    ``ignored``: the fields of the request that the backend did not get, because they only hint and it does not know them.
+    """
+
+    @property
+    def ignored(self) -> frozenset[str]: ...
 
     @property
     def wire(self) -> Wire: ...

@@ -59,6 +59,10 @@ class Attempt:
         return self._answer.wire
 
     @property
+    def ignored(self) -> frozenset[str]:
+        return self._answer.ignored
+
+    @property
     def counted(self) -> Usage | None:
         """The backend's own count so far; None where it gave none."""
         return self._answer.usage

@@ -81,6 +81,7 @@ class CacheBackend:
 class CachedAnswer:
     def __init__(self, batches: Sequence[Batch]) -> None:
         self._batches = batches
+        self.ignored: frozenset[str] = frozenset()
         self.usage: Usage | None = None
 
     @property

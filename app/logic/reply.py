@@ -87,6 +87,12 @@ class Reply:
         assert self._attempt is not None
         return self._attempt.state.name
 
+    @property
+    def ignored(self) -> frozenset[str]:
+        """The fields of the request that the backend which answers now did not get."""
+        assert self._attempt is not None
+        return self._attempt.ignored
+
     async def open(self, last_resorts: Sequence[BackendState]) -> None:
         """Returns when a backend has shown content. Raises the Failure that says most when none does."""
         try:

@@ -104,6 +104,7 @@ class ModelRoute(_Frozen):
     retries: int = Field(1, ge=0)
     rescue: bool = True
     go_on: str = Field(GO_ON, min_length=1)
+    unsupported: Literal["refuse", "drop"] = "refuse"
     hold_structured: bool = False
     hedge_share: float = Field(0, ge=0, le=1)
     on_store_loss: Literal["deny", "allow"] = "deny"  # for budgets, which are not built yet

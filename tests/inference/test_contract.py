@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
+from msgspec.structs import replace as replace_call
 
 from app.inference import http
 from app.logic.answer import Backend, Batch, Blame, Call, Failure, Kind
@@ -243,24 +244,97 @@ async def test_a_conversation_reaches_the_vendor(vendor: Vendor, stream: bool) -
 
 
 async def test_every_field_that_is_admitted_changes_the_request(vendor: Vendor) -> None:
-    """What is neither sent on nor refused by name would be believed."""
+    """What is neither sent on, nor named to the caller as left out, nor refused by name would be believed."""
     ignored: list[str] = []
     async with backend(vendor, vendor.whole(Said(text=("x",)))) as (subject, fake):
         for field, value in ADMITTED.items():
             beside = BESIDE.get(field, {})
             try:
                 for given in (beside, {**beside, field: value}):
-                    await heard(await opened(subject, call(stream=False, **given)), stream=False)
+                    answer = await opened(subject, call(stream=False, **given))
+                    await heard(answer, stream=False)
             except Failure as failure:
                 if failure.kind is Kind.BAD_REQUEST and failure.param in {field, *beside}:
                     continue
                 raise
             without, with_it = (received.body for received in fake.received[-2:])
-            if without == with_it:
+            if without == with_it and field not in answer.ignored:
                 ignored.append(field)
     assert ignored == [], (
         f"adapter '{vendor.adapter}' takes {', '.join(ignored)} and does not send it: map or refuse it"
     )
+
+
+HINTED: dict[str, Any] = {
+    "store": True,
+    "metadata": {"a": "b"},
+    "user": "u1",
+    "safety_identifier": "s",
+    "prompt_cache_key": "k",
+    "seed": 7,
+    "verbosity": "low",
+    "service_tier": "auto",
+}
+
+
+@pytest.mark.parametrize("field", HINTED)
+async def test_a_hint_never_stops_an_answer(vendor: Vendor, field: str) -> None:
+    """A backend that does not know it answers without it, and the caller is told; what would keep the conversation goes nowhere."""
+    sent = reply(vendor, Said(text=("x",)), stream=True)
+    async with backend(vendor, sent) as (subject, fake):
+        answer = await opened(subject, call(**{field: HINTED[field]}))
+        await heard(answer)
+    body = json.dumps(fake.received[0].body)
+    assert (field in answer.ignored) or json.dumps(HINTED[field]) in body
+    if field in ("store", "metadata", "service_tier"):
+        assert answer.ignored == {field}
+        assert field not in fake.received[0].body
+
+
+async def test_what_changes_the_answer_is_dropped_where_the_route_says_so(vendor: Vendor) -> None:
+    """`unsupported: drop`: a field that this backend does not take is left out, and named."""
+    sent = reply(vendor, Said(text=("x",)), stream=True)
+    async with backend(vendor, sent) as (subject, fake):
+        with pytest.raises(Failure):
+            await opened(subject, call(no_such_field=1))
+        answer = await opened(subject, replace_call(call(no_such_field=1), drops_unsupported=True))
+        await heard(answer)
+    assert answer.ignored == {"no_such_field"}
+    assert "no_such_field" not in fake.received[-1].body
+
+
+CONTROL = {"type": "ephemeral", "ttl": "1h"}
+OF_ANTHROPIC: list[dict[str, Any]] = [
+    {"role": "system", "content": "s", "cache_control": CONTROL},
+    {"role": "user", "content": [{"type": "text", "text": "u", "cache_control": CONTROL}]},
+    {
+        "role": "assistant",
+        "content": [{"type": "redacted_thinking", "data": "zz"}, {"type": "text", "text": "a"}],
+        "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "sig"}],
+    },
+    {"role": "user", "content": "more"},
+]
+
+
+async def test_what_only_anthropic_knows_reaches_it_alone(vendor: Vendor) -> None:
+    """Cache marks, thoughts and their signatures: passed on to Claude, left out for others, who would refuse or misread them, and named."""
+    asked = call(
+        messages=OF_ANTHROPIC, tools=[TOOLS[0] | {"cache_control": CONTROL}] if Lack.TOOLS not in vendor.lacks else None
+    )
+    async with backend(vendor, reply(vendor, Said(text=("x",)), stream=True)) as (subject, fake):
+        answer = await opened(subject, asked)
+        await heard(answer)
+    body = json.dumps(fake.received[0].body)
+    if vendor.adapter == "anthropic":
+        assert (body.count('"ephemeral"'), '"sig"' in body, '"zz"' in body, answer.ignored) == (
+            3,
+            True,
+            True,
+            frozenset(),
+        )
+    else:
+        assert not any(word in body for word in ("ephemeral", "sig", "zz", "cache_control", "thinking"))
+        assert {"cache_control", "thinking_blocks", "redacted_thinking"} <= answer.ignored
 
 
 async def test_stop_words_reach_the_vendor(vendor: Vendor) -> None:

@@ -122,3 +122,19 @@ async def test_an_engine_that_is_loading_is_busy() -> None:
         with pytest.raises(Failure) as raised:
             await opened(loading, call())
     assert (raised.value.kind, raised.value.retry_after_s) == (Kind.BUSY, 1)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "field", "body"),
+    [
+        (Endpoint.COMPLETIONS, "logprobs", {"prompt": "x", "logprobs": 2}),
+        (Endpoint.EMBEDDINGS, "dimensions", {"input": "x", "dimensions": 3}),
+    ],
+)
+async def test_what_the_engine_would_answer_in_another_shape_is_refused(
+    subject: OwnBackend, endpoint: Endpoint, field: str, body: dict[str, Any]
+) -> None:
+    """The chat's log-probabilities in a text completion, all dimensions where three were asked for: both would be believed."""
+    with pytest.raises(Failure) as raised:
+        await opened(subject, Call(endpoint=endpoint, model="public", body=body))
+    assert (raised.value.kind, raised.value.param) == (Kind.BAD_REQUEST, field)

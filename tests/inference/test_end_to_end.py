@@ -162,7 +162,7 @@ async def test_the_client_knows_the_errors(
 def test_fields_are_refused_by_name(app: str) -> None:
     """What Anthropic cannot do, and what no backend gets."""
     with openai.OpenAI(api_key="unused", base_url=app, max_retries=0) as client:
-        refused: dict[str, Any] = {"seed": 1, "store": True, "temperature": 1.5}
+        refused: dict[str, Any] = {"n": 2, "service_tier": "priority", "temperature": 1.5}
         for field, value in refused.items():
             with pytest.raises(openai.BadRequestError) as raised:
                 client.chat.completions.create(**ask("hello") | {field: value})

@@ -82,7 +82,7 @@ async def test_a_callers_body_is_left_alone() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"store": True},
+        {"background": True},
         {"service_tier": "priority"},
         {"web_search_options": {}},
         {"n": 100},
@@ -107,7 +107,7 @@ async def test_what_says_as_usual_is_dropped(fields: dict[str, Any]) -> None:
 
 
 def claude(**fields: Any) -> dict[str, Any]:
-    return map_request(call(**fields), model="m", backend="b")
+    return map_request(call(**fields), model="m", backend="b").body
 
 
 def turns(*messages: dict[str, Any]) -> Any:
@@ -190,7 +190,6 @@ def test_tool_choice(choice: Any, parallel: bool | None, mapped: dict[str, Any])
     "fields",
     [
         {"temperature": 1.5},
-        {"seed": 1},
         {"n": 2},
         {"logprobs": True},
         {"presence_penalty": 1},
@@ -318,3 +317,39 @@ def test_a_price_is_the_one_of_a_short_prompt() -> None:
     assert rates is not None
     assert (rates.input, rates.output) == (3_000_000, 15_000_000)  # genai-prices, 2026-11-24
     assert price(BackendSpec(adapter="vllm", model="claude-sonnet-4-5")) is None
+
+
+def test_what_claude_answers_with_an_error_is_cleaned() -> None:
+    """Blank text, blank stop words, a schema without a type: clients send them, and they mean nothing."""
+    body = claude(
+        messages=[
+            {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": " \n"}]},
+            {"role": "assistant", "content": " "},
+            {"role": "user", "content": "b"},
+        ],
+        stop=["END", " ", "\n"],
+        tools=[{"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {}}}}}],
+    )
+    assert body["messages"] == [
+        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}
+    ]
+    assert body["stop_sequences"] == ["END"]
+    assert body["tools"][0]["input_schema"] == {"type": "object", "properties": {"a": {}}}
+    assert "stop_sequences" not in claude(stop=" ")
+
+
+@pytest.mark.parametrize(
+    ("model", "kept"),
+    [
+        ("claude-3-7-sonnet", {"temperature", "top_p"}),
+        ("claude-opus-4-1-20250805", {"temperature"}),
+        ("claude-opus-4-7", set()),
+    ],
+)
+def test_sampling_fields_that_a_model_refuses_are_not_sent(model: str, kept: set[str]) -> None:
+    """Both are too many for some, one for others; what was left out is named. One alone is sent where one is taken."""
+    body, ignored = map_request(call(temperature=0.5, top_p=0.9), model=model, backend="b")
+    assert body.keys() & {"temperature", "top_p"} == kept
+    assert ignored == {"temperature", "top_p"} - kept
+    alone, _ = map_request(call(top_p=0.9), model=model, backend="b")
+    assert ("top_p" in alone) == bool(kept)

@@ -43,6 +43,7 @@ class ScriptedAnswer:
         self._steps = steps
         self._aborted = asyncio.Event()
         self.usage = usage
+        self.ignored: frozenset[str] = frozenset()
         self.closed = False
 
     @property

@@ -22,6 +22,8 @@ Temperature = Annotated[float, Meta(ge=0, le=2)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+# A limit of tokens: some clients write -1 for none, and 128.0 for 128.
+Limit = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 # Names, ids and stop words are compared, hashed and kept with a conversation. OpenAI's reference gives 64 characters for
@@ -49,7 +51,9 @@ class OpenAI:
 
     def check(self, body: Any, request_id: str) -> Call:
         """The call that a parsed body asks for. Raises Fault with the field that is wrong."""
+        _settle(body)
         request: Any = bodies.converted(body, self.request)
+        _refuse_no_answer(request)
         options: StreamOptions | None = getattr(request, "stream_options", None)
         return Call(
             endpoint=self.endpoint,
@@ -70,6 +74,32 @@ class OpenAI:
         return sse.comment(b"trimaran " + summary)
 
 
+_LIMITS = ("max_tokens", "max_completion_tokens")
+
+
+def _settle(body: Any) -> None:
+    """Says in OpenAI's own way what many clients say in another: limits as 128.0 or -1, tools without a type."""
+    if not isinstance(body, dict):
+        return
+    for name in _LIMITS:
+        limit = body.get(name)
+        if isinstance(limit, float) and limit.is_integer():
+            limit = body[name] = int(limit)
+        if limit == -1:
+            del body[name]
+    if isinstance(tools := body.get("tools"), list):
+        for tool in tools:
+            if isinstance(tool, dict) and "function" in tool:
+                tool.setdefault("type", "function")
+
+
+def _refuse_no_answer(request: Any) -> None:
+    """A limit of 0 asks for no answer at all, which only `/v1/completions` can give: the prompt, with `echo`."""
+    for name in _LIMITS:
+        if getattr(request, name, None) == 0 and not getattr(request, "echo", None):
+            raise Fault(400, f"{name}: expected at least 1, or -1 for no limit", param=name)
+
+
 def error_object(fault: Fault) -> dict[str, Any]:
     return {"message": fault.message, "type": fault.type, "param": fault.param, "code": fault.code}
 
@@ -84,9 +114,10 @@ class ImageUrl(msgspec.Struct):
 
 
 class Part(msgspec.Struct):
-    """Parts of other types than text, image_url and refusal are a backend's to refuse."""
+    """Parts of other types than text, image_url, refusal, thinking and redacted_thinking are a backend's to refuse."""
 
     type: str
+    cache_control: dict[str, Any] | None = None
     text: str | None = None
     image_url: ImageUrl | str | None = None  # some clients leave the object out
     refusal: str | None = None
@@ -106,9 +137,13 @@ class ToolCall(msgspec.Struct):
 
 
 class Message(msgspec.Struct):
+    """``cache_control`` and ``thinking_blocks`` are for Anthropic's models."""
+
     role: str
     content: str | list[Part] | None = None
     name: str | None = None
+    cache_control: dict[str, Any] | None = None
+    thinking_blocks: list[Part] | None = None
     refusal: str | None = None
     tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
@@ -166,7 +201,7 @@ class _Generation(_Request, kw_only=True):
     stream_options: StreamOptions | None = None
     temperature: Temperature | None = None
     top_p: Share | None = None
-    max_tokens: Count | None = None
+    max_tokens: Limit | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
     stop: Name | Annotated[list[Name], Meta(max_length=16)] | None = None
     seed: Whole | None = None
@@ -177,7 +212,7 @@ class _Generation(_Request, kw_only=True):
 
 class ChatRequest(_Generation, kw_only=True):
     messages: Annotated[list[Message], Meta(min_length=1)]
-    max_completion_tokens: Count | None = None
+    max_completion_tokens: Limit | None = None
     tools: list[Tool] | None = None
     tool_choice: str | ToolChoice | None = None
     response_format: ResponseFormat | None = None

@@ -31,7 +31,7 @@ class LinesBackend:
         return f"LinesBackend({self.name})"
 
     async def open(self, call: Call, deadline: float) -> Answer:
-        body = fields.admitted(call, FIELDS, self.name)
+        body, ignored = fields.admitted(call, FIELDS, self.name)
         if fields.check_parts(body["messages"], self.name):
             raise fields.refused(self.name, "messages", "its models see no images")
         stop = body.get("stop")
@@ -48,6 +48,7 @@ class LinesBackend:
             name=self.name,
             map_error=functools.partial(openai_errors.map_error, self.name),
             secret=self.key,
+            ignored=ignored,
         )
 
     async def ready(self) -> bool:
