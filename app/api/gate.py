@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.arriving import is_arriving
 from app.api.errors import Fault
 from app.api.exchange import Exchange
 from app.api.keys import Keys, presented
@@ -39,8 +40,9 @@ class Stamp:
         async def stamped(message: Message) -> None:
             if message["type"] in _STARTS:
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id), self._revision]
-                if self._lifecycle.draining and message["type"] == "http.response.start":
-                    message["headers"].append((b"connection", b"close"))  # the next request goes to another instance
+                closes = self._lifecycle.draining or is_arriving(scope)  # the next request goes to another instance
+                if closes and message["type"] == "http.response.start":
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         await self._app(scope, receive, stamped)

@@ -197,8 +197,9 @@ class Session:
         """Streams the answer, and gives the message that ends it. Raises ConnectionAbortedError when the caller left."""
         try:
             async with request:
+                request.share.grow(size)
                 call = openai.CHAT.check(body, request.record.request_id)
-                return await self._stream(id, await request.open(call, size))
+                return await self._stream(id, await request.open(call))
         except Fault as fault:
             return error(fault, id)
         except Cancelled:

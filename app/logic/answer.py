@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from app.logic.admission.body_bytes import UNCOUNTED, Share
 from app.wire.events import End, Usage, Wire
 
 
@@ -29,6 +30,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""  # the name of the caller's key
     session: str = ""  # requests of one conversation have the same
     connect_s: float = 1.0  # how long a backend may take to accept the connection
+    share: Share = UNCOUNTED  # what the request holds in memory; a backend that makes it larger reserves that
     trace_headers: Mapping[str, str] = msgspec.field(default_factory=dict)  # W3C trace context, for the backend
 
 

@@ -77,7 +77,6 @@ class Record:
     key: str = ""
     session: str = ""
     stream: bool = False
-    body_bytes: int = 0
     outcome: str = "internal_error"  # until something better is known
     finish: str = ""
     first_content_at: float | None = None
