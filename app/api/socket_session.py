@@ -14,6 +14,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from app.api import bodies, socket_messages
+from app.api.arriving import INCOMING, Incoming
 from app.api.dialects import openai
 from app.api.errors import OUR_DEFECT, Fault
 from app.api.gate import no_key
@@ -25,6 +26,7 @@ from app.wire.codecs import READ
 
 log = logging.getLogger(__name__)
 
+MAX_MESSAGE_BYTES = 8 * 2**20
 NORMAL, GOING_AWAY, POLICY = 1000, 1001, 1008  # close codes, RFC 6455 section 7.4.1
 
 
@@ -72,6 +74,7 @@ class Session:
         self._receive = receive
         self._send = send
         self._headers = dict(scope["headers"])
+        self._incoming: Incoming | None = scope.get(INCOMING)
         self._requests = requests
         self._limits = limits
         self._key_name = key_name
@@ -87,6 +90,8 @@ class Session:
         try:
             if self._key_name is None:
                 self._key_name = await self._authenticate(name_of)
+            if self._incoming is not None:
+                self._incoming.admit(self._requests.admission.bodies.share(), MAX_MESSAGE_BYTES)
             await self._say(Ready())
             while True:
                 await self._take(await self._next(self._limits.idle_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -26,10 +27,26 @@ class Wire:
         for _ in range(100):
             await self.send(raw)
 
+    def pause(self) -> None:
+        """Takes nothing any more of what the other side sends."""
+        self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    def resume(self) -> None:
+        self._writer.transport.resume_reading()  # type: ignore[attr-defined]
+
     async def piece(self) -> bytes:
         """What one read brings."""
         async with asyncio.timeout(5):
             return await self._reader.read(2**16)
+
+    async def heard(self, mark: bytes) -> None:
+        """Returns when ``mark`` has come, whatever came before it."""
+        seen = b""
+        async with asyncio.timeout(20):
+            while mark not in seen:
+                piece = await self._reader.read(2**16)
+                assert piece, f"the connection ended without {mark!r}, with {seen[-200:]!r}"
+                seen = seen[-len(mark) :] + piece
 
     async def rest(self) -> bytes:
         """Everything until the other side closes."""
@@ -51,9 +68,15 @@ class Wire:
 
 
 @asynccontextmanager
-async def wired(app: App) -> AsyncIterator[Wire]:
-    wire = Wire(*await asyncio.open_connection("127.0.0.1", app.port))
-    try:
-        yield wire
-    finally:
-        wire.close()
+async def wired(app: App, *, buffer_bytes: int = 0) -> AsyncIterator[Wire]:
+    """``buffer_bytes``: what the kernel holds of what has not been read, where it is not to decide that itself."""
+    with socket.socket() as plain:
+        plain.setblocking(False)
+        if buffer_bytes:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        await asyncio.get_running_loop().sock_connect(plain, ("127.0.0.1", app.port))
+        wire = Wire(*await asyncio.open_connection(sock=plain))
+        try:
+            yield wire
+        finally:
+            wire.close()
