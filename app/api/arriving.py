@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from starlette.types import Scope
 
 from app.logic.admission.body_bytes import Share
 
-ARRIVING = "trimaran.arriving"  # in a scope: the Arriving of its request
-INCOMING = "trimaran.incoming"  # in a scope: the Incoming of its WebSocket
+ARRIVING = "trimaran.arriving"  # in a scope: a weak reference to the Arriving of its request, which refers to the scope
+INCOMING = "trimaran.incoming"  # in a scope: the Incoming of its WebSocket, until it is over
 
 
 class Arriving(Protocol):
@@ -27,5 +28,6 @@ class Incoming(Protocol):
 
 def is_arriving(scope: Scope) -> bool:
     """Whether the connection must be closed after the answer, because the body was not waited for. A server that is not ours does not say."""
-    arriving: Arriving | None = scope.get(ARRIVING)
+    reference: Callable[[], Arriving | None] | None = scope.get(ARRIVING)
+    arriving = None if reference is None else reference()
     return arriving is not None and arriving.more_body

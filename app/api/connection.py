@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import weakref
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
@@ -58,7 +59,8 @@ class Connection(HttpToolsProtocol):
     _fault: Fault | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast("asyncio.Transport", Gathering(transport, self.loop, self._close)))
+        self._gathering = Gathering(transport, self.loop, self._close)
+        super().connection_made(cast("asyncio.Transport", self._gathering))
         _close_when_stalled(transport, self.stalled_reader_s)
         self._wire = transport
         self._timer = self.loop.call_later(self.head_s, self._too_slow)
@@ -67,6 +69,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
+        self._gathering.forget()
         self._leaving.gone()
 
     def data_received(self, data: bytes) -> None:
@@ -101,11 +104,16 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         super().on_headers_complete()
         self._reading_head = False
-        if not self.parser.should_upgrade():  # else there is no body, and uvicorn looks at the headers once more
-            self.headers = TRAILERS  # what the parser calls a header from now on
+        if self.parser.should_upgrade():
+            return  # there is no body, and uvicorn looks at the headers once more
+        self.headers = TRAILERS  # what the parser calls a header from now on
         scope = cast("Scope", self.scope)
         scope[LEAVING] = self._leaving
-        scope[ARRIVING] = self.cycle
+        scope[ARRIVING] = weakref.ref(self.cycle)
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # it refers to this, and has nothing more to read
 
     def on_body(self, body: bytes) -> None:
         self._other_bytes -= len(body)
@@ -231,6 +239,10 @@ class Gathering:
         self._is_closed = True
         self._flush()
         self._close()
+
+    def forget(self) -> None:
+        """The connection is lost. Whoever closed it refers to this, and would be kept with all that it holds until cycles are looked for."""
+        self._close = self._transport.close
 
     def is_closing(self) -> bool:
         return self._is_closed or self._transport.is_closing()

@@ -126,6 +126,7 @@ class Exchange:
     def close(self) -> None:
         if self._heartbeat is not None:
             self._heartbeat.stop()
+            self._heartbeat = None  # it refers to this
 
     async def _start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         self.started = True

@@ -120,9 +120,17 @@ class Request:
             self.record.ended_at = time.monotonic()
             for observer in self._requests.observers:
                 observer.request_ended(self.record)
-        if told is not error:
-            assert told is not None
-            raise told from error
+        self._why = None
+        try:
+            if told is not error:
+                assert told is not None
+                raise told from error
+        finally:
+            del (
+                told,
+                error,
+                traceback,
+            )  # they refer to this frame, which would keep the whole answer until cycles are looked for
 
     def _told(self, error: BaseException | None) -> BaseException | None:
         """What the caller is to hear of ``error``. A backend is not blamed for an answer that was stopped."""

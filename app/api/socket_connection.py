@@ -12,7 +12,7 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 
 from app.api.arriving import INCOMING
-from app.api.connection import last_answer
+from app.api.connection import Gathering, last_answer
 from app.api.errors import Fault
 from app.api.exchange import MIN_BODY_BYTES_PER_S
 from app.logic.admission.body_bytes import Full, Share
@@ -57,6 +57,8 @@ class SocketConnection(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        cast("Gathering", self.transport).forget()
+        cast("Scope", getattr(self, "scope", {})).pop(INCOMING, None)
         self._give_back()
 
     def data_received(self, data: bytes) -> None:
@@ -205,6 +207,7 @@ class SocketConnection(WebSocketsSansIOProtocol):
         """Nothing of what has arrived is wanted any more."""
         self._rest = b""
         self.frames = []
+        self.conn.reader.discard()  # the parser refers to itself, and would keep it until cycles are looked for
         self._stop_timer()
         if self._share is not None:
             self._share.close()
