@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -24,7 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Take the clock away from property tests: beside another worker, 200 ms pass for no fault of theirs."""
+    """Take the clock away from property tests: beside another worker, 200 ms pass for no fault of theirs.
+
+    And let Ctrl-C reach what tests start: whoever starts the suite in the background has it ignored by all that comes after.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("without deadline", deadline=None)
     settings.load_profile("without deadline")
 

@@ -24,7 +24,7 @@ from app.wire.events import Wire
 class Timing:
     """Seconds. Until ``commit_after_s`` a failure still has its own status; after it, the caller of a silent stream sees heartbeats."""
 
-    commit_after_s: float = 15.0
+    commit_after_s: float = 20.0  # above the first backend's limit, so that a late one still leaves a real status
     heartbeat_s: float = 15.0
     body_s: float = 30.0
 
@@ -139,7 +139,7 @@ def _summary(reply: Reply) -> dict[str, Any]:
     if reply.degraded:
         summary["degraded"] = reply.degraded  # the header could not say so where the status was out already
     if (usage := record.usage) is not None:
-        summary |= {"tokens_in": usage.prompt, "tokens_out": usage.completion}
+        summary |= {"tokens_in": usage.prompt, "tokens_out": usage.completion, "estimated": record.is_estimated}
     if (cost := record.picodollars) is not None:
         summary["cost_usd"] = usd(cost)
     return summary

@@ -8,7 +8,10 @@ from app.logic.answer import Failure, Kind
 
 
 class Fault(Exception):
-    """A request that gets an error answer: the caller's own fault, or a backend's. ``type`` and ``code`` are OpenAI's words, which other dialects map."""
+    """A request that gets an error answer: the caller's own fault, or a backend's. ``type`` and ``code`` are OpenAI's words, which other dialects map.
+
+    ``outcome``: what logs and metrics call it, where that is not the code.
+    """
 
     def __init__(
         self,
@@ -19,6 +22,7 @@ class Fault(Exception):
         param: str | None = None,
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
+        outcome: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -27,6 +31,7 @@ class Fault(Exception):
         self.param = param
         self.code = code
         self.headers = dict(headers or {})
+        self.outcome = outcome or code or "bad_request"
 
 
 OUR_DEFECT = Fault(500, "this app failed; its log has more under the request's id", type="server_error")
@@ -47,14 +52,28 @@ _STATUS = {
 }
 
 
+# The openai and anthropic clients obey a Retry-After up to this, and instead of a longer one come back within seconds
+# (openai 3.54, _base_client.py; checked 2026-11-30).
+SDKS_WAIT_S = 60.0
+# OpenAI's own code, by which clients know what to do.
+_CODE = {Kind.CONTEXT_TOO_LONG: "context_length_exceeded"}
+
+
 def fault_of(failure: Failure) -> Fault:
-    """What the caller is told of a backend's failure. Its own client need not retry: the router did what helps."""
+    """What the caller is told of a backend's failure.
+
+    Its own client need not retry, for the router did what helps; but where it is told when to come back, it may.
+    """
     status = failure.status or _STATUS[failure.kind]
-    headers = {"x-should-retry": "false"} if status >= 429 else {}
+    headers: dict[str, str] = {}
     if failure.retry_after_s is not None:
         headers["retry-after"] = str(max(1, round(failure.retry_after_s)))
+    if status >= 429 and (failure.retry_after_s is None or failure.retry_after_s > SDKS_WAIT_S):
+        headers["x-should-retry"] = "false"
+    kind = failure.kind.value
+    code = _CODE.get(failure.kind, kind)
     return Fault(
-        status, failure.message, type=_type(status), param=failure.param, code=failure.kind.value, headers=headers
+        status, failure.message, type=_type(status), param=failure.param, code=code, headers=headers, outcome=kind
     )
 
 

@@ -43,7 +43,7 @@ FIRST_TOKEN_BOUNDS_S = (
     30.0,
     60.0,
 )
-TOKEN_KINDS = ("input", "cache_read", "cache_write", "output", "reasoning")
+TOKEN_KINDS = ("input", "cache_read", "cache_write", "cache_write_1h", "output", "reasoning")
 
 Counts = dict[tuple[str, ...], int]
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from app.logic.answer import Kind
 from app.logic.price import usd
 from app.logic.record import AttemptRecord, Record
 
 log = logging.getLogger("app.request")
 
-# In their reasons a backend may quote the prompt or its answer.
-_MAY_QUOTE = frozenset({Kind.BAD_REQUEST, Kind.REFUSED_BY_POLICY, Kind.CONTEXT_TOO_LONG, Kind.GARBLED, Kind.CUT})
-
 
 class RequestLog:
-    """With ``log_prompts`` the line has the caller's messages too, and every reason in the backend's words."""
+    """With ``log_prompts`` the line has the caller's messages too, and every reason in the words that the caller heard."""
 
     def __init__(self, *, log_prompts: bool = False) -> None:
         self._log_prompts = log_prompts
@@ -51,8 +47,16 @@ class RequestLog:
         }
         if attempt.failure:
             fields["failure"] = attempt.failure
-            if self._log_prompts or attempt.failure not in _MAY_QUOTE:
-                fields["reason"] = attempt.reason
+            if reason := attempt.words if self._log_prompts else attempt.reason:
+                fields["reason"] = reason
+            reported = attempt.reported
+            seen = {
+                "status": reported.status,
+                "code": reported.code,
+                "param": reported.param,
+                "provider_request_id": reported.request_id,
+            }
+            fields |= {name: value for name, value in seen.items() if value}
         if attempt.usage:
             fields |= {"tokens_in": attempt.usage.prompt, "tokens_out": attempt.usage.completion}
         if attempt.picodollars is not None:

@@ -157,7 +157,7 @@ def _outcome(error: BaseException | None) -> str:
         case None:
             return "ok"
         case Fault():
-            return error.code or "bad_request"
+            return error.outcome
         case ConnectionAbortedError():
             return "client_gone"
         case asyncio.CancelledError():

@@ -59,8 +59,14 @@ def ability(spec: BackendSpec) -> Ability:
 
 def price(spec: BackendSpec) -> Rates | None:
     """The routes file's own price, else the one that genai-prices knows for the model, else None: unknown is not zero."""
-    if spec.price is not None:
-        return rates(spec.price.input_usd_per_mtok, spec.price.output_usd_per_mtok)
+    if (own := spec.price) is not None:
+        return rates(
+            own.input_usd_per_mtok,
+            own.output_usd_per_mtok,
+            own.cache_read_usd_per_mtok,
+            own.cache_write_usd_per_mtok,
+            own.cache_write_1h_usd_per_mtok,
+        )
     adapter = ADAPTERS[spec.adapter]
     return FREE if adapter.is_free else listed(spec.model, spec.base_url or adapter.price_key)
 

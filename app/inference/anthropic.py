@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import aiohttp
 import msgspec
 
-from app.inference import http
+from app.inference import error_bodies, http
 from app.inference.adapter import Adapter, Surroundings, base_url, credential, model
 from app.inference.anthropic_request import map_request
-from app.logic.answer import Answer, Backend, Call, Endpoint, Failure, Kind
+from app.inference.error_bodies import ErrorBody
+from app.inference.error_shapes import Told, told_by_status, told_by_words
+from app.inference.retry_after import retry_after_s
+from app.logic.answer import Answer, Backend, Blame, Call, Endpoint, Failure, Kind
 from app.logic.routes import BackendSpec, Continuation
 from app.logic.selection import Ability
 from app.wire.codecs import SCANNED
@@ -94,15 +97,6 @@ ADAPTER = Adapter(
 )
 
 
-class _Error(msgspec.Struct):
-    type: str = ""
-    message: str = ""
-
-
-class _ErrorBody(msgspec.Struct):
-    error: _Error = msgspec.field(default_factory=_Error)
-
-
 # platform.claude.com/docs/en/api/errors and the client's types/shared/error_type.py, checked 2026-11-24.
 _BY_TYPE = {
     "authentication_error": Kind.MISCONFIGURED,
@@ -116,40 +110,44 @@ _BY_TYPE = {
     "invalid_request_error": Kind.BAD_REQUEST,
     "request_too_large": Kind.BAD_REQUEST,
 }
-_BY_TEXT = (
-    ("prompt is too long", Kind.CONTEXT_TOO_LONG),
-    ("exceed context limit", Kind.CONTEXT_TOO_LONG),
-    ("content filtering policy", Kind.REFUSED_BY_POLICY),
-    ("credit balance is too low", Kind.MISCONFIGURED),
-    ("usage limits", Kind.MISCONFIGURED),
-)
 
 
 def _map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """Anthropic's error answers, and its ``error`` events, in the router's words."""
-    try:
-        error = msgspec.json.decode(body, type=_ErrorBody).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        error = _Error()
-    kind = _BY_TYPE.get(error.type) or _by_status(status)
-    if kind is Kind.BAD_REQUEST:
-        kind = next((found for text, found in _BY_TEXT if text in error.message), kind)
+    error = error_bodies.read(body)
+    kind_of = next((code for code in error.codes if code in _BY_TYPE), "")
+    failure = _failure(name, status, kind_of, error, retry_after_s(headers), body)
+    failure.code = kind_of
+    return failure
+
+
+def _failure(name: str, status: int, type: str, error: ErrorBody, after_s: float | None, body: bytes) -> Failure:
     text = error.message or body[:200].decode(errors="replace") or "no reason given"
-    message = f"backend '{name}': {text} ({error.type or 'status ' + str(status)})"
-    match kind:
-        case Kind.MISCONFIGURED if status in (401, 403):
-            return Failure(kind, f"backend '{name}' refuses this app's credential (status {status})")
-        case Kind.BUSY:
-            limited = status == 429 or error.type == "rate_limit_error"
-            return Failure(kind, message, status=429 if limited else 503, retry_after_s=http.retry_after_s(headers))
-        case Kind.BAD_REQUEST:
-            lacking = "Extra inputs are not permitted" in error.message  # another model may take the field
-            return Failure(kind, message, status=413 if status == 413 else 400, elsewhere=lacking)
-    return Failure(kind, message)
+    message = f"backend '{name}': {text} ({type or f'status {status}'})"
+    told = _told(status, type, error)
+    match told:
+        case Told(Kind.MISCONFIGURED) if status in (401, 403):
+            reason = f"backend '{name}' refuses this app's credential (status {status})"
+            return Failure(Kind.MISCONFIGURED, reason, reason=reason)
+        case Told(Kind.BUSY):
+            limited = status == 429 or type == "rate_limit_error"
+            return Failure(Kind.BUSY, message, status=429 if limited else 503, retry_after_s=after_s)
+        case Told(Kind.BAD_REQUEST, blame):
+            return Failure(Kind.BAD_REQUEST, message, status=413 if status == 413 else 400, blame=blame)
+    return Failure(told.kind, message)
+
+
+def _told(status: int, type: str, error: ErrorBody) -> Told:
+    kind = _BY_TYPE.get(type) or _by_status(status)
+    if kind is not Kind.BAD_REQUEST:
+        return Told(kind)
+    if type == "request_too_large" or status == 413:
+        return Told(kind, Blame.BACKEND)
+    return told_by_words(error.codes, error.message) or told_by_status(status, is_object=error.is_object)
 
 
 def _by_status(status: int) -> Kind:
-    if status in (401, 402, 403, 404) or 300 <= status < 400:
+    if 300 <= status < 400:
         return Kind.MISCONFIGURED
     if status in (429, 503, 529):
         return Kind.BUSY

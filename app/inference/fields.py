@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.logic.answer import Call, Failure, Kind
+from app.logic.answer import Blame, Call, Failure, Kind
 
 # OpenAI's API reference and the openai 3.54 client (types/*_create_params.py), checked 2026-11-24: what every compatible server knows.
 _ANY = frozenset(
@@ -68,7 +68,7 @@ AS_USUAL: Mapping[str, Any] = {
 def refused(backend: str, field: str, why: str) -> Failure:
     """What this backend must not get. Another one may take it."""
     message = f"backend '{backend}' does not take '{field}': {why}"
-    return Failure(Kind.BAD_REQUEST, message, param=field, elsewhere=True)
+    return Failure(Kind.BAD_REQUEST, message, param=field, blame=Blame.BACKEND)
 
 
 def admitted(call: Call, allowed: frozenset[str], backend: str, *, max_choices: int = MAX_CHOICES) -> dict[str, Any]:

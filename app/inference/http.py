@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 import errno
 import functools
-import math
 import os
+import re
 import socket
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -19,13 +19,14 @@ from contextvars import ContextVar
 
 import aiohttp
 
-from app.logic.answer import Batch, Call, Failure, Kind
+from app.logic.answer import Batch, Call, Failure, Kind, reported
 from app.wire.codecs import Scanned
 from app.wire.events import End, Garbled, Scan, Usage, Wire
-from app.wire.framing import WHOLE
+from app.wire.framing import BEGINS_WHOLE, BYTE_ORDER_MARK, WHOLE
 from app.wire.scanning import Scanner
 
 KEEP_ALIVE_S = 15.0  # below what servers and load balancers keep, so that a pooled connection is rarely a dead one
+TELLING_BYTES = 16  # at the start of an answer, by which a stream or a JSON object is known
 SETTLE_S = 1.0  # how long the end of a body may lag behind the answer's end mark before its connection is given up
 REST_S = 1.0  # how long usage and the end mark may lag behind the last finish reason
 MAX_EVENT_BYTES = 8 * 2**20
@@ -34,7 +35,9 @@ MAX_ERROR_BYTES = 64 * 2**10
 ERROR_BODY_S = 5.0
 IN_STREAM = 0  # in place of a status: the error stood in an answer that had begun with 200
 HEADERS = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "trimaran"}
+MAX_STALE = 64  # pooled connections that are found dead one after the other
 MASK = "***"
+REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id")  # OpenAI, Anthropic, AWS, Azure
 
 MapError = Callable[[int, Mapping[str, str], bytes], Failure]
 """From an error answer's status, headers and body to the router's words."""
@@ -77,9 +80,10 @@ async def post(
 ) -> aiohttp.ClientResponse:
     """Sends one POST and returns when the status has come. Raises Failure when the backend cannot be reached.
 
-    A pooled connection that the server had closed meanwhile says nothing about the server: that request is sent once more.
+    A pooled connection that the server had closed meanwhile says nothing about the server: that request is sent once more, and again
+    while the next connection is such a one, too: a server that restarts closes all of them.
     """
-    for last in (False, True):
+    for left in reversed(range(MAX_STALE)):
         sending = _Try()
         _try.set(sending)
         try:
@@ -88,9 +92,9 @@ async def post(
             )
         except (TimeoutError, aiohttp.ClientError, ConnectionResetError) as error:
             broken = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionResetError))
-            if last or sending.anew or not broken or isinstance(error, aiohttp.ClientConnectorError):
-                reason = _why_unreachable(error, connect_s)
-                raise Failure(Kind.UNREACHABLE, f"backend '{name}' at {url} cannot be reached: {reason}") from error
+            if not left or sending.anew or not broken or isinstance(error, aiohttp.ClientConnectorError):
+                reason = f"backend '{name}' at {url} cannot be reached: {_why_unreachable(error, connect_s)}"
+                raise Failure(Kind.UNREACHABLE, reason, reason=reason) from error
     raise AssertionError("the loop above returns or raises")
 
 
@@ -137,23 +141,37 @@ async def open_answer(
 
     ``secret``: the credential's value, wherever in the request it stands, empty where there is none. No failure's message quotes it.
     """
-    map_error = _masking(map_error, secret)
+    said = Said(name, map_error, secret)
     sent = {**HEADERS, **call.trace_headers, **headers}
     response = await post(http, url, body, sent, name=name, connect_s=call.connect_s)
     expected = codec.framing.content_type if call.stream else WHOLE
-    if response.status == 200 and response.content_type == expected:
-        return HttpAnswer(response, codec, call, name=name, map_error=map_error, secret=secret)
-    text = await error_text(response)
+    begun = b""
+    if response.status == 200:
+        if response.content_type != expected:
+            begun = await _beginning(response)
+        if response.content_type == expected or _begins(codec, call, begun):
+            return HttpAnswer(response, codec, call, said, begun)
+    text = begun + await error_text(response)
     if response.status != 200:
-        raise map_error(response.status, response.headers, text)
+        raise said.error(response.status, response.headers, text)
     if response.content_type == WHOLE and b'"error"' in text:
-        raise map_error(IN_STREAM, response.headers, text)
+        raise said.error(IN_STREAM, response.headers, text)
     got = f"{response.content_type or 'an untyped answer'} with status 200"
-    raise Failure(
-        Kind.GARBLED,
-        f"backend '{name}' sent {got} instead of {expected}: {_masked(text, secret)[:80]!r}",
-        billed="maybe",
-    )
+    raise said.garbled(f"sent {got} instead of {expected}", text)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    """The first bytes of an answer, enough to tell what it is, whatever its content type says."""
+    begun = b""
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        while len(begun) < TELLING_BYTES and (part := await response.content.readany()):
+            begun += part
+    return begun
+
+
+def _begins(codec: Scanned, call: Call, begun: bytes) -> bool:
+    form = codec.framing.begins if call.stream else BEGINS_WHOLE
+    return form.match(begun.removeprefix(BYTE_ORDER_MARK)) is not None
 
 
 async def error_text(response: aiohttp.ClientResponse) -> bytes:
@@ -172,32 +190,55 @@ async def error_text(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)[:MAX_ERROR_BYTES]
 
 
-def _masking(map_error: MapError, secret: str) -> MapError:
-    """``map_error`` for servers that quote the key. It is masked in the body, of which a message may show the beginning, and in the
-    message, for a body may write some of its characters as JSON's escapes.
-    """
+class Said:
+    """What one backend said, as failures. The credential that the request carried is taken out of everything, however it is spelled there."""
 
-    def mapped(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-        failure = map_error(status, headers, _masked(body, secret))
-        failure.message = failure.message.replace(secret, MASK) if secret else failure.message
+    __slots__ = ("_map_error", "_name", "_secret")
+
+    def __init__(self, name: str, map_error: MapError, secret: str) -> None:
+        self._name = name
+        self._map_error = map_error
+        self._secret = secret
+
+    def error(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+        """An error answer, or with IN_STREAM an error in an answer that began with 200, in the router's words.
+
+        Masked before it is parsed, for a message may show the body's beginning, and afterwards, for parsing ends the escapes.
+        """
+        failure = self._map_error(status, headers, self._masked(body))
+        failure.message = self._masked_text(failure.message)
         failure.args = (failure.message,)
+        failure.param = failure.param and self._masked_text(failure.param)
+        failure.reported = reported(
+            status if status != IN_STREAM else 200,
+            code=self._masked_text(failure.code),
+            param=failure.param,
+            request_id=next((headers[name] for name in REQUEST_IDS if name in headers), ""),
+        )
         return failure
 
-    return mapped
+    def broken(self, kind: Kind, what: str) -> Failure:
+        """An answer that is not whole; ``what`` quotes nothing."""
+        text = f"backend '{self._name}' {what}"
+        return Failure(kind, text, reason=text, billed="maybe")
+
+    def garbled(self, what: str, found: bytes) -> Failure:
+        """Something else than was promised, of which the caller is shown the beginning."""
+        text = f"backend '{self._name}' {self._masked_text(what)}: {self._masked(found)[:80]!r}"
+        return Failure(Kind.GARBLED, text, billed="maybe")
+
+    def _masked(self, text: bytes) -> bytes:
+        return _spellings(self._secret).sub(MASK.encode(), text) if self._secret else text
+
+    def _masked_text(self, text: str) -> str:
+        return text.replace(self._secret, MASK) if self._secret else text
 
 
-def _masked(text: bytes, secret: str) -> bytes:
-    return text.replace(secret.encode(), MASK.encode()) if secret else text
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """``Retry-After`` in seconds; the date form, which no LLM vendor sends, is left out."""
-    for name, per_second in (("retry-after-ms", 1000), ("retry-after", 1)):
-        with contextlib.suppress(KeyError, ValueError):
-            wait_s = float(headers[name]) / per_second
-            if math.isfinite(wait_s):
-                return max(0.0, wait_s)
-    return None
+@functools.lru_cache(maxsize=64)
+def _spellings(secret: str) -> re.Pattern[bytes]:
+    """``secret`` in bytes of JSON, where each character may be an escape."""
+    either = (rb"(?:%s|\\?%s|\\u(?i:%04x))" % (raw := re.escape(c.encode()), raw, ord(c)) for c in secret)
+    return re.compile(b"".join(either))
 
 
 def _join_parts(content: aiohttp.StreamReader) -> None:
@@ -216,7 +257,7 @@ _settling: set[asyncio.Task[None]] = set()  # the event loop alone would not kee
 
 
 class HttpAnswer:
-    """An answer over HTTP: one read of the connection becomes one batch, cut at the last whole event.
+    """An answer over HTTP: one read of the connection becomes one batch, cut at the last whole event. ``begun``: what has been read already.
 
     At most one event and what aiohttp buffers (128 KiB) is held: a caller that reads slowly slows the backend down.
     """
@@ -226,16 +267,13 @@ class HttpAnswer:
         response: aiohttp.ClientResponse,
         codec: Scanned,
         call: Call,
-        *,
-        name: str,
-        map_error: MapError,
-        secret: str,
+        said: Said,
+        begun: bytes = b"",
     ) -> None:
         self._response = response
+        self._begun = begun
         self._codec = codec
-        self._name = name
-        self._map_error = map_error
-        self._secret = secret
+        self._said = said
         self._scanner = Scanner(codec, hide_usage=not call.include_usage)
         self._choices = call.body.get("n") or 1
         self._finish: str | None = None
@@ -266,10 +304,12 @@ class HttpAnswer:
 
     async def _streamed(self) -> AsyncGenerator[Batch]:
         cutter = self._codec.framing.cutter()
-        over = False
+        over, is_first = False, True
         while not over:
             got = await (self._read_rest() if self._is_finished else self._read())
             raw = cutter.feed(got) if got else cutter.rest()
+            if is_first and raw:
+                raw, is_first = raw.removeprefix(BYTE_ORDER_MARK), False
             over = not got
             if raw:
                 seen = self._scan(raw, careless=over)
@@ -281,7 +321,7 @@ class HttpAnswer:
                 if seen.raw:
                     yield Batch(seen.raw, self._codec.wire, seen.progress)
             elif cutter.held > MAX_EVENT_BYTES:
-                raise self._failure(Kind.GARBLED, f"sent an event of more than {MAX_EVENT_BYTES >> 20} MiB")
+                raise self._said.broken(Kind.GARBLED, f"sent an event of more than {MAX_EVENT_BYTES >> 20} MiB")
         yield Batch(b"", self._codec.wire, end=self._end(done=bool(got)))
 
     @property
@@ -298,37 +338,48 @@ class HttpAnswer:
             return b""
 
     async def _read(self) -> bytes:
+        if self._begun:
+            begun, self._begun = self._begun, b""
+            return begun
         content = self._response.content
         _join_parts(content)
         try:
             return await content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            raise self._failure(Kind.CUT, "broke the connection in the middle of its answer") from error
+            raise self._said.broken(Kind.CUT, "broke the connection in the middle of its answer") from error
 
     def _scan(self, raw: bytes, *, careless: bool) -> Scan:
-        """Looks through ``raw`` and remembers what it says of the answer. A ``careless`` rest that makes no sense is half an event."""
+        """Looks through ``raw`` and remembers what it says of the answer. A ``careless`` rest that makes no sense is half an event.
+
+        Behind the end of an answer nothing is a failure any more.
+        """
         try:
             seen = self._scanner.scan(raw)
         except Garbled as error:
-            if careless:
-                return Scan(b"")
-            raise self._failure(Kind.GARBLED, f"sent something unreadable: {error}") from error
+            if careless or self._is_finished:
+                return Scan(b"", done=self._is_finished)
+            raise self._said.garbled(f"sent something unreadable: {error}", error.found) from error
         self._progressed = self._progressed or seen.progress
-        if seen.error is not None:
-            raise self._reported(seen.error)
         if seen.finish is not None:
             self._finish = seen.finish
             self._finished |= seen.finished
+        if seen.error is not None and not self._is_finished:
+            raise self._reported(seen.error)
         if seen.usage is not None:
             self.usage = self._codec.total(self.usage, seen.usage)
         return seen
 
     def _end(self, done: bool) -> End:
-        """The end of a stream that is over: complete with the end mark, or with a finish reason for every choice."""
+        """The end of a stream that is over: complete with the end mark, or with a finish reason for every choice.
+
+        Some servers leave the reason out, and tell the tokens of the whole answer before the end mark.
+        """
+        if self._finish is None and done and self._progressed and self.usage is not None:
+            return End("stop", self.usage)
         if self._finish is None:
-            raise self._failure(Kind.CUT, "ended its answer without a finish reason" if done else "ended half-way")
+            raise self._said.broken(Kind.CUT, "ended its answer without a finish reason" if done else "ended half-way")
         if not done and len(self._finished) < self._choices:
-            raise self._failure(Kind.CUT, f"finished {len(self._finished)} of {self._choices} choices")
+            raise self._said.broken(Kind.CUT, f"finished {len(self._finished)} of {self._choices} choices")
         return End(self._finish, self.usage)
 
     async def _settle(self) -> None:
@@ -347,11 +398,11 @@ class HttpAnswer:
             parts.append(got)
             size += len(got)
             if size > MAX_BODY_BYTES:
-                raise self._failure(Kind.GARBLED, f"sent an answer of more than {MAX_BODY_BYTES >> 20} MiB")
+                raise self._said.broken(Kind.GARBLED, f"sent an answer of more than {MAX_BODY_BYTES >> 20} MiB")
         try:
-            seen = self._codec.scan_whole(b"".join(parts))
+            seen = self._scanner.scan_whole(b"".join(parts).removeprefix(BYTE_ORDER_MARK))
         except Garbled as error:
-            raise self._failure(Kind.GARBLED, f"sent something unreadable: {error}") from error
+            raise self._said.garbled(f"sent something unreadable: {error}", error.found) from error
         if seen.error is not None:
             raise self._reported(seen.error)
         self.usage = seen.usage
@@ -360,11 +411,8 @@ class HttpAnswer:
 
     def _reported(self, error: bytes) -> Failure:
         """An error in an answer that began with 200. Once content has moved, the answer is cut, whatever the reason."""
-        failure = self._map_error(IN_STREAM, self._response.headers, error)
+        failure = self._said.error(IN_STREAM, self._response.headers, error)
         if self._progressed:
-            return Failure(Kind.CUT, failure.message, billed="maybe")
+            failure.kind, failure.billed = Kind.CUT, "maybe"
+            failure.status = failure.retry_after_s = failure.param = None
         return failure
-
-    def _failure(self, kind: Kind, what: str) -> Failure:
-        said = _masked(what.encode(), self._secret).decode()
-        return Failure(kind, f"backend '{self._name}' {said}", billed="maybe")

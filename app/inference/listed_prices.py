@@ -24,6 +24,7 @@ def listed(model: str, address: str) -> Rates | None:
             usd_per_mtok(output_tokens=_FEW),
             usd_per_mtok(input_tokens=_FEW, cache_read_tokens=_FEW),
             usd_per_mtok(input_tokens=_FEW, cache_write_tokens=_FEW),
+            usd_per_mtok(input_tokens=_FEW, cache_write_tokens=_FEW, cache_write_1h_tokens=_FEW),
         )
     except LookupError:
         return None

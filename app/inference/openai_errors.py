@@ -2,75 +2,67 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
-import msgspec
+from app.inference import error_bodies, http
+from app.inference.error_bodies import ErrorBody
+from app.inference.error_shapes import Told, told_by_status, told_by_words
+from app.inference.retry_after import retry_after_s
+from app.logic.answer import Blame, Failure, Kind
 
-from app.inference import http
-from app.logic.answer import Failure, Kind
-
-# How servers say that prompt and answer do not fit (vLLM, TGI, Together, Mistral, DeepSeek, OpenRouter: their texts as reported, 2026-11-24).
-_TOO_LONG = re.compile(
-    r"maximum context length|context window|context size|too many tokens|max_new_tokens. must be <=|prompt is too long",
-    re.I,
-)
-_TOO_LONG_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
-_LACKING_CODES = frozenset(
-    {"unsupported_parameter", "unsupported_value", "unsupported_model"}
-)  # another model may have it
 _COME_BACK = frozenset({408, 409, 425})
 
 
 def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """OpenAI's error answers in the router's words (platform.openai.com/docs/guides/error-codes, checked 2026-11-24)."""
-    error = _read_error(body)
-    text = error.message or body[:200].decode(errors="replace") or f"status {status}"
-    message = f"backend '{name}': {text}"
-    codes = {str(error.code), error.type}
-    after_s = http.retry_after_s(headers)
+    error = error_bodies.read(body)
     if status == http.IN_STREAM:
-        status = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else 500
+        status = error.status or 500
+    failure = _failure(name, status, error, retry_after_s(headers), body)
+    failure.code = error.code
+    return failure
+
+
+def _failure(name: str, status: int, error: ErrorBody, after_s: float | None, body: bytes) -> Failure:
+    message = f"backend '{name}': {error.message or body[:200].decode(errors='replace') or f'status {status}'}"
     if status in (401, 403):
-        return Failure(Kind.MISCONFIGURED, f"backend '{name}' refuses this app's credential (status {status})")
-    if status in (402, 404, 501) or "insufficient_quota" in codes:
-        return Failure(Kind.MISCONFIGURED, f"{message} (status {status}: our account or deployment, not the request)")
-    if codes & _TOO_LONG_CODES or (status < 500 and _TOO_LONG.search(text)):
-        return Failure(Kind.CONTEXT_TOO_LONG, message, status=400, param=error.param)
-    if "content_filter" in codes or "content management policy" in text:
-        return Failure(Kind.REFUSED_BY_POLICY, message, status=400, param=error.param)
-    if status == 429 or "rate_limit_exceeded" in codes:
-        return Failure(Kind.BUSY, message, status=429, retry_after_s=after_s)
-    if 400 <= status < 500 and status not in _COME_BACK:
-        status = status if status in (413, 422) else 400
-        lacking = bool(codes & _LACKING_CODES)
-        return Failure(Kind.BAD_REQUEST, message, status=status, param=error.param, elsewhere=lacking)
+        reason = f"backend '{name}' refuses this app's credential (status {status})"
+        return Failure(Kind.MISCONFIGURED, reason, reason=reason)
     if 300 <= status < 400:
-        return Failure(Kind.MISCONFIGURED, f"backend '{name}': base_url redirects (status {status})")
-    if status in (503, 529) or status in _COME_BACK:
+        reason = f"backend '{name}': base_url redirects (status {status})"
+        return Failure(Kind.MISCONFIGURED, reason, reason=reason)
+    told = _told(status, error)
+    if told is None and (status in (503, 529) or status in _COME_BACK):
         return Failure(Kind.BUSY, f"{message} (status {status})", status=503, retry_after_s=after_s)
+    match told:
+        case Told(Kind.BUSY):
+            return Failure(Kind.BUSY, message, status=429, retry_after_s=after_s)
+        case Told(Kind.MISCONFIGURED):
+            text = f"{message} (status {status}: our account or deployment, not the request)"
+            return Failure(Kind.MISCONFIGURED, text)
+        case Told(Kind.BAD_REQUEST, blame):
+            status = status if status in (413, 422) else 400
+            return Failure(Kind.BAD_REQUEST, message, status=status, param=error.param, blame=blame)
+        case Told(kind):
+            return Failure(kind, message, status=400, param=error.param)
     return Failure(Kind.UNREACHABLE, f"{message} (status {status})", status=502, retry_after_s=after_s, billed="maybe")
 
 
-class _Error(msgspec.Struct):
-    message: str | None = None
-    type: str | None = None
-    param: str | None = None
-    code: str | int | None = None
-
-
-class _ErrorBody(msgspec.Struct):
-    error: _Error | str | None = None
-    message: str | None = None
-    detail: msgspec.Raw = msgspec.Raw()
-
-
-def _read_error(body: bytes) -> _Error:
-    try:
-        parsed = msgspec.json.decode(body, type=_ErrorBody)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _Error()
-    if isinstance(parsed.error, _Error):
-        return parsed.error
-    detail = bytes(parsed.detail).decode(errors="replace") or None
-    return _Error(message=parsed.error or parsed.message or detail)
+def _told(status: int, error: ErrorBody) -> Told | None:
+    """What the answer says beside its status; None where that says all."""
+    if (
+        status >= 500
+        and status != 501
+        and not error.codes & {"content_filter", "rate_limit_exceeded", "context_length_exceeded"}
+    ):
+        return None
+    told = told_by_words(error.codes, error.message)
+    if told is not None and not (status == 429 and told.kind is not Kind.MISCONFIGURED):
+        return told
+    if status == 429 or "rate_limit_exceeded" in error.codes:
+        return Told(Kind.BUSY)
+    if error.is_validation:
+        return Told(Kind.BAD_REQUEST, Blame.CALLER)
+    if status in _COME_BACK:
+        return None
+    return told_by_status(status, is_object=error.is_object) if 400 <= status < 500 or status == 501 else None

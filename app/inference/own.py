@@ -30,7 +30,7 @@ class OwnBackend:
         base_url = self.engine.base_url
         if base_url is None:
             message = f"backend '{self.name}' is loading its model: it waits for {self.engine.waits_for}"
-            raise Failure(Kind.BUSY, message, status=503, retry_after_s=1, waking=True)
+            raise Failure(Kind.BUSY, message, reason=message, status=503, retry_after_s=1, waking=True)
         server = OpenAICompatible(
             name=self.name,
             base_url=base_url,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -10,6 +11,10 @@ import msgspec
 
 from app.logic.admission.body_bytes import UNCOUNTED, Share
 from app.wire.events import End, Usage, Wire
+
+# Between the times at which a lost SYN is sent again: after 1 and 3 s, since Linux 6.5 after 1, 2 and 3 s (tcp_syn_linear_timeouts;
+# docs.kernel.org/networking/ip-sysctl.html, checked 2026-11-30). With 1 s a single lost packet was an unreachable backend.
+CONNECT_S = 2.5
 
 
 class Endpoint(StrEnum):
@@ -29,7 +34,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     key: str = ""  # the name of the caller's key
     session: str = ""  # requests of one conversation have the same
-    connect_s: float = 1.0  # how long a backend may take to accept the connection
+    connect_s: float = CONNECT_S  # how long a backend may take to accept the connection
     share: Share = UNCOUNTED  # what the request holds in memory; a backend that makes it larger reserves that
     trace_headers: Mapping[str, str] = msgspec.field(default_factory=dict)  # W3C trace context, for the backend
 
@@ -59,12 +64,54 @@ class Kind(StrEnum):
     DEADLINE = "deadline"
 
 
+class Blame(StrEnum):
+    """Whose fault a bad request is."""
+
+    CALLER = "caller"  # every backend would say the same
+    BACKEND = "backend"  # it lacks what another may have
+    UNKNOWN = "unknown"  # nobody knows yet: one further backend is asked
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's error as far as it may be logged: ``status`` is that of its HTTP answer, ``request_id`` the provider's.
+
+    Only what looks like a name or an id is taken (``reported``): a provider may quote a prompt in any of its fields.
+    """
+
+    status: int | None = None
+    code: str = ""
+    param: str = ""
+    request_id: str = ""
+
+
+NOTHING_REPORTED = Reported()
+_NAME = re.compile(r"[a-z0-9_.-]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+
+
+def reported(status: int | None, *, code: object = None, param: object = None, request_id: str = "") -> Reported:
+    """``Reported`` of what fits."""
+    return Reported(
+        status=status,
+        code=_fitting(_NAME, code),
+        param=_fitting(_NAME, param),
+        request_id=_fitting(_ID, request_id),
+    )
+
+
+def _fitting(form: re.Pattern[str], value: object) -> str:
+    text = "" if value is None else str(value)
+    return text if form.fullmatch(text) else ""
+
+
 class Failure(Exception):
     """An attempt that gave no complete answer.
 
+    ``message`` is for the caller whose request it was: it may quote the provider, the request, or both. ``reason`` may be logged and told
+    to others: this app's own words only, empty where there are none. ``reported``: what the provider's error says in fields, set by what
+    received it; ``code`` is the provider's own.
     ``status`` is the HTTP status that a caller gets for it where it is not the kind's own; ``retry_after_s`` is in seconds; ``param`` names
-    the request's field at fault; ``billed`` says whether the vendor may charge for the attempt. ``elsewhere``: a bad request only for this
-    backend, which lacks what another may have. ``waking``: the backend is loading its model, or is about to be started.
+    the request's field at fault; ``billed`` says whether the vendor may charge for the attempt. ``blame``: whose fault a bad request is. ``waking``: the backend is loading its model, or is about to be started.
     """
 
     def __init__(
@@ -72,28 +119,33 @@ class Failure(Exception):
         kind: Kind,
         message: str,
         *,
+        reason: str = "",
         status: int | None = None,
         retry_after_s: float | None = None,
         param: str | None = None,
+        code: str = "",
         billed: Literal["yes", "no", "maybe"] = "no",
-        elsewhere: bool = False,
+        blame: Blame = Blame.CALLER,
         waking: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
+        self.reason = reason
+        self.code = code
+        self.reported = NOTHING_REPORTED
         self.status = status
         self.retry_after_s = retry_after_s
         self.param = param
         self.billed = billed
-        self.elsewhere = elsewhere
+        self.blame = blame
         self.waking = waking
 
     @property
     def is_final(self) -> bool:
         """The caller's own fault, or its content's, or its time is up: another backend would have to say the same."""
         if self.kind is Kind.BAD_REQUEST:
-            return not self.elsewhere
+            return self.blame is Blame.CALLER
         return self.kind in (Kind.REFUSED_BY_POLICY, Kind.DEADLINE)
 
 

@@ -12,13 +12,14 @@ import msgspec
 from msgspec.structs import replace
 
 from app.logic import defects, estimate
-from app.logic.answer import Answer, Batch, Call, Endpoint, Failure, Kind
+from app.logic.answer import Answer, Batch, Blame, Call, Endpoint, Failure, Kind
 from app.logic.backend_state import BackendState
+from app.logic.circuit import Sent
 from app.logic.record import AttemptRecord, Measured, Record
 from app.logic.routes import Limits
-from app.logic.transcript import Transcript, read_whole
+from app.logic.transcript import Transcript, read_whole, words
 from app.logic.watchdog import Watchdog
-from app.wire.events import End, Wire
+from app.wire.events import End, Event, Usage, Wire
 
 # What a vendor's odd answer may raise when it is read after all; it is passed on as it is, and not judged.
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -28,9 +29,17 @@ class Attempt:
     """Made by ``start``. Iterate ``batches`` once; close it whatever happened. What is learnt on the way stands in ``noted``."""
 
     def __init__(
-        self, state: BackendState, answer: Answer, call: Call, record: Record, limits: Limits, deadline: float
+        self,
+        state: BackendState,
+        sent: Sent,
+        answer: Answer,
+        call: Call,
+        record: Record,
+        limits: Limits,
+        deadline: float,
     ) -> None:
         self.state = state
+        self._sent = sent
         self.noted = record.attempts[-1]
         self.record = record
         self.end: End | None = None
@@ -48,6 +57,11 @@ class Attempt:
     @property
     def wire(self) -> Wire:
         return self._answer.wire
+
+    @property
+    def counted(self) -> Usage | None:
+        """The backend's own count so far; None where it gave none."""
+        return self._answer.usage
 
     async def content(self, by: float, *, whole: bool) -> None:
         """Waits until content has come, by ``by``; with ``whole``, until the end has. Raises Failure."""
@@ -97,7 +111,8 @@ class Attempt:
             batch = await anext(self._stream)
         except StopAsyncIteration:
             if self.end is None:
-                raise Failure(Kind.CUT, f"backend '{self.state.name}' ended half-way", billed="maybe") from None
+                text = f"backend '{self.state.name}' ended half-way"
+                raise Failure(Kind.CUT, text, reason=text, billed="maybe") from None
             return None
         except Failure:
             if self._watchdog.expired:
@@ -132,10 +147,10 @@ class Attempt:
         self._closed = True
         self._watchdog.stop()
         if self._is_aborted:
-            self.state.abandoned()
+            self.state.abandoned(self._sent)
         elif failure is not None:
             note(self.noted, failure)
-            self.state.failed(failure)
+            self.state.failed(failure, self._sent)
         elif self.end is not None:
             self.state.completed()
             self._judge(self.end)
@@ -148,13 +163,18 @@ class Attempt:
         noted = self.noted
         usage = self.end.usage if self.end else self._answer.usage
         measured = Measured.REPORTED if self.end else Measured.PARTIAL
-        if usage is None and noted.first_content_at is not None:
-            usage, measured = estimate.usage(self._call.body, self._said()), Measured.ESTIMATED
+        if noted.first_content_at is not None and (usage is None or self._may_be_placeholder(usage)):
+            guess = estimate.usage(self._call.body, self._said())
+            if usage is None or estimate.is_placeholder(usage, guess):
+                usage, measured = estimate.completed(usage, guess), Measured.ESTIMATED
         if usage is None:
             return
         noted.usage, noted.measured = usage, measured
         rates = self.state.member.rates
         noted.picodollars = rates.cost(usage) if rates else None
+
+    def _may_be_placeholder(self, usage: Usage) -> bool:
+        return self._call.endpoint is not Endpoint.EMBEDDINGS and not (self.end and usage.completion)
 
     def _judge(self, end: End) -> None:
         """Notes what is wrong with a complete answer. One that goes on where another broke off may have nothing to add."""
@@ -170,10 +190,14 @@ class Attempt:
                 self.noted.defect = defects.defect(call, end, events) if events else None
 
     def _said(self) -> str:
-        """The text that came, for a guess at its tokens. Garbled bytes were never taken in."""
-        if not self._call.stream:
-            return b"".join(batch.raw for batch in self._before).decode(errors="replace")
-        return self.transcript.read().text
+        """What the model wrote, for a guess at its tokens. Garbled bytes were never taken in."""
+        if self._call.stream:
+            return self.transcript.read().words
+        events: list[Event] = []
+        with contextlib.suppress(*UNREADABLE):
+            for batch in self._before:
+                events += read_whole(batch)
+        return words(events)
 
 
 async def start(
@@ -184,26 +208,29 @@ async def start(
     Raises Failure; what failed is noted then.
     """
     now = time.monotonic()
+    again = any(before.backend == state.name and before.failure is not None for before in record.attempts)
+    sent = Sent(now, record.started_at, again)
     noted = AttemptRecord(backend=state.name, vendor_model=state.member.backend.model, started_at=now)
     record.attempts.append(noted)
     if record.trace is not None:
         noted.span_id = secrets.token_hex(8)
         call = replace(call, trace_headers=record.trace.headers(noted.span_id))
     attempt: Attempt | None = None
-    state.sent()
+    state.sent(sent)
     try:
-        attempt = await _open(state, call, record, limits, deadline, by)
+        answer = await _opened(state, call, noted, limits, deadline, by)
+        attempt = Attempt(state, sent, answer, call, record, limits, deadline)
         await attempt.content(by, whole=whole)
     except Failure as failure:
         if attempt is None:
             note(noted, failure)
-            state.failed(failure)
+            state.failed(failure, sent)
             state.released()
         else:
             await attempt.close(failure)
         raise
     except BaseException:
-        state.abandoned()
+        state.abandoned(sent)
         if attempt is None:
             noted.ended_at = time.monotonic()
             state.released()
@@ -214,29 +241,32 @@ async def start(
     return attempt
 
 
-async def _open(state: BackendState, call: Call, record: Record, limits: Limits, deadline: float, by: float) -> Attempt:
+async def _opened(
+    state: BackendState, call: Call, noted: AttemptRecord, limits: Limits, deadline: float, by: float
+) -> Answer:
     try:
         async with asyncio.timeout_at(by):
-            answer = await state.member.backend.open(call, deadline)
+            return await state.member.backend.open(call, deadline)
     except TimeoutError:
         kind = Kind.FIRST_TOKEN_LATE if by < deadline else Kind.DEADLINE
-        raise late(kind, state.name, limits, by - record.attempts[-1].started_at) from None
-    return Attempt(state, answer, call, record, limits, deadline)
+        raise late(kind, state.name, limits, by - noted.started_at) from None
 
 
 def note(noted: AttemptRecord, failure: Failure) -> None:
-    noted.failure, noted.reason = failure.kind, failure.message
+    noted.failure, noted.reason = failure.kind, failure.reason
+    noted.reported, noted.words = failure.reported, failure.message
     noted.is_callers_fault = failure.kind is Kind.CONTEXT_TOO_LONG or (
-        failure.kind is Kind.BAD_REQUEST and not failure.elsewhere
+        failure.kind is Kind.BAD_REQUEST and failure.blame is not Blame.BACKEND
     )
     noted.ended_at = noted.ended_at or time.monotonic()
 
 
 def late(kind: Kind, backend: str, limits: Limits, first_s: float) -> Failure:
     """The failure of a backend that passed a time limit; ``first_s`` is how long it had for its first content."""
-    text = {
+    what = {
         Kind.FIRST_TOKEN_LATE: f"sent no content within {first_s:.3g} s",
         Kind.STALLED: f"sent no content for {limits.between_tokens_s:g} s in the middle of its answer",
         Kind.DEADLINE: f"did not finish within {limits.total_s:g} s",
     }[kind]
-    return Failure(kind, f"backend '{backend}' {text}", billed="maybe")
+    text = f"backend '{backend}' {what}"
+    return Failure(kind, text, reason=text, billed="maybe")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.logic.answer import Backend, Failure, Kind
-from app.logic.circuit import Circuit, State
+from app.logic.circuit import COUNTS, Circuit, Sent, State
 from app.logic.price import Rates
 from app.logic.selection import Ability, Candidate, Needs
 
@@ -29,12 +30,48 @@ class Member:
     scale_to_zero: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What is told of a failure to those whose request it was not: nothing that the provider said, or that was said to it.
+
+    ``at`` and ``again_at``, until when the provider asked to be left alone, are times of ``time.monotonic``.
+    """
+
+    kind: Kind
+    status: int | None
+    backend: str
+    at: float
+    again_at: float
+
+
 class Breaker:
     """One circuit, shared by all that have the same provider, model and credential."""
 
-    circuit: Circuit = field(default_factory=Circuit)
-    why: Failure | None = None  # what it failed of last
+    def __init__(self) -> None:
+        self.circuit = Circuit()
+        self.trouble: Trouble | None = None  # the last one
+        self._waiting: list[asyncio.Future[bool]] = []
+
+    def turn(self, circuit: Circuit, *, told: bool = True) -> None:
+        """``told``: whether a probe that is over with this has said anything; its caller may have left before."""
+        is_over = self.circuit.probe_since is not None and circuit.probe_since is None
+        self.circuit = circuit
+        if is_over:
+            for place in self._waiting:
+                if not place.done():
+                    place.set_result(told)
+
+    async def probed(self, by: float) -> bool:
+        """Waits until the probe is over, or until ``by``; whether it said anything."""
+        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            async with asyncio.timeout_at(by):
+                return await place
+        except TimeoutError:
+            return True
+        finally:
+            self._waiting.remove(place)
 
 
 class BackendState:
@@ -71,9 +108,9 @@ class BackendState:
             able=member.ability.meets(needs),
         )
 
-    def sent(self) -> None:
+    def sent(self, sent: Sent) -> None:
         self.running += 1
-        self.breaker.circuit = self.breaker.circuit.sent(time.monotonic())
+        self.breaker.turn(self.breaker.circuit.sent(sent.at))
 
     def released(self) -> None:
         self.running -= 1
@@ -81,7 +118,7 @@ class BackendState:
 
     def succeeded(self, first_content_s: float) -> None:
         now = time.monotonic()
-        self.breaker.circuit = self.breaker.circuit.succeeded(now)
+        self.breaker.turn(self.breaker.circuit.succeeded(now))
         self.latency_s = _peak_ewma(self.latency_s, first_content_s, now - self._latency_at)
         self._latency_at = now
 
@@ -89,17 +126,23 @@ class BackendState:
         """Whether the backend failed because it is asleep, or loads its model: then it is no worse than before."""
         return failure.waking or (self.member.scale_to_zero and failure.kind in ASLEEP)
 
-    def failed(self, failure: Failure) -> None:
-        circuit = self.breaker.circuit
-        self.breaker.why = failure
-        asleep = self.is_waking(failure)
-        self.breaker.circuit = circuit.abandoned() if asleep else circuit.failed(time.monotonic(), failure)
+    def failed(self, failure: Failure, sent: Sent) -> None:
+        if self.is_waking(failure):
+            self.abandoned(sent)
+            return
+        now = time.monotonic()
+        self.breaker.turn(self.breaker.circuit.failed(now, failure, sent))
+        if failure.kind is Kind.BUSY or failure.kind in COUNTS:
+            again_at = now + (failure.retry_after_s or 0.0)
+            self.breaker.trouble = Trouble(
+                kind=failure.kind, status=failure.status, backend=self.name, at=now, again_at=again_at
+            )
 
     def completed(self) -> None:
-        self.breaker.circuit = self.breaker.circuit.completed()
+        self.breaker.turn(self.breaker.circuit.completed())
 
-    def abandoned(self) -> None:
-        self.breaker.circuit = self.breaker.circuit.abandoned()
+    def abandoned(self, sent: Sent) -> None:
+        self.breaker.turn(self.breaker.circuit.abandoned(sent), told=False)
 
 
 def _peak_ewma(before_s: float | None, now_s: float, since_s: float) -> float:

@@ -67,7 +67,8 @@ class CacheBackend:
         del deadline
         batches = self.cache.find(call)
         if batches is None:
-            raise Failure(Kind.UNREACHABLE, "the cache has no answer to this request")
+            text = "the cache has no answer to this request"
+            raise Failure(Kind.UNREACHABLE, text, reason=text)
         return CachedAnswer(batches)
 
     async def ready(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from app.logic.answer import Call
@@ -20,6 +21,7 @@ PER_MESSAGE = 5  # what a chat template puts around each message
 PER_PROMPT = 4  # and before the answer
 DEFAULT_OUTPUT = 512  # where the caller set no limit
 IMAGE_TOKENS = 1000
+PLACEHOLDER = 3  # times as many tokens as a backend counted, by our guess: no tokenizer is so far from another
 
 _PIECE = re.compile(r"[A-Za-z]+|\d|[^\sA-Za-z\d]|\n+|[ \t]{2,}")
 
@@ -49,6 +51,16 @@ def _content_tokens(content: Any) -> int:
 def usage(body: Mapping[str, Any], answer: str) -> Usage:
     """About what an answer took."""
     return Usage(input=prompt_tokens(body), output=tokens(answer))
+
+
+def is_placeholder(usage: Usage, guess: Usage) -> bool:
+    """Whether a backend's own count of its answer cannot be meant: Anthropic's streams begin with 1, some servers send zeros throughout."""
+    return usage.completion * PLACEHOLDER < guess.completion
+
+
+def completed(usage: Usage | None, guess: Usage) -> Usage:
+    """``guess``, with the prompt as the backend counted it where it did."""
+    return replace(usage, output=guess.output, reasoning=0) if usage is not None and usage.prompt else guess
 
 
 def needs(call: Call) -> Needs:

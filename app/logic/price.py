@@ -18,6 +18,7 @@ class Rates:
     output: int
     cache_read: int
     cache_write: int
+    cache_write_1h: int
 
     def cost(self, usage: Usage) -> int:
         """Picodollars for ``usage``. Reasoning tokens are billed as output by every vendor that reports them."""
@@ -25,11 +26,12 @@ class Rates:
             usage.input * self.input
             + usage.cache_read * self.cache_read
             + usage.cache_write * self.cache_write
+            + usage.cache_write_1h * self.cache_write_1h
             + usage.completion * self.output
         )
 
 
-FREE = Rates(input=0, output=0, cache_read=0, cache_write=0)
+FREE = Rates(input=0, output=0, cache_read=0, cache_write=0, cache_write_1h=0)
 
 
 def rates(
@@ -37,13 +39,19 @@ def rates(
     output_usd: Decimal,
     cache_read_usd: Decimal | None = None,
     cache_write_usd: Decimal | None = None,
+    cache_write_1h_usd: Decimal | None = None,
 ) -> Rates:
-    """Rates from dollars per million tokens; cached tokens cost what uncached ones do where no price is given."""
+    """Rates from dollars per million tokens.
+
+    Where no price is given, cached tokens cost what uncached ones do, and an hour in the cache what five minutes do.
+    """
+    written_usd = input_usd if cache_write_usd is None else cache_write_usd
     return Rates(
         input=_picodollars(input_usd),
         output=_picodollars(output_usd),
         cache_read=_picodollars(input_usd if cache_read_usd is None else cache_read_usd),
-        cache_write=_picodollars(input_usd if cache_write_usd is None else cache_write_usd),
+        cache_write=_picodollars(written_usd),
+        cache_write_1h=_picodollars(written_usd if cache_write_1h_usd is None else cache_write_1h_usd),
     )
 
 

@@ -169,4 +169,5 @@ class Queue:
 
 
 def full(model: str, why: str) -> Failure:
-    return Failure(Kind.BUSY, f"model '{model}' is at its limit: {why}", status=429, retry_after_s=1)
+    text = f"model '{model}' is at its limit: {why}"
+    return Failure(Kind.BUSY, text, reason=text, status=429, retry_after_s=1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
-from app.logic.answer import Endpoint, Kind
+from app.logic.answer import NOTHING_REPORTED, Endpoint, Kind, Reported
 from app.logic.defects import Defect
 from app.wire.events import Usage
 
@@ -44,6 +44,7 @@ class Trace:
 class AttemptRecord:
     """One backend's try. Times are those of ``time.monotonic``; ``picodollars`` is None where no price is known, which is not zero.
 
+    ``reason`` and ``reported`` may be told to anybody; ``words`` are what the caller heard, and may quote a prompt.
     ``defect``: what is wrong with an answer that came to its end.
     """
 
@@ -55,6 +56,8 @@ class AttemptRecord:
     failure: Kind | None = None
     is_callers_fault: bool = False
     reason: str = ""
+    words: str = ""
+    reported: Reported = NOTHING_REPORTED
     defect: Defect | None = None
     usage: Usage | None = None
     measured: Measured = Measured.NONE
@@ -106,7 +109,16 @@ class Record:
         """The tokens that the caller's answer is made of; None where no attempt has a count."""
         if self.joined is not None:
             return self.joined
-        return self.attempts[-1].usage if self.attempts else None
+        counted = [attempt.usage for attempt in self.attempts if attempt.usage is not None]
+        if not (self.rescues and counted):
+            return self.attempts[-1].usage if self.attempts else None
+        output, reasoning = sum(usage.output for usage in counted), sum(usage.reasoning for usage in counted)
+        return replace(counted[0], output=output, reasoning=reasoning)
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether some of the tokens, and so of the money, are our own guess."""
+        return any(attempt.measured is Measured.ESTIMATED for attempt in self.attempts)
 
     @property
     def picodollars(self) -> int | None:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from app.logic import retry
-from app.logic.answer import Batch, Call, Failure, Kind
-from app.logic.attempt import Attempt, start
-from app.logic.backend_state import BackendState
+from app.logic import estimate, retry
+from app.logic.answer import Batch, Blame, Call, Failure, Kind
+from app.logic.attempt import Attempt, note, start
+from app.logic.backend_state import BackendState, Breaker
 from app.logic.cache import AnswerCache
-from app.logic.circuit import Circuit
+from app.logic.circuit import State
 from app.logic.queue import Queue
-from app.logic.record import Record
-from app.logic.rescue import MAX_RESCUES, Splice, continued, is_spent, is_structured, may_go_on, spent
-from app.logic.routes import ModelRoute
-from app.logic.transcript import Said, Transcript
-from app.wire.events import End, Wire
+from app.logic.record import AttemptRecord, Measured, Record
+from app.logic.rescue import MAX_RESCUES, Before, Splice, continued, is_spent, is_structured, may_go_on, spent
+from app.logic.routes import Continuation, ModelRoute
+from app.logic.seam import StartedOver
+from app.logic.transcript import Transcript
+from app.logic.verdicts import Verdicts
+from app.wire.events import End, Usage, Wire
 
+MAX_BREAKS = 2  # in one answer: a backend that breaks off again where it was to go on would do so a third time
 WAKE_POLL_S = 0.25  # how often a backend that wakes up is asked again, at first
 WAKE_POLL_MAX_S = 2.0
 
@@ -34,6 +38,8 @@ class Shared(Protocol):
     def budget(self) -> retry.RetryBudget: ...
     @property
     def cache(self) -> AnswerCache: ...
+    @property
+    def verdicts(self) -> Verdicts: ...
     def draw(self) -> float:
         """Uniform in [0, 1)."""
         ...
@@ -65,7 +71,9 @@ class Reply:
         self._wire: Wire | None = None
         self._transcript = Transcript()
         self._rescues = 0
-        self._broken: set[str] = set()
+        self._prompt: Usage | None = None
+        self._output = 0  # tokens, of the attempts that broke off
+        self._broken: Counter[str] = Counter()
         self._aborted = False
 
     @property
@@ -82,7 +90,7 @@ class Reply:
     async def open(self, last_resorts: Sequence[BackendState]) -> None:
         """Returns when a backend has shown content. Raises the Failure that says most when none does."""
         try:
-            self._attempt = await self._first(self._states, lambda _: self._call)
+            self._attempt = await self._first(self._states, lambda _: self._call, retries=self._route.retries)
         except Failure as failure:
             if failure.is_final:
                 raise
@@ -97,30 +105,65 @@ class Reply:
         self.degraded = ""
         raise failure
 
-    async def _first(self, states: Sequence[BackendState], call_for: Callable[[BackendState], Call]) -> Attempt:
+    async def _first(
+        self, states: Sequence[BackendState], call_for: Callable[[BackendState], Call], *, retries: int
+    ) -> Attempt:
         """The first of ``states``, in this order, that shows content. Waits for room, for a wake-up, and before a retry."""
-        tries = Tries(states, self._shared.draw)
-        while True:
-            state = tries.next()
-            self.record.is_barred |= tries.is_barred
-            if state is None:
-                if not await self._wait(tries):
-                    raise tries.failure or all_open(self._call.model, states)
-                continue
-            try:
-                return await self._start(state, call_for(state), is_last=not tries.has_more)
-            except Failure as failure:
-                tries.failed(state, failure)
-                if state.is_waking(failure):
-                    self._shared.queue.wanted(self._call.model)
-                if failure.is_final:
-                    raise
+        tries = Tries(states, retries, self._shared.draw)
+        try:
+            while True:
+                state = tries.next()
+                if state is not None:
+                    if (attempt := await self._tried(state, call_for(state), tries)) is not None:
+                        return attempt
+                elif not await self._wait(tries):
+                    raise tries.failure or all_down(self._call.model, states)
+        finally:
+            self.record.is_barred |= bool(tries.barred)
+
+    async def _tried(self, state: BackendState, call: Call, tries: Tries) -> Attempt | None:
+        """The attempt that has shown content; None when it failed and another may not. Raises a Failure that is final."""
+        doubt = tries.doubt
+        try:
+            with self._shared.budget if doubt else contextlib.nullcontext():
+                attempt = await self._start(state, call, is_last=not tries.has_more)
+        except Failure as failure:
+            tries.failed(state, failure)
+            if state.is_waking(failure):
+                self._shared.queue.wanted(self._call.model)
+            if doubt is not None:
+                raise self._confirmed(doubt, failure) from None
+            if failure.kind is Kind.BAD_REQUEST:
+                self._doubt(state, failure, tries)
+            if failure.is_final:
+                raise
+            return None
+        if doubt is not None:
+            self._shared.verdicts.keep(doubt.backend, doubt.failure, Blame.BACKEND)
+            doubt.noted.failure, doubt.noted.is_callers_fault = Kind.MISCONFIGURED, False
+        return attempt
+
+    def _doubt(self, state: BackendState, failure: Failure, tries: Tries) -> None:
+        """Settles whose fault a bad request is, as far as that is known; else one further backend is asked, where there is one."""
+        failure.blame = self._shared.verdicts.of(state.name, failure)
+        if failure.blame is Blame.UNKNOWN:
+            if tries.has_more and self._shared.budget.allows(self._shared.running()):
+                tries.doubt = Doubt(state.name, failure, self.record.attempts[-1])
+            else:
+                failure.blame = Blame.CALLER
+
+    def _confirmed(self, doubt: Doubt, second: Failure) -> Failure:
+        """What the caller hears when a second backend did not take the request either: what the first one said."""
+        if second.kind is Kind.BAD_REQUEST and second.blame is not Blame.BACKEND:
+            self._shared.verdicts.keep(doubt.backend, doubt.failure, Blame.CALLER)
+        doubt.failure.blame = Blame.CALLER
+        return doubt.failure
 
     async def _start(self, state: BackendState, call: Call, *, is_last: bool) -> Attempt:
         """A whole answer shows nothing before its end: while another backend is left, this one may take half of the time."""
         limits, now = self._route.limits, time.monotonic()
         if call.stream:
-            by = min(self._deadline, now + limits.first_token_s)
+            by = min(self._deadline, now + limits.first_token(is_last=is_last))
         else:
             by = self._deadline if is_last else (now + self._deadline) / 2
         whole = self._holds or not call.stream
@@ -134,7 +177,7 @@ class Reply:
             return True
         if tries.waking:
             return await self._wake(tries)
-        return await self._back_off(tries)
+        return await self._back_off(tries) or await self._probe(tries)
 
     async def _wake(self, tries: Tries) -> bool:
         """Holds the request while a backend wakes up; that time does not count towards the total limit."""
@@ -149,9 +192,12 @@ class Reply:
 
     async def _back_off(self, tries: Tries) -> bool:
         """Asks the backend that failed last once more, where that may help and the budget allows it."""
-        if tries.retries >= self._route.retries or tries.failure is None or tries.last is None:
+        if tries.retries >= tries.max_retries or tries.last is None:
             return False
-        wait_s = retry.back_off_s(tries.failure, tries.retries, self._shared.draw())
+        state, failure = tries.last
+        if state.circuit_state(time.monotonic()) is not State.CLOSED:
+            return False  # it has been the probe, or its failure was the last that was missing
+        wait_s = retry.back_off_s(failure, tries.retries, self._shared.draw())
         if wait_s is None or time.monotonic() + wait_s > self._deadline:
             return False
         if not self._shared.budget.allows(self._shared.running()):
@@ -159,6 +205,22 @@ class Reply:
         with self._shared.budget:
             await asyncio.sleep(wait_s)
         tries.retry()
+        return True
+
+    async def _probe(self, tries: Tries) -> bool:
+        """With nobody else left to ask, a backend whose circuit is open is asked all the same: by one request, for whose outcome all others wait."""
+        now = time.monotonic()
+        state = min(tries.may_be_probed(now), key=_hopelessness, default=None)
+        if state is None:
+            return False
+        if not state.breaker.circuit.is_probed(now):
+            tries.probe(state)
+            return True
+        by = min(self._deadline, now + self._route.limits.first_token(is_last=True))
+        with self._shared.queue.holding(self._call.model):
+            told = await state.breaker.probed(by)
+        if told and state.circuit_state(time.monotonic()) is not State.CLOSED:
+            tries.drop(state)
         return True
 
     async def batches(self) -> AsyncGenerator[Batch]:
@@ -170,7 +232,7 @@ class Reply:
             try:
                 async with contextlib.aclosing(self._attempt.batches()) as batches:
                     async for batch in batches:
-                        joined = splice.join(batch) if splice else batch
+                        joined = self._joined(splice, batch) if splice else batch
                         self._note(joined, kept)
                         yield joined
                         if splice is not None and splice.is_over and self.end is None:
@@ -181,17 +243,48 @@ class Reply:
                             break
             except Failure as failure:
                 await self._attempt.close(failure)
-                said = self._transcript.read() if self._may_rescue(failure) else None
-                if said is None:
+                self._count(self._attempt)
+                before = self._before() if self._may_rescue(failure) else None
+                if before is None:
                     raise
-                if is_spent(self._call, said):
-                    last = spent(self._call, said, self.wire)
+                if is_spent(self._call, before.output):
+                    last = spent(self._call, before, self.wire)
                     self._note(last, kept)
                     yield last
                 else:
-                    splice = await self._rescue(said, failure)
+                    splice = await self._rescue(before, failure)
         if kept:
             self._shared.cache.keep(self._call, kept)
+
+    def _joined(self, splice: Splice, batch: Batch) -> Batch:
+        """``batch`` as the rest of the answer. Raises Failure when the backend starts the answer over: it works, so its circuit hears nothing."""
+        try:
+            return splice.join(batch)
+        except StartedOver:
+            assert self._attempt is not None
+            text = f"backend '{self.backend}' was asked to go on and started its answer over"
+            failure = Failure(Kind.CUT, text, reason=text, billed="yes")
+            note(self._attempt.noted, failure)
+            self._attempt.abort()
+            self._broken[self.backend] = MAX_BREAKS
+            raise failure from None
+
+    def _count(self, attempt: Attempt) -> None:
+        """Adds what ``attempt`` gave of an answer that broke off: the tokens that the model reported.
+
+        Where it reported none, each piece of text is one, as with most servers, unless our guess says that it cannot be.
+        """
+        noted, counted = attempt.noted, attempt.counted
+        tokens = noted.usage.completion if noted.usage else 0
+        if noted.measured is Measured.ESTIMATED:
+            pieces = attempt.transcript.read().pieces
+            tokens = pieces if tokens < estimate.PLACEHOLDER * pieces else tokens
+        self._output += tokens
+        if not self.record.rescues and counted is not None and counted.prompt:
+            self._prompt = counted
+
+    def _before(self) -> Before:
+        return Before(said=self._transcript.read(), prompt=self._prompt, output=self._output)
 
     def _note(self, batch: Batch, kept: list[Batch]) -> None:
         self._transcript.add(batch)
@@ -212,33 +305,37 @@ class Reply:
             and may_go_on(self._call, self._transcript)
         )
 
-    async def _rescue(self, said: Said, failure: Failure) -> Splice:
+    async def _rescue(self, before: Before, failure: Failure) -> Splice:
         """Another backend goes on where the answer broke off. Raises ``failure`` when none can."""
         self._rescues += 1
         assert self._attempt is not None
-        self._broken.add(self._attempt.state.name)
+        self._broken[self._attempt.state.name] += 1
         calls = {
             state.name: call
             for state in self._states
-            if (call := continued(self._call, said, state.member.ability.continuation)) is not None
+            if self._broken[state.name] < MAX_BREAKS
+            and (call := self._continued(before, state.member.ability.continuation)) is not None
         }
         able = [state for state in self._states if state.name in calls]
         if not able:
             raise failure
         able.sort(key=self._least_likely)
         try:
-            self._attempt = await self._first(able, lambda state: calls[state.name])
+            self._attempt = await self._first(able, lambda state: calls[state.name], retries=0)
         except Failure:
             raise failure from None
         if self._aborted:
             self._attempt.abort()
         continuation = self._attempt.state.member.ability.continuation
         self.record.rescues.append(continuation)
-        return Splice(self._call, said, self.wire, self._attempt.wire, continuation)
+        return Splice(self._call, before, self.wire, self._attempt.wire, continuation)
+
+    def _continued(self, before: Before, continuation: Continuation) -> Call | None:
+        return continued(self._call, before.said, continuation, used=before.output, go_on=self._route.go_on)
 
     def _least_likely(self, state: BackendState) -> tuple[bool, bool]:
         """Sorts those that broke off in this answer, and those that can only be asked to go on, behind the others."""
-        return state.name in self._broken, state.member.ability.continuation == "instruct"
+        return bool(self._broken[state.name]), state.member.ability.continuation == "instruct"
 
     def abort(self) -> None:
         """The caller is gone: the backend's connection is closed at once."""
@@ -251,42 +348,89 @@ class Reply:
             await self._attempt.close()
 
 
-class Tries:
-    """Which backends a request has asked, and which it may still ask."""
+class Doubt(NamedTuple):
+    """A bad request of which nobody knows whose fault it is, until another backend has been asked."""
 
-    def __init__(self, states: Sequence[BackendState], draw: Callable[[], float]) -> None:
+    backend: str
+    failure: Failure
+    noted: AttemptRecord
+
+
+class Tries:
+    """Which backends a request has asked, and which it may still ask. ``barred``: those that it was not let through to when it looked last."""
+
+    def __init__(self, states: Sequence[BackendState], max_retries: int, draw: Callable[[], float]) -> None:
         self._left = list(states)
         self._draw = draw
+        self._probe: BackendState | None = None
+        self._dropped: set[str] = set()
+        self.max_retries = max_retries
         self.full: list[BackendState] = []
-        self.is_barred = False
+        self.barred: list[BackendState] = []
         self.waking: list[BackendState] = []
         self.wakes = 0
         self.waited_s = 0.0
         self.retries = 0
-        self.failure: Failure | None = None
-        self.last: BackendState | None = None
+        self.failure: Failure | None = None  # the one that says most
+        self.last: tuple[BackendState, Failure] | None = None
+        self.doubt: Doubt | None = None
 
     def next(self) -> BackendState | None:
-        """The next backend whose circuit lets the request through and that has room; None when there is none now."""
+        """The next backend whose circuit lets the request through and that has room; None when there is none now.
+
+        One that has just recovered gets its growing share of the requests that another one can take, and all others.
+        """
         now = time.monotonic()
-        self.full = []
-        for state in self._left:
-            if not state.breaker.circuit.admits(now, self._draw()):
-                self.is_barred = True
-                continue
-            if state.has_room:
-                self._left.remove(state)
-                return state
-            self.full.append(state)
-        return None
+        self.full, self.barred = [], []
+        chosen, self._probe = self._probe, None
+        recovering: BackendState | None = None
+        for state in self._left if chosen is None else ():
+            circuit = state.breaker.circuit
+            if not circuit.admits(now):
+                self.barred.append(state)
+            elif not state.has_room:
+                self.full.append(state)
+            elif self._draw() < circuit.share(now):
+                chosen = state
+                break
+            else:
+                recovering = recovering or state
+                self.barred.append(state)
+        chosen = chosen or recovering
+        if chosen is not None:
+            self._left.remove(chosen)
+            self.barred = [state for state in self.barred if state is not chosen]
+        return chosen
 
     @property
     def has_more(self) -> bool:
         """Whether there is another backend to ask if the one that was given last fails."""
-        return bool(self._left)
+        now = time.monotonic()
+        return any(state.breaker.circuit.admits(now) for state in self._left)
+
+    def may_be_probed(self, now: float) -> list[BackendState]:
+        """Those whose circuit is open, and that have not asked to be left alone."""
+        return [
+            state
+            for state in self.barred
+            if state.name not in self._dropped
+            and state.has_room
+            and state.circuit_state(now) is not State.CLOSED
+            and now >= state.breaker.circuit.busy_until
+        ]
+
+    def probe(self, state: BackendState) -> None:
+        """``state`` is next, whatever its circuit says."""
+        self._probe = state
+
+    def drop(self, state: BackendState) -> None:
+        """Another request's probe found it broken still."""
+        self._dropped.add(state.name)
 
     def failed(self, state: BackendState, failure: Failure) -> None:
-        self.failure, self.last = failure, state
+        self.last = state, failure
+        if self.failure is None or _says(failure) >= _says(self.failure):
+            self.failure = failure
         if state.is_waking(failure):
             self.waking.append(state)
         if failure.kind is Kind.CONTEXT_TOO_LONG:
@@ -301,7 +445,21 @@ class Tries:
     def retry(self) -> None:
         assert self.last is not None
         self.retries += 1
-        self._left.append(self.last)
+        self._left.append(self.last[0])
+
+
+# What helps a caller most comes last: to know when to come back, then that it may, then what of its request did not fit.
+_SAY = (
+    frozenset({Kind.MISCONFIGURED}),
+    frozenset({Kind.BAD_REQUEST}),
+    frozenset({Kind.CONTEXT_TOO_LONG}),
+    frozenset(Kind) - {Kind.MISCONFIGURED, Kind.BAD_REQUEST, Kind.CONTEXT_TOO_LONG, Kind.BUSY},
+    frozenset({Kind.BUSY}),
+)
+
+
+def _says(failure: Failure) -> tuple[int, bool]:
+    return next(rank for rank, kinds in enumerate(_SAY) if failure.kind in kinds), failure.retry_after_s is not None
 
 
 def _has_more_room(other: BackendState, than: BackendState) -> bool:
@@ -309,18 +467,42 @@ def _has_more_room(other: BackendState, than: BackendState) -> bool:
     return ours is None or theirs is None or theirs > ours
 
 
-def all_open(model: str, states: Sequence[BackendState]) -> Failure:
-    """The failure of a request for which no backend may be asked: why, and when one may be again."""
+def _hopelessness(state: BackendState) -> tuple[bool, float]:
+    """Sorts by how unlikely it is to answer: time mends no credential, and one that failed longest ago may be well again first."""
+    trouble = state.breaker.trouble
+    return trouble is not None and trouble.kind is Kind.MISCONFIGURED, state.breaker.circuit.open_until
+
+
+# What others are told of a failure: none of the provider's words.
+_WHAT_HAPPENED = {
+    Kind.BUSY: "had no room for a request",
+    Kind.UNREACHABLE: "could not be reached",
+    Kind.MISCONFIGURED: "refused this app's credential or its model",
+    Kind.FIRST_TOKEN_LATE: "sent no content in time",
+    Kind.STALLED: "fell silent in the middle of an answer",
+    Kind.CUT: "broke off an answer",
+    Kind.GARBLED: "sent something unreadable",
+}
+
+
+def all_down(model: str, states: Sequence[BackendState]) -> Failure:
+    """The failure of a request for which no backend may be asked: what happened there, and when one may be asked again."""
     now = time.monotonic()
-    soonest = min(states, key=lambda state: _asked_again_at(state.breaker.circuit))
-    why = soonest.breaker.why
-    wait_s = max(1.0, _asked_again_at(soonest.breaker.circuit) - now)
-    text = f"no backend of model '{model}' may be asked for {wait_s:.0f} s"
-    if why is None:
-        return Failure(Kind.BUSY, text, status=503, retry_after_s=wait_s)
-    status = why.status if why.kind is Kind.BUSY else 503
-    return Failure(why.kind, f"{text}: {why.message}", status=status, retry_after_s=wait_s)
+    soonest = min(states, key=lambda state: _asked_again_at(state.breaker))
+    wait_s = max(1.0, _asked_again_at(soonest.breaker) - now)
+    trouble = soonest.breaker.trouble
+    if trouble is None:
+        text = f"no backend of model '{model}' may be asked for {wait_s:.0f} s"
+        return Failure(Kind.BUSY, text, reason=text, status=503, retry_after_s=wait_s)
+    text = (
+        f"no backend of model '{model}' may be asked for {wait_s:.0f} s: "
+        f"backend '{trouble.backend}' {_WHAT_HAPPENED[trouble.kind]} {now - trouble.at:.0f} s ago"
+    )
+    status = trouble.status if trouble.kind is Kind.BUSY else 503
+    return Failure(trouble.kind, text, reason=text, status=status, retry_after_s=wait_s)
 
 
-def _asked_again_at(circuit: Circuit) -> float:
-    return max(circuit.open_until, circuit.busy_until)
+def _asked_again_at(breaker: Breaker) -> float:
+    """As the provider asked, though this app may try earlier."""
+    asked = breaker.trouble.again_at if breaker.trouble is not None else 0.0
+    return max(breaker.circuit.open_until, breaker.circuit.busy_until, asked)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,13 +17,9 @@ from app.logic.routes import Continuation
 from app.logic.seam import Seam
 from app.logic.transcript import Said, Transcript
 from app.wire.codecs import READ, WRITTEN
-from app.wire.events import End, Event, Finish, Text, Usage, Wire
+from app.wire.events import End, Event, Finish, Reasoning, Refusal, Text, ToolCall, Usage, Wire
 
 MAX_RESCUES = 2
-_GO_ON = (
-    "Your answer was interrupted. Continue it from exactly where it stops, in the middle of a word if need be. "
-    "Write only what comes next: no greeting, no apology, nothing that you have written already."
-)
 
 
 def is_structured(call: Call) -> bool:
@@ -45,12 +42,15 @@ def may_go_on(call: Call, transcript: Transcript) -> bool:
     return transcript.read().is_text_only
 
 
-def continued(call: Call, said: Said, continuation: Continuation) -> Call | None:
-    """The request that asks for the rest; None when the model cannot be asked for it."""
+def continued(call: Call, said: Said, continuation: Continuation, *, used: int, go_on: str) -> Call | None:
+    """The request that asks for the rest; None when the model cannot be asked for it.
+
+    ``used``: tokens that the answer has had so far. ``go_on``: what an `instruct` model is asked.
+    """
     if continuation == "none":
         return None
     prefill = Seam(said.text).prefill
-    body: dict[str, Any] = {**call.body, **_tokens_left(call.body, said.pieces)}
+    body: dict[str, Any] = {**call.body, **_tokens_left(call.body, used)}
     if call.endpoint is Endpoint.COMPLETIONS:
         if not isinstance(body["prompt"], str):
             return None
@@ -63,29 +63,43 @@ def continued(call: Call, said: Said, continuation: Continuation) -> Call | None
         case "prefix":
             last["prefix"] = True
         case "instruct":
-            messages.append({"role": "user", "content": _GO_ON})
+            messages.append({"role": "user", "content": go_on})
     return replace(call, body=body | {"messages": messages})
 
 
-def is_spent(call: Call, said: Said) -> bool:
+def is_spent(call: Call, used: int) -> bool:
     """Whether the caller's token limit was reached before the cut: then the answer is complete as it is."""
-    return any(left <= 0 for left in _tokens_left(call.body, said.pieces).values())
+    return any(left <= 0 for left in _tokens_left(call.body, used).values())
 
 
 def _tokens_left(body: Mapping[str, Any], used: int) -> dict[str, int]:
     return {name: body[name] - used for name in ("max_tokens", "max_completion_tokens") if body.get(name)}
 
 
-class Splice:
-    """Turns the batches of the backend that goes on into the rest of the first backend's answer, in the first one's wire."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What the caller has of an answer that broke off: what it says, the first prompt as far as it is known, and the tokens of the answer."""
 
-    def __init__(self, call: Call, said: Said, wire: Wire, spoken: Wire, continuation: Continuation) -> None:
-        self._said = said
+    said: Said
+    prompt: Usage | None
+    output: int
+
+
+class Splice:
+    """Turns the batches of the backend that goes on into the rest of the first backend's answer, in the first one's wire.
+
+    Every event of the rest reaches the caller, text without what was there already. Raises StartedOver.
+    """
+
+    def __init__(self, call: Call, before: Before, wire: Wire, spoken: Wire, continuation: Continuation) -> None:
+        self._before = before
         self._wire = wire
         self._reader = READ[spoken].reader()
         self._writer = WRITTEN[wire].writer(include_usage=call.include_usage)
-        self._writer.render(said.events)  # the same state as the writer of what the caller has: its id, its open block
-        self._seam = Seam(said.text, stop=_stops(call.body), overlap=continuation == "instruct")
+        self._writer.render(
+            before.said.events
+        )  # the same state as the writer of what the caller has: its id, its open block
+        self._seam = Seam(before.said.text, stop=_stops(call.body), asked=continuation == "instruct")
         self._finish = ""
 
     @property
@@ -95,32 +109,33 @@ class Splice:
 
     def join(self, batch: Batch) -> Batch:
         """The rest of the answer that ``batch`` brings; may be without bytes."""
-        raw = self._render("".join(self._texts(batch.raw)))
+        raw = self._writer.render(self._rest(batch.raw))
         if batch.end is None:
             return Batch(raw, self._wire, progress=batch.progress)
         last = self._last(batch.end)
         return Batch(raw + last.raw, self._wire, progress=True, end=last.end)
 
-    def _texts(self, raw: bytes) -> Iterator[str]:
+    def _rest(self, raw: bytes) -> Iterator[Event]:
+        """The events of ``raw`` that the caller gets. What is no text comes after all text before it, so that is held back no longer."""
         for event in self._reader.read(raw):
             match event:
                 case Text():
-                    yield self._seam.feed(event.text)
+                    yield from _text(self._seam.feed(event.text))
                 case Finish():
                     self._finish = event.reason
-
-    def _render(self, text: str) -> bytes:
-        return self._writer.render([Text(text)]) if text else b""
+                case Reasoning() | Refusal() | ToolCall() if not self.is_over:
+                    yield from _text(self._seam.finish())
+                    yield event
 
     def _last(self, end: End) -> Batch:
         """The end, with what was held back, one finish reason and the usage of the joined answer."""
+        rest = list(_text(self._seam.finish()))
         reason = "stop" if self._seam.stopped else self._finish or end.reason
-        usage = joined_usage(self._said, end.usage)
-        events: list[Event] = [Finish(reason)]
+        usage = joined_usage(self._before, end.usage)
+        events: list[Event] = [*rest, Finish(reason)]
         if usage is not None:
             events.append(usage)
-        raw = self._render(self._seam.finish()) + self._writer.render(events)
-        raw += self._writer.end().removesuffix(WRITTEN[self._wire].end_mark)
+        raw = self._writer.render(events) + self._writer.end().removesuffix(WRITTEN[self._wire].end_mark)
         return Batch(raw, self._wire, progress=True, end=End(reason, usage))
 
     def stop(self) -> Batch:
@@ -128,27 +143,33 @@ class Splice:
         return self._last(End("stop"))
 
 
-def spent(call: Call, said: Said, wire: Wire) -> Batch:
+def spent(call: Call, before: Before, wire: Wire) -> Batch:
     """The end of an answer whose token limit was reached before the cut."""
     writer = WRITTEN[wire].writer(include_usage=call.include_usage)
-    writer.render(said.events)
+    writer.render(before.said.events)
     raw = writer.render([Finish("length")]) + writer.end().removesuffix(WRITTEN[wire].end_mark)
-    return Batch(raw, wire, end=End("length", said.usage))
+    usage = dataclasses.replace(before.prompt, output=before.output, reasoning=0) if before.prompt else None
+    return Batch(raw, wire, end=End("length", usage))
 
 
-def joined_usage(said: Said, rest: Usage | None) -> Usage | None:
+def joined_usage(before: Before, rest: Usage | None) -> Usage | None:
     """What the caller sees: the first prompt and the joined output. The backend that went on read the seen text as prompt too."""
     if rest is None:
         return None
-    if said.usage is not None and said.usage.prompt:
-        return dataclasses.replace(said.usage, output=said.pieces + rest.output, reasoning=rest.reasoning)
-    cached = min(rest.cache_read, max(0, rest.prompt - said.pieces))
+    if before.prompt is not None:
+        return dataclasses.replace(before.prompt, output=before.output + rest.output, reasoning=rest.reasoning)
+    cached = min(rest.cache_read, max(0, rest.prompt - before.output))
     return Usage(
-        input=max(0, rest.prompt - said.pieces - cached),
+        input=max(0, rest.prompt - before.output - cached),
         cache_read=cached,
-        output=said.pieces + rest.output,
+        output=before.output + rest.output,
         reasoning=rest.reasoning,
     )
+
+
+def _text(text: str) -> Iterator[Text]:
+    if text:
+        yield Text(text)
 
 
 def _stops(body: Mapping[str, Any]) -> list[str]:

@@ -22,6 +22,7 @@ from app.logic.reply import Reply
 from app.logic.retry import RetryBudget
 from app.logic.routes import ModelRoute, Routes, nearest
 from app.logic.selection import Needs, order
+from app.logic.verdicts import Verdicts
 
 __all__ = ["Reply", "Router", "Target", "UnknownModel"]
 
@@ -46,6 +47,7 @@ class Router:
         self.queue = Queue()
         self.budget = RetryBudget()
         self.cache = AnswerCache()
+        self.verdicts = Verdicts()
         self.breakers: dict[str, Breaker] = {}
         self._chance = chance or random.Random()
         self._states: dict[str, BackendState] = {}

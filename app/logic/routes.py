@@ -12,7 +12,11 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from app.logic.answer import CONNECT_S
 from catalog.models import EMBEDDED
+
+FIRST_TOKEN_S = 15.0
+LAST_FIRST_TOKEN_S = 60.0
 
 
 class RoutesError(ValueError):
@@ -34,8 +38,13 @@ class Capabilities(_Frozen):
 
 
 class Price(_Frozen):
+    """Dollars per million tokens. What is left out of the cache's prices costs what ``app.logic.price.rates`` says."""
+
     input_usd_per_mtok: Decimal = Field(ge=0)
     output_usd_per_mtok: Decimal = Field(ge=0)
+    cache_read_usd_per_mtok: Decimal | None = Field(None, ge=0)
+    cache_write_usd_per_mtok: Decimal | None = Field(None, ge=0)
+    cache_write_1h_usd_per_mtok: Decimal | None = Field(None, ge=0)
 
 
 class BackendSpec(_Frozen):
@@ -67,20 +76,33 @@ class Use(_Frozen):
 class Limits(_Frozen):
     """Seconds. ``between_tokens_s`` and ``first_token_s`` count content, not bytes."""
 
-    connect_s: float = Field(1, gt=0)
-    first_token_s: float = Field(60, gt=0)
+    connect_s: float = Field(CONNECT_S, gt=0)
+    first_token_s: float | None = Field(None, gt=0)
     between_tokens_s: float = Field(30, gt=0)
     total_s: float = Field(600, gt=0)
     wake_s: float = Field(900, gt=0)
 
+    def first_token(self, *, is_last: bool) -> float:
+        """How long a backend has for its first content. The last one that may be asked has longer, where the routes file does not say."""
+        return self.first_token_s or (LAST_FIRST_TOKEN_S if is_last else FIRST_TOKEN_S)
+
+
+GO_ON = (
+    "Your answer was interrupted. Continue it from exactly where it stops, in the middle of a word if need be, and in its language. "
+    "Write only what comes next: no greeting, no apology, nothing that you have written already."
+)
+
 
 class ModelRoute(_Frozen):
+    """``go_on``: what a model is asked that can go on with an answer only by being asked to."""
+
     strategy: Literal["failover", "weighted", "least_busy", "lowest_latency", "cheapest"] = "failover"
     sticky: Literal["none", "session"] = "none"
     backends: tuple[Use, ...] = Field(min_length=1)
     system_prompt: str = ""
     retries: int = Field(1, ge=0)
     rescue: bool = True
+    go_on: str = Field(GO_ON, min_length=1)
     hold_structured: bool = False
     hedge_share: float = Field(0, ge=0, le=1)
     on_store_loss: Literal["deny", "allow"] = "deny"  # for budgets, which are not built yet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.logic.answer import Batch
@@ -13,10 +14,14 @@ MAX_BYTES = 2**20  # some 4,000 tokens as OpenAI's chunks; a longer answer is no
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a transcript says. ``pieces``: how many pieces of text there were, which is how many tokens with most servers."""
+    """What a transcript says. ``pieces``: how many pieces of text there were, which is how many tokens with most servers.
+
+    ``words``: everything that the model wrote, thoughts and arguments too.
+    """
 
     events: tuple[Event, ...]
     text: str
+    words: str
     pieces: int
     usage: Usage | None
     is_text_only: bool
@@ -53,10 +58,25 @@ class Transcript:
         return Said(
             events=tuple(events),
             text="".join(event.text for event in texts if not event.index),
+            words=words(events),
             pieces=len(texts),
             usage=usages[-1] if usages else None,
             is_text_only=not any(isinstance(event, (ToolCall, Reasoning, Refusal)) for event in events),
         )
+
+
+def words(events: Iterable[Event]) -> str:
+    """Everything that a model wrote."""
+    return "".join(_written(event) for event in events)
+
+
+def _written(event: Event) -> str:
+    match event:
+        case Text(text) | Reasoning(text) | Refusal(text):
+            return text
+        case ToolCall():
+            return event.name + event.arguments
+    return ""
 
 
 def read_whole(batch: Batch) -> tuple[Event, ...]:

@@ -10,12 +10,13 @@ import hashlib
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.logic.backend_state import Breaker
-from app.logic.circuit import FAILURES_TO_OPEN, Circuit, State
+from app.logic.circuit import FAILURES_TO_OPEN, OPEN_MAX_S, State
 
 EVERY_S = 1.0
 TIMEOUT_S = 2.0
@@ -47,7 +48,11 @@ class SharedCircuits:
         try:
             await self._tell()
             await self._ask()
-        except (RedisError, OSError) as error:
+        except (
+            RedisError,
+            OSError,
+            ValueError,
+        ) as error:  # ValueError: the client read something that is not Redis's protocol
             if not self._lost:
                 log.warning("Redis is lost, each replica goes by its own circuits: %s", error)
             self._lost = True
@@ -61,22 +66,25 @@ class SharedCircuits:
         for key, breaker in self._breakers.items():
             until = breaker.circuit.open_until
             if breaker.circuit.state(now) is State.OPEN and self._told.get(key) != until:
-                await self._redis.set(_name(key), 1, px=max(1, int((until - now) * 1000)))
+                await self._redis.set(shared_name(key), 1, px=max(1, int((until - now) * 1000)))
                 self._told[key] = until
 
     async def _ask(self) -> None:
         keys = list(self._breakers)
         pipeline = self._redis.pipeline(transaction=False)
         for key in keys:
-            pipeline.pttl(_name(key))
+            pipeline.pttl(shared_name(key))
         now = time.monotonic()
         for key, left_ms in zip(keys, await pipeline.execute(), strict=True):
+            if not isinstance(left_ms, int):
+                raise ValueError(f"Redis answered PTTL with {type(left_ms).__name__} instead of a number")
             breaker = self._breakers[key]
             if left_ms > 0 and breaker.circuit.state(now) is State.CLOSED:
-                until = now + left_ms / 1000
-                breaker.circuit = Circuit(failures=FAILURES_TO_OPEN, opened=1, open_until=until)
+                until = now + min(left_ms / 1000, OPEN_MAX_S)
+                breaker.turn(replace(breaker.circuit, failures=FAILURES_TO_OPEN, opened=1, open_until=until))
                 self._told[key] = until  # theirs to tell, not ours
 
 
-def _name(key: str) -> str:
+def shared_name(key: str) -> str:
+    """The name of a circuit's entry in Redis."""
     return PREFIX + hashlib.sha256(key.encode()).hexdigest()[:32]

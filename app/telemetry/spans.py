@@ -157,7 +157,7 @@ def _usage_attributes(attempt: AttemptRecord) -> dict[str, Any]:
         names.INPUT_TOKENS: usage.prompt,
         names.OUTPUT_TOKENS: usage.completion,
         names.CACHE_READ_TOKENS: usage.cache_read,
-        names.CACHE_WRITE_TOKENS: usage.cache_write,
+        names.CACHE_WRITE_TOKENS: usage.cache_write + usage.cache_write_1h,
         names.REASONING_TOKENS: usage.reasoning,
     }
     return {name: count for name, count in counts.items() if count}

@@ -9,7 +9,7 @@ const TITLES = {
   unreachable: "No backend could be reached",
   refused_by_policy: "The backend declined this request",
   bad_request: "The request was not accepted",
-  context_too_long: "This conversation is too long for the model",
+  context_length_exceeded: "This conversation is too long for the model",
   misconfigured: "A backend is not set up correctly",
   first_token_late: "The model did not start in time",
   stalled: "The answer stalled",

@@ -133,7 +133,7 @@ def _read_event(payload: bytes) -> _Event:
     except msgspec.ValidationError:
         return _read_type(payload)
     except _UNREADABLE as error:
-        raise Garbled(f"not JSON: {payload[:80]!r}") from error
+        raise Garbled("not JSON", payload) from error
 
 
 def _read_type(payload: bytes) -> _Event:
@@ -141,7 +141,7 @@ def _read_type(payload: bytes) -> _Event:
     try:
         return _Event(type=_decode_type(payload).type)
     except _UNREADABLE as error:
-        raise Garbled(f"not one of Anthropic's events: {payload[:80]!r}: {error}") from error
+        raise Garbled(f"not one of Anthropic's events ({error})", payload) from error
 
 
 def _moves(event: _Event) -> bool:
@@ -169,17 +169,17 @@ class Anthropic:
         for block in sse.blocks(raw):
             payload = sse.data(block)
             if not payload:
-                if not sse.is_comment(block) and not block.startswith(b"event:"):
-                    raise Garbled(f"not a server-sent event: {block[:80]!r}")
+                if not sse.is_without_data(block):
+                    raise Garbled("not a server-sent event", block)
             elif self._note(_read_event(payload), seen):
                 continue
             kept.append(block)
-        if seen.done:
+        if seen.done or seen.error:
             seen.raw = b"".join(block + b"\n\n" for block in kept)
         return seen
 
     def _note(self, event: _Event, seen: Scan) -> bool:
-        """Adds what ``event`` says to ``seen``; true for the end mark."""
+        """Adds what ``event`` says to ``seen``; true for the end mark and for an error, neither of which goes on."""
         match event.type:
             case "content_block_delta" | "content_block_start":
                 seen.progress = seen.progress or _moves(event)
@@ -195,7 +195,7 @@ class Anthropic:
                 seen.error = error_body(bytes(event.error))
             case "message_stop":
                 seen.done = True
-        return event.type == "message_stop"
+        return event.type in ("message_stop", "error")
 
     def scan_whole(self, raw: bytes) -> Scan:
         """Looks through a whole message that was not streamed."""
@@ -203,7 +203,7 @@ class Anthropic:
         if message.error:
             return Scan(raw, error=error_body(bytes(message.error)))
         if message.type != "message":
-            raise Garbled(f"the answer is not a message: {raw[:80]!r}")
+            raise Garbled("the answer is not a message", raw)
         return Scan(
             raw,
             progress=True,
@@ -262,7 +262,7 @@ def _read_message(raw: bytes) -> _Message:
     try:
         return _decode_message(raw)
     except _UNREADABLE as error:
-        raise Garbled(f"the answer is not the JSON that was promised: {raw[:80]!r}: {error}") from error
+        raise Garbled(f"the answer is not the JSON that was promised ({error})", raw) from error
 
 
 def _ending(stop_reason: str | None, details: _StopDetails | None) -> Iterator[Event]:

@@ -102,7 +102,7 @@ class Scan:
 
     ``progress``: content moved (a ping or a role alone is no progress). ``done``: the wire's own end mark was there; it is taken out of
     ``raw``, because the end is sent only once the answer is known to be complete. ``error``: what the backend reported in place of content, as
-    the body of an error answer.
+    the body of an error answer; it is taken out of ``raw`` too.
     ``finish``: the last finish reason, in OpenAI's words; ``finished``: the choices that have one.
     """
 
@@ -121,4 +121,8 @@ def error_body(error: bytes) -> bytes:
 
 
 class Garbled(ValueError):
-    """Bytes that are not what the wire format promises."""
+    """Bytes that are not what the wire format promises. ``found``: where they begin; whoever shows some of it takes out credentials first."""
+
+    def __init__(self, what: str, found: bytes = b"") -> None:
+        super().__init__(what)
+        self.found = found

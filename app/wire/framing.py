@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 WHOLE = "application/json"  # an answer that is not streamed is one JSON body in every wire
+BEGINS_WHOLE = re.compile(rb"\s*\{")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # allowed at the start of a stream, and nowhere else
 
 
 class Cutter(Protocol):
@@ -28,8 +31,12 @@ class Cutter(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
-    """``end``: the bytes that end each event as servers commonly write it; empty where an event says its own length."""
+    """``end``: the bytes that end each event as servers commonly write it; empty where an event says its own length.
+
+    ``begins``: how such a stream begins, by which it is known under another content type.
+    """
 
     content_type: str
+    begins: re.Pattern[bytes]
     end: bytes
     cutter: Callable[[], Cutter]

@@ -29,11 +29,11 @@ class OpenAIEmbeddings:
         try:
             body = _decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Garbled(f"the answer is not the JSON that was promised: {raw[:80]!r}") from error
+            raise Garbled("the answer is not the JSON that was promised", raw) from error
         if body.error and bytes(body.error) != b"null":
             return Scan(raw, error=error_body(bytes(body.error)))
         if not bytes(body.data).startswith(b"["):
-            raise Garbled(f"the answer has no 'data': {raw[:80]!r}")
+            raise Garbled("the answer has no 'data'", raw)
         return Scan(raw, progress=True, finish="stop", usage=usage_of(body.usage) if body.usage else None, done=True)
 
     def total(self, before: Usage | None, now: Usage) -> Usage:

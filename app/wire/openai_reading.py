@@ -34,10 +34,15 @@ class _Details(msgspec.Struct):
 
 
 class OpenAIUsage(msgspec.Struct):
+    """``prompt_cache_hit_tokens`` is DeepSeek's, ``cached_tokens`` Moonshot's (their API references, checked 2026-11-30)."""
+
     prompt_tokens: int | None = 0
     completion_tokens: int | None = 0
+    total_tokens: int | None = 0
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _Details | None = None
+    prompt_cache_hit_tokens: int | None = 0
+    cached_tokens: int | None = 0
 
 
 class _Delta(msgspec.Struct):
@@ -62,6 +67,8 @@ class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: OpenAIUsage | None = None
     error: msgspec.Raw = msgspec.Raw()
+    object: Any = None  # "error" in vLLM's and SGLang's error events, which have no object around them
+    detail: msgspec.Raw = msgspec.Raw()  # FastAPI's, of many servers
 
 
 class _Loose(msgspec.Struct):
@@ -71,6 +78,11 @@ class _Loose(msgspec.Struct):
     usage: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
 
+
+# Finish reasons of an answer that is not finished: OpenRouter's and Mistral's; Zhipu's; DeepSeek's; vLLM's and SGLang's
+# (openrouter.ai/docs/api/reference/overview, docs.mistral.ai/api, docs.z.ai, api-docs.deepseek.com/api/create-chat-completion,
+# vllm/v1/request.py, sglang's io_struct.py; checked 2026-11-30).
+FAILED = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "aborted"})
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 _decode_loose = msgspec.json.Decoder(_Loose).decode
@@ -89,11 +101,17 @@ def _moves(choice: _Choice) -> bool:
 
 
 def usage_of(usage: OpenAIUsage) -> Usage:
-    """OpenAI's counts made disjoint: its prompt count includes the cached tokens, its completion count the reasoning."""
+    """OpenAI's counts made disjoint: its prompt count includes the cached tokens, its completion count the reasoning.
+
+    xAI counts the reasoning beside the completion (docs.x.ai, checked 2026-11-30): its total shows it.
+    """
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    read = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
-    written = (usage.prompt_tokens_details and usage.prompt_tokens_details.cache_write_tokens) or 0
-    thought = (usage.completion_tokens_details and usage.completion_tokens_details.reasoning_tokens) or 0
+    prompts, completions = usage.prompt_tokens_details or _Details(), usage.completion_tokens_details or _Details()
+    read = prompts.cached_tokens or usage.prompt_cache_hit_tokens or usage.cached_tokens or 0
+    written = prompts.cache_write_tokens or 0
+    thought = completions.reasoning_tokens or 0
+    if thought and usage.total_tokens == prompt + completion + thought:
+        completion += thought
     return Usage(
         input=max(0, prompt - read - written),
         cache_read=read,
@@ -123,14 +141,14 @@ def _read_chunk(payload: bytes) -> _Chunk:
     except msgspec.ValidationError:
         return _read_loosely(payload)
     except _UNREADABLE as error:
-        raise Garbled(f"not JSON: {payload[:80]!r}") from error
+        raise Garbled("not JSON", payload) from error
 
 
 def _read_loosely(payload: bytes) -> _Chunk:
     try:
         loose = _decode_loose(payload)
     except _UNREADABLE as error:
-        raise Garbled(f"not a JSON object: {payload[:80]!r}") from error
+        raise Garbled("not a JSON object", payload) from error
     chunk = _Chunk(error=loose.error)
     with contextlib.suppress(*_UNREADABLE):
         chunk.usage = msgspec.convert(_decode(loose.usage), OpenAIUsage | None, strict=False)
@@ -162,12 +180,12 @@ class OpenAIReading:
         kept: list[bytes] = []
         rewritten = False
         for block in sse.blocks(raw):
-            payload = sse.data(block)
+            payload, error = sse.data(block), seen.error
             if not payload:
                 rewritten |= self._without_data(block, seen, kept)
             elif payload.startswith(b"[DONE]"):
                 seen.done = rewritten = True
-            elif self._note(_read_chunk(payload), seen) and hide_usage:
+            elif (self._note(_read_chunk(payload), payload, seen) and hide_usage) or seen.error is not error:
                 rewritten = True
             elif block.startswith(b"data:") and b"\n" not in block:
                 kept.append(block)
@@ -187,8 +205,8 @@ class OpenAIReading:
         if block.startswith(b"error:"):  # llama.cpp before 2025
             seen.error = error_body(block[6:].strip())
             return True
-        if not block.startswith((b"data:", b"event:", b"id:", b"retry:")):
-            raise Garbled(f"not a server-sent event: {block[:80]!r}")
+        if not sse.is_without_data(block):
+            raise Garbled("not a server-sent event", block)
         return True
 
     def scan_whole(self, raw: bytes) -> Scan:
@@ -196,29 +214,45 @@ class OpenAIReading:
         _check_text(raw)
         seen = Scan(raw, done=True)
         chunk = _read_chunk(raw)
-        self._note(chunk, seen)
+        self._note(chunk, raw, seen)
         if not chunk.choices and seen.error is None:
-            raise Garbled(f"the answer has no 'choices': {raw[:80]!r}")
+            raise Garbled("the answer has no 'choices'", raw)
         return seen
 
-    def _note(self, chunk: _Chunk, seen: Scan) -> bool:
-        """Adds what ``chunk`` says to ``seen``; true when it carries usage and nothing else."""
+    def _note(self, chunk: _Chunk, payload: bytes, seen: Scan) -> bool:
+        """Adds what ``chunk``, read from ``payload``, says to ``seen``; true when it carries usage and nothing else."""
         if chunk.error and bytes(chunk.error) != b"null":
             seen.error = error_body(bytes(chunk.error))
+        elif chunk.object == "error":
+            seen.error = error_body(payload)
+        elif chunk.detail and not chunk.choices:
+            seen.error = payload
         for choice in chunk.choices or ():
             seen.progress = seen.progress or _moves(choice)
-            if choice.finish_reason:
+            if choice.finish_reason in FAILED:
+                seen.error = seen.error or error_body(b'{"message": "it gave up: %s"}' % choice.finish_reason.encode())
+            elif choice.finish_reason:
                 seen.finish = choice.finish_reason
                 seen.finished |= {choice.index or 0}
         if chunk.usage is None:
             return False
-        seen.usage = usage_of(chunk.usage)
+        seen.usage = self.total(seen.usage, usage_of(chunk.usage))
         return not chunk.choices
 
     def total(self, before: Usage | None, now: Usage) -> Usage:
-        """Each count that OpenAI's wire carries is the whole one."""
-        del before
-        return now
+        """Counts only grow, and each that OpenAI's wire carries is the whole one; the last may have no more than details."""
+        if before is None:
+            return now
+        prompt, completion = max(before.prompt, now.prompt), max(before.completion, now.completion)
+        read, written = max(before.cache_read, now.cache_read), max(before.cache_write, now.cache_write)
+        thought = max(before.reasoning, now.reasoning)
+        return Usage(
+            input=max(0, prompt - read - written),
+            cache_read=read,
+            cache_write=written,
+            output=max(0, completion - thought),
+            reasoning=thought,
+        )
 
     def reader(self) -> OpenAIReader:
         return OpenAIReader()
@@ -291,4 +325,4 @@ def _check_text(raw: bytes) -> None:
     try:
         raw.decode()
     except UnicodeDecodeError as error:
-        raise Garbled(f"not UTF-8: {raw[error.start : error.start + 20]!r}") from error
+        raise Garbled("not UTF-8", raw[error.start :]) from error

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from app.wire.codecs import Scanned
 from app.wire.events import Garbled, Scan
+from app.wire.halves import Halves
 
 _LESSONS = 3  # a vendor whose every event has something else in it (OpenAI's `obfuscation`) is not studied for ever
 _KEY_BYTES = 16  # splitting 100 events takes 5 µs by so short a text, and 22 by all that stands between theirs
@@ -95,10 +96,11 @@ class Scanner:
         self._hide_usage = hide_usage
         self._shape: Shape | None = None
         self._lessons = _LESSONS
+        self._halves = Halves()
 
     def scan(self, raw: bytes) -> Scan:
         """What ``raw`` says. Raises Garbled."""
-        run = self._run(raw) if _is_utf8(raw) else None
+        run = self._run(raw) if not self._halves.held and _is_utf8(raw) else None
         if run is None:
             return self._parsed(raw)
         passed = Scan(run.raw, progress=True)
@@ -115,8 +117,22 @@ class Scanner:
             run = find(self._shape, raw) if self._shape else None
         return run
 
+    def scan_whole(self, raw: bytes) -> Scan:
+        """What a whole answer says that was not streamed. Raises Garbled."""
+        try:
+            return self._codec.scan_whole(raw)
+        except Garbled:
+            if not Halves.are_in(raw):
+                raise
+        return self._codec.scan_whole(self._halves.joined(raw, whole=True))
+
     def _parsed(self, raw: bytes) -> Scan:
-        return self._codec.scan(raw, hide_usage=self._hide_usage)
+        try:
+            return self._codec.scan(raw, hide_usage=self._hide_usage)
+        except Garbled:
+            if not Halves.are_in(raw):
+                raise
+        return self._codec.scan(self._halves.joined(raw), hide_usage=self._hide_usage)
 
     def _joined(self, parts: Sequence[Scan]) -> Scan:
         """What neighbouring parts say together."""

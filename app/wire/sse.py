@@ -5,6 +5,7 @@ A lone CR as line end is left out: no model server writes it, and it would cost 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from app.wire.framing import Framing
@@ -88,6 +89,11 @@ def is_comment(block: bytes) -> bool:
     return all(line.startswith(b":") for line in block.split(b"\n"))
 
 
+def is_without_data(block: bytes) -> bool:
+    """Whether an event has fields that the standard knows, and none of them is data."""
+    return all(line.partition(b":")[0] in (b"", *FIELDS) for line in block.split(b"\n"))
+
+
 def event(payload: bytes, name: bytes = b"") -> bytes:
     """One event that carries ``payload``, which holds no line break."""
     if name:
@@ -95,4 +101,10 @@ def event(payload: bytes, name: bytes = b"") -> bytes:
     return b"data: " + payload + b"\n\n"
 
 
-FRAMING = Framing(content_type="text/event-stream", end=b"\n\n", cutter=Cutter)
+FIELDS = (b"data", b"event", b"id", b"retry")
+FRAMING = Framing(
+    content_type="text/event-stream",
+    begins=re.compile(rb"[\r\n]*(?:%s)?:" % b"|".join(FIELDS)),
+    end=b"\n\n",
+    cutter=Cutter,
+)

@@ -35,7 +35,7 @@ async def test_a_complete_stream_ends_with_its_summary_and_done() -> None:
     async with upstream() as up, serving(up) as app, app.post(STREAM) as response:
         raw = await response.read()
     assert raw.startswith(chunk("a") + chunk("b") + chunk("", "stop") + b": trimaran {")
-    assert raw.endswith(b'"tokens_in":7,"tokens_out":2,"cost_usd":"0.000034"}\n\ndata: [DONE]\n\n')
+    assert raw.endswith(b'"tokens_in":7,"tokens_out":2,"estimated":false,"cost_usd":"0.000034"}\n\ndata: [DONE]\n\n')
 
 
 async def test_the_summary_tells_what_answered_in_place_of_the_routes_own() -> None:

@@ -24,7 +24,7 @@ QUICK_LIMITS = "{{connect_s: 0.3, first_token_s: 0.4, between_tokens_s: 0.4, tot
 LIMITS = "{connect_s: 5, first_token_s: 20, between_tokens_s: 20, total_s: 40}"
 PAUSE_S = 2.5  # longer than every quick limit
 SETTLE_S = 0.03
-AT_ONCE, SLOW_AT_ONCE = 8, 40
+AT_ONCE, SLOW_AT_ONCE = 3, 40  # 3: what the retry budget allows of few requests
 
 
 @dataclass(frozen=True)

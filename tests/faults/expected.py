@@ -91,6 +91,11 @@ def told(status: int, code: str) -> Outcome:
     return Outcome(status=status, code=code, alone=(status, code))
 
 
+def doubted(status: int) -> Outcome:
+    """Nobody knows whose fault it is: one further backend is asked."""
+    return next_one(status, "bad_request", Circuit.CLOSED)
+
+
 def rescued(code: str) -> Outcome:
     """``b`` goes on; without it the stream ends with an error event, since its status is out."""
     return Outcome(answered="b", attempts=2, rescued="final_message", alone=(200, code), circuit=Circuit.OPEN)
@@ -235,14 +240,14 @@ def _harmless() -> Iterator[Row]:
 
 def _statuses() -> Iterator[Row]:
     outcomes: dict[refusals.Refusal, Outcome] = {
-        refusals.BAD_REQUEST: told(400, "bad_request"),
+        refusals.BAD_REQUEST: doubted(400),
         refusals.WRONG_KEY: MISCONFIGURED,
         refusals.NO_MONEY: MISCONFIGURED,
         refusals.NO_ACCESS: MISCONFIGURED,
         refusals.NO_MODEL: MISCONFIGURED,
         refusals.TIMED_OUT: BUSY,
-        refusals.TOO_LARGE: told(413, "bad_request"),
-        refusals.NOT_VALID: told(422, "bad_request"),
+        refusals.TOO_LARGE: next_one(413, "bad_request", Circuit.CLOSED),
+        refusals.NOT_VALID: doubted(422),
         refusals.LIMITED: LIMITED,
         refusals.LIMITED_1_S: LIMITED_UNTIL,
         refusals.LIMITED_30_S: LIMITED_UNTIL,
@@ -253,11 +258,11 @@ def _statuses() -> Iterator[Row]:
         refusals.GATEWAY_TIMEOUT: UNREACHABLE,
         refusals.OVERLOADED: BUSY,
         refusals.FILTERED: told(400, "refused_by_policy"),
-        refusals.TOO_LONG: next_one(400, "context_too_long", Circuit.CLOSED),
+        refusals.TOO_LONG: next_one(400, "context_length_exceeded", Circuit.CLOSED),
         refusals.LACKING: next_one(400, "bad_request", Circuit.CLOSED),
     }
     # Anthropic has no status of its own for these two, so its words decide.
-    anthropics = {refusals.TIMED_OUT: UNREACHABLE, refusals.NOT_VALID: told(400, "bad_request")}
+    anthropics = {refusals.TIMED_OUT: UNREACHABLE, refusals.NOT_VALID: doubted(400)}
     for refusal, outcome in outcomes.items():
         cell = instead(refusal.openai(), refusal.anthropic(), outcome, on_anthropic=anthropics.get(refusal))
         yield Row(name=refusal.name, before=cell, middle=HEAD_IS_OUT, whole=cell)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
 
 from app.inference import http
-from app.logic.answer import Backend, Batch, Call, Failure, Kind
+from app.logic.answer import Backend, Batch, Blame, Call, Failure, Kind
 from tests.inference.contract import KEY, MODEL, SUBJECTS, WITHIN_S, backend, call, heard, opened, streamed
 from tests.inference.fakes.server import Reply, Step, Then, serving
 from tests.inference.fakes.vendor import Fault, Lack, Said, Vendor
@@ -289,7 +290,7 @@ async def test_what_the_wire_lacks_is_refused_by_name(vendor: Vendor, lack: Lack
     async with backend(vendor, reply(vendor, Said(text=("x",)), stream=True)) as (subject, fake):
         with pytest.raises(Failure, match="'subject'") as raised:
             await opened(subject, call(**fields))
-    assert (raised.value.kind, raised.value.param, raised.value.elsewhere) == (Kind.BAD_REQUEST, field, True)
+    assert (raised.value.kind, raised.value.param, raised.value.blame) == (Kind.BAD_REQUEST, field, Blame.BACKEND)
     assert fake.received == []
 
 
@@ -387,7 +388,8 @@ async def test_retry_after_is_told(vendor: Vendor) -> None:
     ("status", "kind"),
     [
         (200, Kind.GARBLED),
-        (400, Kind.BAD_REQUEST),
+        (400, Kind.MISCONFIGURED),
+        (413, Kind.BAD_REQUEST),
         (302, Kind.MISCONFIGURED),
         (502, Kind.UNREACHABLE),
         (529, Kind.BUSY),
@@ -453,6 +455,78 @@ async def test_an_end_mark_without_its_blank_line_is_an_end(vendor: Vendor) -> N
     async with backend(vendor, streamed(vendor, *events[:-1], events[-1].rstrip(b"\n"))) as (subject, _):
         answer = await heard(await opened(subject, call()))
     assert (answer.text, answer.end and answer.end.reason) == ("x", "stop")
+
+
+async def test_nothing_behind_the_end_is_a_failure(vendor: Vendor) -> None:
+    """An error, or rubbish in a later read, makes a finished answer no less complete, and does not reach the caller."""
+    events = vendor.stream(Said(text=("x",)))
+    finished = b"".join(events if Lack.END_MARK in vendor.lacks else events[:-1])
+    error = vendor.error_event(Fault.BROKEN)
+    cases: list[tuple[bytes, list[Step]]] = [(error, [finished + error])]
+    cases += [(rest, [finished, 0.05, rest]) for rest in (error, *vendor.garbage)]
+    for odd, steps in cases:
+        async with backend(vendor, streamed(vendor, *steps)) as (subject, _):
+            answer = await heard(await opened(subject, call()))
+        assert (answer.text, answer.end and answer.end.reason) == ("x", "stop")
+        assert odd not in answer.raw
+
+
+HALVES = {"§": b"\\ud83d", "¶": b"\\ude00"}
+
+
+def halved(steps: Sequence[Step]) -> list[Step]:
+    """``steps`` with the two halves of a character in place of two that fakes write as they are or as an escape."""
+    made: list[Step] = []
+    for step in steps:
+        if isinstance(step, bytes):
+            for sign, half in HALVES.items():
+                step = step.replace(sign.encode(), half).replace(f"\\u{ord(sign):04x}".encode(), half)
+        made.append(step)
+    return made
+
+
+@both
+@pytest.mark.parametrize("between", [(), (0.02,)], ids=["one_read", "two_reads"])
+async def test_a_character_cut_in_half_is_joined(vendor: Vendor, stream: bool, between: tuple[float, ...]) -> None:
+    """Some servers send the two halves of an emoji in two events; as JSON neither is a character."""
+    sent = reply(vendor, Said(text=("a", "b§", "¶c", "d")), stream=stream)
+    steps = halved(sent.steps)
+    apart = [part for step in steps for part in (step, *between)] if stream else steps
+    async with backend(vendor, replace(sent, steps=apart)) as (subject, _):
+        answer = await heard(await opened(subject, call(stream=stream)), stream=stream)
+    assert answer.text == "ab😀cd"
+
+
+@both
+async def test_half_a_character_alone_is_no_garbage(vendor: Vendor, stream: bool) -> None:
+    """A model may have broken off there: what is whole reaches the caller."""
+    sent = reply(vendor, Said(text=("a§c", "d")), stream=stream)
+    async with backend(vendor, replace(sent, steps=halved(sent.steps))) as (subject, _):
+        answer = await heard(await opened(subject, call(stream=stream)), stream=stream)
+    assert answer.text == "a\ufffdcd"
+
+
+@needs(Lack.TOOLS)
+async def test_a_character_cut_in_half_in_tool_arguments_is_joined(vendor: Vendor) -> None:
+    """They are JSON within JSON: an escape of the inner text is passed on, one of the outer is joined."""
+    said = Said(tools=(("look", ('{"a": "§', '¶", "b": "x"}')),), finish="tool_calls")
+    async with backend(vendor, streamed(vendor, *halved(vendor.stream(said)))) as (subject, _):
+        answer = await heard(await opened(subject, call(tools=TOOLS)))
+    assert json.loads(answer.tools[0][2]) == {"a": "😀", "b": "x"}
+
+
+@both
+@pytest.mark.parametrize("content_type", ["text/plain; charset=utf-8", "application/octet-stream", "application/json"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte_order_mark"])
+async def test_a_good_answer_is_one_under_any_content_type(
+    vendor: Vendor, stream: bool, content_type: str, mark: bytes
+) -> None:
+    """It is known by how it begins; a byte order mark is none of it."""
+    sent = reply(vendor, Said(text=("Hel", "lo")), stream=stream)
+    odd = replace(sent, content_type=content_type, steps=[*filter(None, [mark]), *sent.steps])
+    async with backend(vendor, odd) as (subject, _):
+        answer = await heard(await opened(subject, call(stream=stream)), stream=stream)
+    assert (answer.text, answer.finish) == ("Hello", "stop")
 
 
 async def test_nonsense_is_garbled(vendor: Vendor, garbage: bytes) -> None:
@@ -579,6 +653,19 @@ async def test_a_stale_connection_is_replaced_once(vendor: Vendor) -> None:
         await heard(await opened(subject, call()))
         answer = await heard(await opened(subject, call()))
     assert (answer.text, [received.connection for received in fake.received]) == ("x", [1, 1, 2])
+
+
+async def test_a_pool_of_stale_connections_is_emptied(vendor: Vendor) -> None:
+    """A server that restarted has closed them all: the request goes on to a new one, however many were there."""
+    good = streamed(vendor, *vendor.stream(Said(text=("x",))))
+    slow = streamed(vendor, 0.05, *vendor.stream(Said(text=("x",))))
+    async with backend(vendor, *[slow] * 4, *[Reply(before_head=Then.RESET)] * 4, good) as (subject, fake):
+        answers = await asyncio.gather(*(opened(subject, call()) for _ in range(4)))
+        await asyncio.gather(*map(heard, answers))
+        await asyncio.gather(*http._settling)
+        answer = await heard(await opened(subject, call()))
+    assert answer.text == "x"
+    assert sorted(received.connection for received in fake.received[4:]) == [1, 2, 3, 4, 5]
 
 
 async def test_a_reset_on_a_new_connection_is_not_repeated(vendor: Vendor) -> None:

@@ -144,7 +144,7 @@ def test_the_usage_that_was_asked_for(app: str) -> None:
     [
         (Fault.OVERLOADED, openai.InternalServerError, "busy"),
         (Fault.RATE_LIMITED, openai.RateLimitError, "busy"),
-        (Fault.TOO_LONG, openai.BadRequestError, "context_too_long"),
+        (Fault.TOO_LONG, openai.BadRequestError, "context_length_exceeded"),
         (Fault.BAD_REQUEST, openai.BadRequestError, "bad_request"),
         (Fault.NO_MODEL, openai.InternalServerError, "misconfigured"),
     ],

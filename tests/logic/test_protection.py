@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
 from app.logic import retry
-from app.logic.answer import Failure, Kind
-from app.logic.circuit import State
+from app.logic.answer import Blame, Failure, Kind, reported
+from app.logic.circuit import Circuit, State
 from app.logic.queue import Queue
 from app.logic.record import Record
 from app.logic.reply import Reply
 from app.logic.router import Router
+from app.logic.routes import Limits
 from tests.logic.backends import ScriptedBackend, end, text
 from tests.logic.routing import call, joined, record, router
 
 REFUSED = Failure(Kind.UNREACHABLE, "refused")
 ONE = [text("x"), end()]
+PATIENT = "{total_s: 30}"  # where a backend takes its time, whatever else the machine does
 
 
 async def ask(asked: Router, seen: Record | None = None) -> str:
@@ -132,20 +135,164 @@ async def test_a_backend_that_does_not_wake_up_is_given_up() -> None:
 
 
 async def test_an_open_circuit_is_not_asked() -> None:
-    """After three failures in a row the broken backend costs nobody anything; when it is the only one the caller hears why and for how long."""
+    """After three requests that failed there the broken backend costs nobody anything, while another one answers."""
     broken, healthy = ScriptedBackend(name="a", always_refuses=REFUSED), ScriptedBackend(name="b", steps=ONE)
     two = router(broken, healthy)
     for _ in range(5):
         assert await ask(two) == "x"
     assert len(broken.calls) == 3
-    alone = router(ScriptedBackend(name="a", always_refuses=REFUSED))
+
+
+async def opened(asked: Router) -> Router:
+    """``asked`` after the requests that open the circuits of its broken backends."""
     for _ in range(3):
         with pytest.raises(Failure):
-            await ask(alone)
-    with pytest.raises(Failure, match="may be asked for 5 s: refused") as caught:
-        await ask(alone)
-    assert (caught.value.kind, caught.value.status) == (Kind.UNREACHABLE, 503)
-    assert caught.value.retry_after_s == pytest.approx(5, abs=1)
+            await ask(asked)
+    return asked
+
+
+async def test_one_request_is_one_failure_however_often_it_was_asked() -> None:
+    """A retry and a rescue of the same request are not news: the circuit stays closed, and the next caller is served."""
+    cut = Failure(Kind.CUT, "cut")
+    backend = ScriptedBackend(name="a", steps=[text("x"), cut])
+    lone = router(backend, more="retries: 3")
+    with pytest.raises(Failure):
+        await ask(lone)
+    assert len(backend.calls) == 2  # the first and one rescue: it would break off a third time, too
+    assert lone.states["a"].breaker.circuit.failures == 1
+    backend.steps = ONE
+    assert await ask(lone) == "x"
+
+
+async def test_failures_at_the_same_moment_are_one() -> None:
+    """Twenty streams that break together leave the circuit closed."""
+    backend = ScriptedBackend(name="a", refuses=[REFUSED] * 20, open_s=0.01, steps=ONE)
+    lone = router(backend, limits=PATIENT)
+    heard = await asyncio.gather(*(ask(lone) for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(error, Failure) for error in heard)
+    assert lone.states["a"].circuit_state(time.monotonic()) is State.CLOSED
+    assert await ask(lone) == "x"
+
+
+async def test_with_all_circuits_open_one_request_probes_for_all() -> None:
+    """Of ten that come together one is sent; when it finds the backend broken still, the others hear so without asking."""
+    backend = ScriptedBackend(name="a", always_refuses=REFUSED)
+    lone = await opened(router(backend, limits=PATIENT))
+    backend.open_s = 0.02
+    heard = await asyncio.gather(*(ask(lone) for _ in range(10)), return_exceptions=True)
+    assert len(backend.calls) == 3 + 1
+    assert sorted(str(error) for error in heard)[0].startswith("no backend of model 'chat' may be asked for 5 s")
+    assert {
+        (error.kind, error.retry_after_s and round(error.retry_after_s))
+        for error in heard
+        if isinstance(error, Failure)
+    } == {
+        (Kind.UNREACHABLE, None),
+        (Kind.UNREACHABLE, 5),
+    }
+
+
+async def test_a_lone_backend_that_recovers_takes_all() -> None:
+    """The callers who waited for the probe, and all who come after it, are served at once: there is nobody else to take them."""
+    backend = ScriptedBackend(name="a", always_refuses=REFUSED)
+    lone = await opened(router(backend, limits=PATIENT))
+    backend.always_refuses, backend.open_s, backend.steps = None, 0.02, ONE
+    assert await asyncio.gather(*(ask(lone) for _ in range(10))) == ["x"] * 10
+    assert await asyncio.gather(*(ask(lone) for _ in range(50))) == ["x"] * 50
+
+
+async def test_a_backend_that_recovers_beside_another_takes_its_share() -> None:
+    """The neighbour is well: right after the probe it gets most of what comes."""
+    broken, healthy = ScriptedBackend(name="a", always_refuses=REFUSED), ScriptedBackend(name="b", steps=ONE)
+    two = router(broken, healthy)
+    for _ in range(3):
+        await ask(two)
+    breaker = two.states["a"].breaker
+    breaker.turn(replace(breaker.circuit, open_until=time.monotonic()))
+    broken.always_refuses, broken.steps = None, ONE
+    assert await ask(two) == "x"  # the probe
+    asked_before = len(broken.calls)
+    for _ in range(50):
+        await ask(two)
+    assert 0 < len(broken.calls) - asked_before < 25
+
+
+async def test_a_probe_whose_caller_leaves_is_taken_over() -> None:
+    """One who waits for it becomes the probe."""
+    backend = ScriptedBackend(name="a", always_refuses=REFUSED)
+    lone = await opened(router(backend, limits=PATIENT))
+    backend.always_refuses, backend.open_s, backend.steps = None, 0.03, ONE
+    leaving = asyncio.create_task(ask(lone))
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(ask(lone))
+    await asyncio.sleep(0.01)
+    leaving.cancel()
+    assert await waiting == "x"
+
+
+async def test_of_several_open_circuits_the_likeliest_is_tried_first() -> None:
+    """Time mends no credential: the unreachable backend is asked before the one that refused the key."""
+    wrong_key = Failure(Kind.MISCONFIGURED, "401")
+    first, second = (
+        ScriptedBackend(name="a", always_refuses=wrong_key),
+        ScriptedBackend(name="b", always_refuses=REFUSED),
+    )
+    two = await opened(router(first, second))
+    second.always_refuses, second.steps = None, ONE
+    assert await ask(two) == "x"
+    assert (len(first.calls), len(second.calls)) == (3, 4)
+
+
+async def test_a_backend_that_asked_to_be_left_alone_is_not_probed() -> None:
+    """A full house is no broken one: the caller hears 429 and the provider's own number, and nobody asks before a minute is over."""
+    backend = ScriptedBackend(name="a", always_refuses=Failure(Kind.BUSY, "429: sorry", status=429, retry_after_s=3600))
+    lone = router(backend)
+    heard = []
+    for _ in range(2):
+        with pytest.raises(Failure) as error:
+            await ask(lone)
+        heard.append((error.value.status, round(error.value.retry_after_s or 0)))
+    assert heard == [(429, 3600), (429, 3600)]
+    assert len(backend.calls) == 1
+
+
+async def test_others_never_hear_what_was_said_to_one() -> None:
+    """The caller whose request failed hears the provider; those who come while the circuit is open hear what kind of failure it was, and when."""
+    quoting = Failure(Kind.UNREACHABLE, "500: your prompt was: my secret plan", param="secret_field")
+    backend = ScriptedBackend(name="a", always_refuses=quoting)
+    lone = await opened(router(backend, limits=PATIENT))
+    backend.open_s = 0.02
+    own, other = await asyncio.gather(ask(lone), ask(lone), return_exceptions=True)
+    assert isinstance(own, Failure)
+    assert "my secret plan" in own.message
+    assert isinstance(other, Failure)
+    assert "secret" not in f"{other.message} {other.reason} {other.param}"
+    assert "backend 'a' could not be reached 0 s ago" in other.message
+
+
+async def test_the_last_backend_has_longer_for_its_first_token() -> None:
+    """Without a limit of the routes file: a short one while another backend may be asked, a long one where it may not."""
+    limits = Limits()
+    assert (limits.first_token(is_last=False), limits.first_token(is_last=True)) == (15, 60)
+    assert Limits(first_token_s=7).first_token(is_last=True) == 7
+    seen: list[bool] = []
+
+    class Noting(Limits):
+        def first_token(self, *, is_last: bool) -> float:
+            seen.append(is_last)
+            return 1.0
+
+    first, second = ScriptedBackend(name="a", always_refuses=REFUSED), ScriptedBackend(name="b", always_refuses=REFUSED)
+    two = router(first, second)
+    route = two.targets["chat"].route.model_copy(update={"limits": Noting(total_s=1)})
+    two.targets["chat"] = replace(two.targets["chat"], route=route)
+    await opened(two)
+    assert seen == [False, True] * 3
+    seen.clear()
+    second.always_refuses, second.steps = None, ONE
+    two.states["b"].breaker.turn(Circuit())
+    assert await ask(two) == "x"
+    assert seen == [True]  # the other one's circuit is open
 
 
 async def test_when_all_are_down_the_small_model_answers() -> None:
@@ -196,8 +343,7 @@ async def test_a_reload_keeps_what_runs_and_what_is_known() -> None:
     reply = await live.open(call(), record())
     other = router(ScriptedBackend(name="b", steps=ONE))
     live.breakers["b"] = other.breakers["b"]
-    for _ in range(3):
-        live.breakers["b"].circuit = live.breakers["b"].circuit.failed(0.0, REFUSED)
+    live.breakers["b"].turn(Circuit(opened=1, open_until=5.0))
     live.replace(other.routes, {name: state.member for name, state in other.states.items()})
     assert await joined(reply) == "xy"
     assert live.states["b"].circuit_state(1.0) is State.OPEN
@@ -218,3 +364,90 @@ async def test_callers_who_leave_open_no_circuit() -> None:
     assert healthy.states["a"].circuit_state(time.monotonic()) is State.CLOSED
     assert healthy.states["a"].breaker.circuit.failures == 0
     assert len(backend.calls) == 5
+
+
+def odd(**fields: str) -> Failure:
+    failure = Failure(Kind.BAD_REQUEST, "400: odd", blame=Blame.UNKNOWN)
+    failure.reported = reported(400, **fields)
+    return failure
+
+
+async def test_a_bad_request_of_no_known_shape_is_asked_of_one_further_backend() -> None:
+    """The second one takes it: so it was the first one's fault, which an operator sees as such, and no circuit hears of it."""
+    noted = record()
+    first, second = ScriptedBackend(name="a", always_refuses=odd()), ScriptedBackend(name="b", steps=ONE)
+    both = router(first, second)
+    assert await ask(both, noted) == "x"
+    assert [(attempt.failure, attempt.is_callers_fault) for attempt in noted.attempts] == [
+        (Kind.MISCONFIGURED, False),
+        (None, False),
+    ]
+    assert both.states["a"].breaker.circuit.failures == 0
+
+
+@pytest.mark.parametrize("second", [odd(), Failure(Kind.UNREACHABLE, "no"), Failure(Kind.BAD_REQUEST, "other")])
+async def test_one_and_no_more(second: Failure) -> None:
+    """Whatever the second says, the caller hears the first, and a third is not asked."""
+    noted = record()
+    backends = [
+        ScriptedBackend(name="a", always_refuses=odd()),
+        ScriptedBackend(name="b", always_refuses=second),
+        ScriptedBackend(name="c", steps=ONE),
+    ]
+    with pytest.raises(Failure, match="400: odd") as caught:
+        await ask(router(*backends, more="retries: 3"), noted)
+    assert caught.value.is_final
+    assert [len(backend.calls) for backend in backends] == [1, 1, 0]
+    assert noted.attempts[0].is_callers_fault
+
+
+async def test_what_came_of_it_is_kept() -> None:
+    """The same code and field of the same backend: the caller's fault is final at once, the backend's leads on at once. Others are found out anew."""
+    first = ScriptedBackend(name="a", always_refuses=odd(code="odd_thing"))
+    second = ScriptedBackend(name="b", always_refuses=odd())
+    both = router(first, second)
+    for _ in range(3):
+        first.always_refuses, second.always_refuses = odd(code="odd_thing"), odd()
+        with pytest.raises(Failure):
+            await ask(both)
+    assert (len(first.calls), len(second.calls)) == (3, 1)
+    first.always_refuses = odd(code="other_thing")
+    with pytest.raises(Failure):
+        await ask(both)
+    assert len(second.calls) == 2
+    second.always_refuses, second.steps = None, ONE
+    for _ in range(3):
+        first.always_refuses = odd(code="third_thing")
+        assert await ask(both) == "x"
+
+
+@pytest.mark.parametrize("fields", [{}, {"code": "400"}, {"code": "invalid_request_error"}])
+async def test_what_says_nothing_is_found_out_each_time(fields: dict[str, str]) -> None:
+    """A server whose every error has the same code must not be judged by one of them."""
+    first, second = (
+        ScriptedBackend(name="a", always_refuses=odd(**fields)),
+        ScriptedBackend(name="b", always_refuses=odd()),
+    )
+    both = router(first, second)
+    for _ in range(2):
+        first.always_refuses, second.always_refuses = odd(**fields), odd()
+        with pytest.raises(Failure):
+            await ask(both)
+    assert len(second.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("failures", "heard"),
+    [
+        ([Failure(Kind.BUSY, "429", status=429, retry_after_s=2), Failure(Kind.MISCONFIGURED, "401")], "429"),
+        ([Failure(Kind.MISCONFIGURED, "401"), Failure(Kind.BUSY, "429", status=429, retry_after_s=2)], "429"),
+        ([Failure(Kind.CONTEXT_TOO_LONG, "long"), REFUSED], "refused"),
+        ([Failure(Kind.BUSY, "503", status=503), Failure(Kind.BAD_REQUEST, "lacks", blame=Blame.BACKEND)], "503"),
+        ([Failure(Kind.BUSY, "later", retry_after_s=9), Failure(Kind.BUSY, "busy")], "later"),
+    ],
+)
+async def test_the_failure_that_says_most_is_heard(failures: list[Failure], heard: str) -> None:
+    """When to come back helps a caller more than that somebody's key is wrong, whichever was last."""
+    backends = [ScriptedBackend(name=f"b{n}", always_refuses=failure) for n, failure in enumerate(failures)]
+    with pytest.raises(Failure, match=heard):
+        await ask(router(*backends))

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from app.logic.answer import Batch, Call, Failure, Kind
 from app.logic.record import Measured
-from app.logic.rescue import spent
+from app.logic.rescue import Before, spent
+from app.logic.routes import Continuation
 from app.logic.selection import Ability
-from app.logic.transcript import Said
+from app.logic.transcript import Said, Transcript
 from app.wire.codecs import READ
-from app.wire.events import End, Finish, Start, Text, Usage, Wire
+from app.wire.events import End, Finish, Refusal, Start, Text, ToolCall, Usage, Wire
 from tests.logic.backends import ScriptedBackend, Step, chunk, end, finish, role, text
 from tests.logic.routing import call, joined, record, router
 
@@ -187,11 +188,20 @@ async def test_asked_to_go_on_a_repetition_is_taken_out() -> None:
 
 async def test_at_most_two_rescues() -> None:
     """A third cut ends the answer: something is wrong with more than one backend."""
+    always = [ScriptedBackend(name=name, steps=lambda asked: [*goes_on(asked)[:3], CUT]) for name in "abcd"]
+    reply = await router(*always).open(call(), record())
+    with pytest.raises(Failure):
+        await joined(reply)
+    assert [len(backend.calls) for backend in always] == [1, 1, 1, 0]
+
+
+async def test_a_backend_that_breaks_off_again_is_not_asked_a_third_time() -> None:
+    """Alone it gets one chance to go on; beside a healthy one that goes on instead."""
     always = ScriptedBackend(name="a", steps=lambda asked: [*goes_on(asked)[:3], CUT])
     reply = await router(always).open(call(), record())
     with pytest.raises(Failure):
         await joined(reply)
-    assert len(always.calls) == 3
+    assert len(always.calls) == 2
 
 
 async def test_a_caller_who_left_is_not_rescued() -> None:
@@ -211,7 +221,99 @@ async def test_a_caller_who_left_is_not_rescued() -> None:
 def test_an_answer_that_had_all_its_tokens_says_so_in_every_wire(wire: Wire) -> None:
     """It broke off behind its last token: what is still due is the finish reason, and no end mark yet."""
     events = (Start("a", "m", 1), Text("so far"))
-    said = Said(events=events, text="so far", pieces=2, usage=None, is_text_only=True)
-    batch = spent(call(max_tokens=2), said, wire)
+    said = Said(events=events, text="so far", words="so far", pieces=2, usage=None, is_text_only=True)
+    batch = spent(call(max_tokens=2), Before(said=said, prompt=None, output=2), wire)
     assert Finish("length") in list(READ[wire].reader().read(batch.raw))
     assert (b"[DONE]" in batch.raw, b"message_stop" in batch.raw) == (False, False)
+
+
+def tool_chunk(**part: object) -> Batch:
+    return Batch(chunk({"tool_calls": [{"index": 0, **part}]}), Wire.OPENAI_CHAT, progress=True)
+
+
+CALLS_TOOL = [
+    tool_chunk(id="call_1", type="function", function={"name": "look_up", "arguments": ""}),
+    tool_chunk(function={"arguments": '{"what": '}),
+    tool_chunk(function={"arguments": '"sea"}'}),
+    finish("tool_calls"),
+    Batch(b"", Wire.OPENAI_CHAT, end=End("tool_calls", Usage(input=20, output=9))),
+]
+
+
+@pytest.mark.parametrize("continuation", ["final_message", "instruct"])
+async def test_tool_calls_of_the_backend_that_goes_on_reach_the_caller(continuation: Continuation) -> None:
+    """Text, a cut, and then a call: name, id and arguments are handed on whole, behind all the text before them."""
+    backends = (
+        ScriptedBackend(name="a", steps=[text("I will look it"), CUT]),
+        ScriptedBackend(name="b", steps=[text(" up."), *CALLS_TOOL]),
+    )
+    able = dict.fromkeys("ab", Ability(continuation=continuation))
+    reply = await router(*backends, abilities=able).open(call(tools=[{"type": "function"}]), record())
+    seen = Transcript()
+    async for batch in reply.batches():
+        seen.add(batch)
+    await reply.aclose()
+    events = seen.read().events
+    assert seen.read().text == "I will look it up."
+    calls = [event for event in events if isinstance(event, ToolCall)]
+    assert ([(made.id, made.name) for made in calls if made.id], "".join(made.arguments for made in calls)) == (
+        [("call_1", "look_up")],
+        '{"what": "sea"}',
+    )
+    assert [event.reason for event in events if isinstance(event, Finish)] == ["tool_calls"]
+    assert events.index(calls[0]) > max(at for at, event in enumerate(events) if isinstance(event, Text))
+
+
+async def test_a_refusal_of_the_backend_that_goes_on_reaches_the_caller() -> None:
+    """It is part of the answer, whatever it says."""
+    refusal = Batch(chunk({"refusal": "I will not go on."}), Wire.OPENAI_CHAT, progress=True)
+    backends = (
+        ScriptedBackend(name="a", steps=[text("The sea"), CUT]),
+        ScriptedBackend(name="b", steps=[refusal, finish(), end()]),
+    )
+    reply = await router(*backends).open(call(), record())
+    seen = Transcript()
+    async for batch in reply.batches():
+        seen.add(batch)
+    await reply.aclose()
+    assert Refusal("I will not go on.") in seen.read().events
+
+
+async def test_an_answer_that_is_started_over_is_no_success() -> None:
+    """The next backend goes on instead; with none left the answer ends as cut, and no circuit hears of it: the backend works."""
+    seen = "The sea is wide, and nobody who stands at its shore can see"
+    again = [text("The sea is wide, nobody at its shore can see the other side."), finish(), end()]
+    broken = ScriptedBackend(name="a", steps=[text(seen), CUT])
+    abilities = {"a": Ability(), "b": Ability(continuation="instruct"), "c": Ability(continuation="instruct")}
+    over = ScriptedBackend(name="b", steps=again)
+    faithful = ScriptedBackend(name="c", steps=[text(" what lies behind it."), finish(), end()])
+    asked = router(broken, over, faithful, abilities=abilities)
+    assert await joined(await asked.open(call(), record())) == seen + " what lies behind it."
+    assert asked.states["b"].breaker.circuit.failures == 0
+    noted = record()
+    with pytest.raises(Failure) as caught:
+        await joined(await router(broken, over, abilities=abilities).open(call(), noted))
+    assert caught.value.kind is Kind.CUT
+    assert "started its answer over" in noted.attempts[1].reason
+    assert len(over.calls) == 2
+
+
+async def test_tokens_are_those_that_the_models_reported() -> None:
+    """One piece of text may be many tokens: the limit that is left, and what the caller is told, go by the count of the backend that broke off."""
+    noted = record()
+    broken = ScriptedBackend(name="a", steps=cut_after(2), usage_so_far=Usage(input=11, output=325))
+    healthy = ScriptedBackend(name="b", steps=[text("."), finish(), end(Usage(input=340, output=200))])
+    reply = await router(broken, healthy).open(call(max_tokens=600), noted)
+    await joined(reply)
+    assert healthy.calls[0].body["max_tokens"] == 275
+    assert noted.usage == Usage(input=11, output=525)
+
+
+async def test_what_is_asked_can_be_said_in_another_language() -> None:
+    """The route has the words."""
+    asked = ScriptedBackend(name="b", steps=[text(" ist weit."), finish(), end()])
+    backends = ScriptedBackend(name="a", steps=[text("Das Meer"), CUT]), asked
+    instruct = {"a": Ability(), "b": Ability(continuation="instruct")}
+    german = router(*backends, abilities=instruct, more="retries: 0, go_on: Schreibe weiter.")
+    assert await joined(await german.open(call(), record())) == "Das Meer ist weit."
+    assert asked.calls[0].body["messages"][-1] == {"role": "user", "content": "Schreibe weiter."}

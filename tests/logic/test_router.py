@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.logic import price
-from app.logic.answer import Endpoint, Failure, Kind
+from app.logic import estimate, price
+from app.logic.answer import Blame, Endpoint, Failure, Kind
 from app.logic.record import Measured
 from app.logic.router import UnknownModel
 from app.logic.selection import Ability
@@ -46,7 +46,7 @@ async def test_the_callers_own_fault_is_not_shopped_around(kind: Kind) -> None:
 
 async def test_what_one_backend_lacks_another_may_have() -> None:
     """A field that only this backend does not take leads to the next one."""
-    lacking = Failure(Kind.BAD_REQUEST, "no seed here", param="seed", elsewhere=True)
+    lacking = Failure(Kind.BAD_REQUEST, "no seed here", param="seed", blame=Blame.BACKEND)
     backends = ScriptedBackend(name="a", always_refuses=lacking), ScriptedBackend(name="b", steps=[text("x"), end()])
     assert await joined(await router(*backends).open(call(), record())) == "x"
 
@@ -131,6 +131,33 @@ async def test_tokens_and_money_are_counted() -> None:
     assert seen.picodollars is not None
     assert price.usd(seen.picodollars) == "0.007"
     assert seen.attempts[0].measured is Measured.REPORTED
+
+
+@pytest.mark.parametrize("so_far", [Usage(input=10, output=1), Usage(input=10), Usage()], ids=["one", "none", "zeros"])
+@pytest.mark.parametrize("ended", [True, False], ids=["to the end", "left"])
+async def test_a_count_that_cannot_be_meant_is_estimated(so_far: Usage, ended: bool) -> None:
+    """Two hundred deltas are more than one token: the answer's tokens are guessed from its text, and the prompt's taken from the backend."""
+    words = [text(f"word{number} ") for number in range(200)]
+    steps: list[Step] = [*words, end(so_far) if ended else 5.0]
+    backend = ScriptedBackend(name="a", steps=steps, usage_so_far=so_far)
+    seen = record()
+    reply = await router(backend).open(call(), seen)
+    stream = reply.batches()
+    for _ in words:
+        await anext(stream)
+    if ended:
+        await anext(stream)
+    await stream.aclose()
+    reply.abort()
+    await reply.aclose()
+    (attempt,) = seen.attempts
+    assert attempt.usage is not None
+    if ended and so_far.output:  # at its end a backend's own count is believed, unless it is none
+        assert (attempt.usage, attempt.measured) == (so_far, Measured.REPORTED)
+        return
+    assert (attempt.measured, seen.is_estimated) == (Measured.ESTIMATED, True)
+    assert 200 <= attempt.usage.output <= 1000
+    assert attempt.usage.prompt == (so_far.prompt or estimate.prompt_tokens(call().body))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_a_good_file_is_read_with_its_defaults() -> None:
     routes = parse(GOOD, "routes.yaml")
     chat = routes.models["chat"]
     assert [use.use for use in chat.backends] == ["gpt", "small"]
-    assert (chat.strategy, chat.limits.first_token_s, chat.limits.connect_s) == ("failover", 5, 1)
+    assert (chat.strategy, chat.limits.first_token_s, chat.limits.connect_s) == ("failover", 5, 2.5)
     price = routes.backends["gpt"].price
     assert price is not None
     assert str(price.input_usd_per_mtok) == "2.5"

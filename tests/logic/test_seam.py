@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.logic.seam import OVERLAP_MIN, Seam
+from app.logic.restart import LOOKED_AT
+from app.logic.seam import OVERLAP_MIN, Seam, StartedOver
 
 TEXT = st.text(alphabet="ab \n", max_size=40)
 
@@ -75,7 +76,7 @@ def test_a_long_repetition_is_taken_out_only_when_asked() -> None:
     """A backend that was asked to go on from a text may begin by repeating its end."""
     seen = "The quick brown fox jumps over the lazy dog"
     repeated = "fox jumps over the lazy dog and sleeps"
-    assert joined(Seam(seen, overlap=True), [repeated]) == seen + " and sleeps"
+    assert joined(Seam(seen, asked=True), [repeated]) == seen + " and sleeps"
     assert joined(Seam(seen), [repeated]) == seen + repeated
 
 
@@ -86,4 +87,70 @@ def test_an_overlap_arrives_in_any_pieces(seen: str, length: int, cuts: list[int
     """However the repetition is split, it is taken out once."""
     seen = seen.strip() + "|"
     new = seen[-length:] + "XYZ"
-    assert joined(Seam(seen, overlap=True), pieces_of(new, cuts)) == seen + "XYZ"
+    assert joined(Seam(seen, asked=True), pieces_of(new, cuts)) == seen + "XYZ"
+
+
+SEEN = (
+    "The tide comes in twice a day, because the Moon pulls at the water that is nearest to it, and the Earth turns below. "
+    "Where the coast is flat the sea may come a mile inland within an hour; where it is steep nobody would notice but for "
+    "the wet stones. Sailors have always kept tables of it, and"
+)
+REST = " so have those who gather mussels."
+
+
+@given(st.lists(st.integers(0, 400)))
+def test_an_exact_restart_is_skipped(cuts: list[int]) -> None:
+    """The answer told again to the letter, however it arrives, and then its rest: the caller sees it once."""
+    assert len(SEEN) > LOOKED_AT
+    assert joined(Seam(SEEN, asked=True), pieces_of(SEEN + REST, cuts)) == SEEN + REST
+    assert joined(Seam(SEEN[:50], asked=True), pieces_of(SEEN + REST, cuts)) == SEEN + REST
+
+
+def test_a_repetition_from_the_middle_is_skipped() -> None:
+    """A model may begin at the last sentence, or further back than what is looked at."""
+    middle = SEEN.index("nearest")
+    assert joined(Seam(SEEN, asked=True), [SEEN[middle:] + REST]) == SEEN + REST
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "The tide comes in two times each day because the Moon pulls at the water nearest to it." + REST,
+        "Twice a day the tide comes in, because the Moon pulls at the water that is nearest to it; the Earth turns."
+        + REST,
+        SEEN[:250] + "otherwise than before, and so on.",
+        SEEN[:250],
+        "Sure! The tide comes in twice a day, because the Moon pulls at the water that is nearest to it." + REST,
+    ],
+    ids=["other words", "another order", "to the letter at first", "shorter", "with a greeting"],
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_restart_in_other_words_is_told(again: str, size: int) -> None:
+    """Not a word is left out by likeness: the attempt has failed."""
+    pieces = [again[at : at + size] for at in range(0, len(again), size)]
+    with pytest.raises(StartedOver):
+        joined(Seam(SEEN, asked=True), pieces)
+    assert joined(Seam(SEEN), pieces) == SEEN + again  # a model that takes up a prefill does not start over
+
+
+@pytest.mark.parametrize(
+    ("seen", "rest"),
+    [
+        ("- The capital of France is Paris.\n- The capital of Spain is Madrid.\n", "- The capital of Italy is Rome.\n"),
+        ("The capital of France is", " Paris, and it has been since 987."),
+        (
+            "Row, row, row your boat, gently down the stream.\n",
+            "Merrily, merrily, merrily, merrily, life is but a dream.",
+        ),
+        ("def add(a, b):\n    return a + b\n\n", "def sub(a, b):\n    return a - b\n"),
+        ("The Moon pulls at the water. ", "The Sun does, too, though with less than half of the Moon's force."),
+        ("1, 2, 3, ", "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25."),
+        ("海は広い。", "そして深い。波は高く、風は強い。"),
+        ("", "Anything."),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_what_goes_on_is_no_restart(seen: str, rest: str, size: int) -> None:
+    """The next item of a list, the next line, a proper name in mid-sentence: all of it is the answer."""
+    pieces = [rest[at : at + size] for at in range(0, len(rest), size)]
+    assert joined(Seam(seen, asked=True), pieces) == seen + rest

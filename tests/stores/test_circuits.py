@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
-from app.logic.answer import Failure, Kind
 from app.logic.backend_state import Breaker
-from app.logic.circuit import FAILURES_TO_OPEN, OPEN_S, Circuit, State
-from app.stores.circuits import SharedCircuits
+from app.logic.circuit import FAILURES_TO_OPEN, OPEN_MAX_S, OPEN_S, Circuit, State
+from app.stores.circuits import SharedCircuits, shared_name
 from providers.machine.ports import free_port
 
 EVERY_S = 0.02
@@ -63,8 +63,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 def broken() -> Breaker:
     breaker = Breaker()
-    for _ in range(FAILURES_TO_OPEN):
-        breaker.circuit = breaker.circuit.failed(time.monotonic(), Failure(Kind.UNREACHABLE, "refused"))
+    breaker.turn(Circuit(failures=FAILURES_TO_OPEN, opened=1, open_until=time.monotonic() + OPEN_S))
     return breaker
 
 
@@ -101,7 +100,7 @@ async def test_one_replica_spares_the_others(redis: RedisServer) -> None:
 async def test_what_was_taken_over_is_not_told_on(redis: RedisServer) -> None:
     """Otherwise two replicas would keep a circuit open for each other for ever."""
     here, there = broken(), Breaker()
-    here.circuit = Circuit(failures=3, opened=1, open_until=time.monotonic() + 0.3)
+    here.turn(Circuit(failures=3, opened=1, open_until=time.monotonic() + 0.3))
     async with replica(redis.url, here), replica(redis.url, there):
         await until(lambda: is_open(there))
         await until(lambda: not is_open(there))
@@ -116,9 +115,46 @@ async def test_a_killed_redis_costs_nothing(redis: RedisServer, caplog: pytest.L
         await asyncio.sleep(3 * EVERY_S)
         redis.kill()
         await until(lambda: "Redis is lost" in caplog.text)
-        here.circuit = broken().circuit
+        here.turn(broken().circuit)
         await asyncio.sleep(5 * EVERY_S)
         assert (is_open(here), is_open(there)) == (True, False)
         redis.start()
         await until(lambda: is_open(there))
     assert caplog.text.count("Redis is lost") == 2
+
+
+async def test_a_time_that_somebody_wrote_is_capped(redis: RedisServer) -> None:
+    """An entry that stays for centuries, by a mistake or by malice, opens a circuit for no longer than this app itself would."""
+    breaker = Breaker()
+    client = Redis.from_url(redis.url)
+    await client.set(shared_name("a|model"), 1, px=9_000_000_000_000_000)
+    await client.aclose()
+    async with replica(redis.url, breaker):
+        await until(lambda: is_open(breaker))
+    assert breaker.circuit.open_until - time.monotonic() <= OPEN_MAX_S
+
+
+async def test_an_answer_that_is_no_number_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """What is no Redis, or a broken one, is a lost Redis: the task goes on asking."""
+    replies = [b"+OK\r\n", b"$3\r\nfoo\r\n", b":abc\r\n", b"HTTP/1.1 400\r\n\r\n"]
+    asked = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        while await reader.read(65536):
+            asked += 1
+            writer.write(replies[asked % len(replies)])
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    breaker = Breaker()
+    task = asyncio.create_task(SharedCircuits(f"redis://127.0.0.1:{port}/0", {"a": breaker}, every_s=EVERY_S).run())
+    await until(lambda: asked > 5 * len(replies))
+    assert not task.done()
+    assert not is_open(breaker)
+    assert caplog.text.count("Redis is lost") >= 1
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    server.close()

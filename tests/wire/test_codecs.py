@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,9 @@ from app.wire.anthropic import Anthropic
 from app.wire.codecs import READ, Codec, Scanned
 from app.wire.events import Event, Finish, Garbled, Reasoning, Refusal, Start, Text, ToolCall, Usage
 from app.wire.openai_chat import OpenAIChat
+from app.wire.openai_completions import OpenAICompletions
 from app.wire.openai_embeddings import OpenAIEmbeddings
+from app.wire.openai_reading import FAILED
 
 START = Start("id-1", "model-1", 1700000000)
 CHAT: list[Codec] = [OpenAIChat(), Anthropic(clock=lambda: START.created)]
@@ -193,7 +197,7 @@ def test_a_shape_that_a_vendor_changed_is_understood_as_far_as_possible(payload:
     assert (seen.progress, seen.finish) == (True, "stop")
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"detail":"x"}', b'{"choices":[]}', b"<html>", b'{"choices":[{}'])
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"choices":[]}', b"<html>", b'{"choices":[{}'])
 def test_a_body_without_an_answer_is_garbled(body: bytes) -> None:
     """JSON alone is no answer."""
     scanned: list[Scanned] = [*CHAT, OpenAIEmbeddings()]
@@ -235,3 +239,96 @@ def test_a_refusal_has_its_explanation() -> None:
         b'"stop_details":{"type":"refusal","category":null,"explanation":"No."}}}\n\n'
     )
     assert list(Anthropic().reader().read(sent)) == [Refusal("No."), Finish("content_filter")]
+
+
+@pytest.mark.parametrize("codec", [OpenAIChat(), OpenAICompletions()], ids=["chat", "completions"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"object":"error","message":"CUDA out of memory","type":"InternalServerError","code":500}',
+        b'{"detail":"CUDA out of memory"}',
+        b'{"error":"CUDA out of memory"}',
+        b'{"error":{"message":"CUDA out of memory"},"choices":[]}',
+    ],
+    ids=["flat", "detail", "text", "beside choices"],
+)
+def test_an_error_is_one_in_whatever_shape(codec: Scanned, body: bytes) -> None:
+    """In a stream and as a whole answer; in a stream it does not go on to the caller."""
+    for seen in (codec.scan(b"data: " + body + b"\n\n", hide_usage=False), codec.scan_whole(body)):
+        assert b"CUDA out of memory" in (seen.error or b"")
+    assert codec.scan(b"data: " + body + b"\n\n", hide_usage=False).raw == b""
+
+
+@pytest.mark.parametrize("reason", sorted(FAILED))
+def test_some_finish_reasons_are_failures(reason: str) -> None:
+    """An answer that a server gave up is not complete; one whose limit was reached is."""
+    choice = b'{"choices":[{"index":0,"delta":{},"message":{"content":"a"},"finish_reason":"%s"}]}'
+    failed, cut = choice % reason.encode(), choice % b"length"
+    codec = OpenAIChat()
+    for seen in (codec.scan(b"data: " + failed + b"\n\n", hide_usage=False), codec.scan_whole(failed)):
+        assert (seen.finish, reason.encode() in (seen.error or b"")) == (None, True)
+    for seen in (codec.scan(b"data: " + cut + b"\n\n", hide_usage=False), codec.scan_whole(cut)):
+        assert (seen.finish, seen.error) == ("length", None)
+
+
+@pytest.mark.parametrize(
+    ("reported", "usage"),
+    [
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 115,
+                "completion_tokens_details": {"reasoning_tokens": 100},
+            },
+            Usage(input=10, output=5, reasoning=100),
+        ),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 105,
+                "total_tokens": 115,
+                "completion_tokens_details": {"reasoning_tokens": 100},
+            },
+            Usage(input=10, output=5, reasoning=100),
+        ),
+        (
+            {"prompt_tokens": 10, "completion_tokens": 5, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 2},
+            Usage(input=2, cache_read=8, output=5),
+        ),
+        ({"prompt_tokens": 10, "completion_tokens": 5, "cached_tokens": 8}, Usage(input=2, cache_read=8, output=5)),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "cached_tokens": 8,
+                "prompt_tokens_details": {"cached_tokens": 8},
+            },
+            Usage(input=2, cache_read=8, output=5),
+        ),
+    ],
+    ids=["reasoning beside (xAI)", "reasoning within", "DeepSeek", "Moonshot", "twice"],
+)
+def test_every_vendors_spelling_of_usage_is_counted_once(reported: dict[str, Any], usage: Usage) -> None:
+    """Whatever a count includes, and under whatever name: no token is lost, or counted in two fields."""
+    raw = b"data: " + json.dumps({"choices": [], "usage": reported}).encode() + b"\n\n"
+    assert OpenAIChat().scan(raw, hide_usage=False).usage == usage
+
+
+@pytest.mark.parametrize(
+    "last", [{"completion_tokens_details": {"reasoning_tokens": 4}}, {"prompt_tokens": 0, "completion_tokens": 0}, {}]
+)
+@pytest.mark.parametrize("reads", [1, 2])
+def test_a_last_count_without_totals_zeroes_nothing(last: dict[str, Any], reads: int) -> None:
+    """Some servers send the details in a chunk of their own."""
+    codec = OpenAIChat()
+    chunks = [
+        b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\n"
+        for usage in ({"prompt_tokens": 10, "completion_tokens": 9}, last)
+    ]
+    usage: Usage | None = None
+    for raw in [b"".join(chunks)] if reads == 1 else chunks:
+        seen = codec.scan(raw, hide_usage=False)
+        usage = codec.total(usage, seen.usage) if seen.usage else usage
+    thought = 4 if "completion_tokens_details" in last else 0
+    assert usage == Usage(input=10, output=9 - thought, reasoning=thought)

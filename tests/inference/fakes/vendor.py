@@ -99,6 +99,8 @@ class ServerSent:
         "space": (b"data: ", b"data:"),
         "crlf": (b"\n", b"\r\n"),
         "json": (b'": ', b'":  '),
+        "ids": (b"data: ", b"id: 7\nretry: 10\ndata: "),
+        "ids alone": (b"data: ", b"id: 7\n\nretry: 10\n\n: data\n\ndata: "),
     }
 
 

@@ -5,6 +5,7 @@ Nobody in the app speaks it: it shows that a wire brings its framing along, and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import cast
 
@@ -57,7 +58,7 @@ class Lines:
     """The codec: all that a backend's own wire needs."""
 
     wire = WIRE
-    framing = Framing(content_type="application/x-ndjson", end=b"\n", cutter=LineCutter)
+    framing = Framing(content_type="application/x-ndjson", begins=re.compile(rb"\s*\{"), end=b"\n", cutter=LineCutter)
 
     def scan(self, raw: bytes, *, hide_usage: bool) -> Scan:
         seen = Scan(raw)
@@ -65,6 +66,7 @@ class Lines:
             seen.progress |= bool(line.message.content)
             if line.error:
                 seen.error = b'{"error":' + bytes(line.error) + b"}"
+                seen.raw = b"".join(part for part in raw.splitlines(True) if b'"error"' not in part)
             if line.done_reason:
                 seen.done, seen.finish, seen.finished = True, line.done_reason, frozenset({0})
                 seen.usage = line.usage
@@ -73,7 +75,7 @@ class Lines:
     def scan_whole(self, raw: bytes) -> Scan:
         seen = self.scan(raw, hide_usage=False)
         if not seen.done and seen.error is None:
-            raise Garbled(f"the answer has no end: {raw[:80]!r}")
+            raise Garbled("the answer has no end", raw)
         return seen
 
     def total(self, before: Usage | None, now: Usage) -> Usage:
@@ -109,7 +111,7 @@ def _lines(raw: bytes) -> Iterator[_Line]:
             try:
                 yield msgspec.json.decode(line, type=_Line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise Garbled(f"not a line of JSON: {line[:80]!r}") from error
+                raise Garbled("not a line of JSON", line) from error
 
 
 CODEC = Lines()

@@ -1,0 +1,82 @@
+"""An error answer's body as fields, whatever it is wrapped in: an object, a list, JSON within JSON, FastAPI's `detail`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+_DEPTH = 6  # gateways wrap what they got from others
+_WRAPS = ("error", "errors", "detail", "message", "msg", "error_message")
+
+
+class ErrorBody(NamedTuple):
+    """``codes``: everything that stands where a code, a type or a status may. ``status``: an HTTP status that the body names.
+
+    ``is_object``: whether it is JSON at all. ``is_validation``: FastAPI's list of the fields that are wrong.
+    """
+
+    message: str = ""
+    code: str = ""
+    codes: frozenset[str] = frozenset()
+    param: str | None = None
+    status: int | None = None
+    is_object: bool = False
+    is_validation: bool = False
+
+
+def read(body: bytes) -> ErrorBody:
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ErrorBody()
+    found = _Found()
+    found.look(value, _DEPTH)
+    return ErrorBody(
+        message=found.message,
+        code=found.codes[0] if found.codes else "",
+        codes=frozenset(found.codes),
+        param=found.param,
+        status=next((int(code) for code in found.codes if code.isdecimal() and 400 <= int(code[:4]) < 600), None),
+        is_object=isinstance(value, (dict, list)),
+        is_validation=found.is_validation,
+    )
+
+
+class _Found:
+    """What the wraps of an error have, the innermost words first."""
+
+    def __init__(self) -> None:
+        self.message = ""
+        self.codes: list[str] = []
+        self.param: str | None = None
+        self.is_validation = False
+
+    def look(self, value: Any, depth: int) -> None:
+        match value:
+            case dict() if depth:
+                self._note(value)
+                for name in _WRAPS:
+                    self.look(value.get(name), depth - 1)
+            case [{"loc": list() as where, "msg": str() as what}, *_]:
+                self.is_validation = True
+                self.message = f"{'.'.join(map(str, where))}: {what}"
+            case [first, *_] if depth:
+                self.look(first, depth - 1)
+            case str() if depth and value[:1] in ("{", "["):
+                self._within(value, depth)
+            case str():
+                self.message = self.message or value
+
+    def _note(self, error: dict[str, Any]) -> None:
+        for name in ("code", "type", "status"):
+            if isinstance(code := error.get(name), (str, int)) and not isinstance(code, bool):
+                self.codes.append(str(code))
+        if isinstance(param := error.get("param"), str):
+            self.param = self.param or param
+
+    def _within(self, text: str, depth: int) -> None:
+        try:
+            self.look(msgspec.json.decode(text), depth - 1)
+        except (msgspec.DecodeError, RecursionError):
+            self.message = self.message or text

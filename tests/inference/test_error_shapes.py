@@ -1,0 +1,176 @@
+"""Whose fault an error answer is, in the words of many servers, as their users reported them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from app.inference.anthropic import ADAPTER, _map_error
+from app.inference.openai_errors import map_error
+from app.logic.answer import Blame, Failure, Kind
+
+assert ADAPTER.provider == "anthropic"  # whose errors the second mapping is for
+
+
+def openai_says(status: int, body: Any) -> Failure:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return map_error("b", status, {}, raw)
+
+
+def anthropic_says(message: str, status: int = 400, type: str = "invalid_request_error") -> Failure:
+    return _map_error(
+        "b", status, {}, json.dumps({"type": "error", "error": {"type": type, "message": message}}).encode()
+    )
+
+
+def error(message: str = "no", **fields: Any) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": None, **fields}}
+
+
+TOO_LONG = {
+    "OpenAI": error("This model's maximum context length is 8192 tokens.", code="context_length_exceeded"),
+    "OpenAI, newer": error("Your input exceeds the context window of this model. Please adjust your input and try again."),
+    "vLLM": {"object": "error", "message": "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens", "type": "BadRequestError", "code": 400},
+    "vLLM, newer": {"error": {"message": "The decoder prompt (length 5000) is longer than the maximum model length of 4096.", "type": "BadRequestError", "code": 400}},
+    "vLLM, no room for an answer": {"object": "error", "message": "max_tokens must be at least 1, got -904.", "code": 400},
+    "SGLang": {"object": "error", "message": "The input (5000 tokens) is longer than the model's context length (4096 tokens).", "code": 400},
+    "llama.cpp": {"error": {"code": 400, "message": "the request exceeds the available context size, try increasing it", "type": "exceed_context_size_error"}},
+    "Gemini": [{"error": {"code": 400, "message": "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).", "status": "INVALID_ARGUMENT"}}],
+    "xAI": {"code": "Client specified an invalid argument", "error": "This model's maximum prompt length is 131072 but the request contains 537812 tokens."},
+    "Groq": error("Please reduce the length of the messages or completion.", code="context_length_exceeded"),
+    "Bedrock": {"message": "Input is too long for requested model."},
+    "Mistral": {"object": "error", "message": "Prompt contains 40000 tokens, too large for model with 32768 maximum context length", "type": "invalid_request_error", "code": "3051"},
+    "TGI": {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096", "error_type": "validation"},
+}  # fmt: skip
+OPERATORS = {
+    "unknown model": (404, error("The model `x` does not exist or you do not have access to it.", code="model_not_found")),
+    "unknown model in a 400": (400, error("Model x not found", code="model_not_found")),
+    "retired": (400, error("The model `x` has been decommissioned and is no longer supported.", code="model_decommissioned")),
+    "Mistral": (400, {"object": "error", "message": "Invalid model: mistral-old", "type": "invalid_model", "code": "1500"}),
+    "OpenRouter": (400, {"error": {"message": "x/y is not a valid model ID", "code": 400}}),
+    "Gemini's key": (400, [{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}}]),
+    "xAI's key": (400, {"code": "Client specified an invalid argument", "error": "Incorrect API key provided: xa***yz."}),
+    "CDN": (400, b"<html><head><title>400 Bad Request</title></head><body>cloudflare</body></html>"),
+    "wrong path": (405, {"detail": "Method Not Allowed"}),
+    "quota": (429, error("You exceeded your current quota", code="insufficient_quota")),
+}  # fmt: skip
+LACKING = {
+    "OpenAI": (400, error("Unsupported parameter: 'temperature' is not supported with this model.", code="unsupported_parameter", param="temperature")),
+    "OpenAI, limit": (400, error("max_tokens is too large: 100000. This model supports at most 4096 completion tokens.", param="max_tokens", code="invalid_value")),
+    "vLLM": (400, {"object": "error", "message": "This model does not support image input", "type": "BadRequestError", "code": 400}),
+    "Groq": (400, error("property 'logprobs' is unsupported: `logprobs` is not supported with this model")),
+    "pydantic": (422, {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}),
+    "proxy": (413, b"<html><h1>413 Request Entity Too Large</h1></html>"),
+}  # fmt: skip
+CALLERS = {
+    "OpenAI": (400, error("Invalid type for 'messages[0].content'", code="invalid_type", param="messages[0].content")),
+    "FastAPI": (422, {"detail": [{"loc": ["body", "messages"], "msg": "field required", "type": "missing"}]}),
+    "image": (400, error("Invalid base64 image_url.", code="invalid_base64")),
+}
+POLICY = {
+    "Azure": error("The response was filtered due to the prompt triggering Azure OpenAI's content management policy.", code="content_filter"),
+    "Azure, inner": {"error": {"code": "BadRequest", "message": "x", "innererror": {}, "error": {"code": "ResponsibleAIPolicyViolation"}}},
+    "OpenAI": error("Invalid prompt: your prompt was flagged as potentially violating our usage policy.", code="invalid_prompt"),
+    "DeepSeek": error("Content Exists Risk"),
+    "Alibaba": error("Input data may contain inappropriate content.", code="data_inspection_failed"),
+}  # fmt: skip
+UNKNOWN = {
+    "no words": error(),
+    "vLLM's tools": {
+        "object": "error",
+        "message": '"auto" tool choice requires --enable-auto-tool-choice',
+        "code": 400,
+    },
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("who", TOO_LONG)
+def test_a_context_that_is_too_small(who: str) -> None:
+    """In every server's words: a larger model may take it."""
+    assert openai_says(400, TOO_LONG[who]).kind is Kind.CONTEXT_TOO_LONG
+
+
+@pytest.mark.parametrize("what", OPERATORS)
+def test_what_is_the_operators_fault(what: str) -> None:
+    """Another backend answers, and the operator is told; the caller has done nothing wrong."""
+    assert openai_says(*OPERATORS[what]).kind is Kind.MISCONFIGURED
+
+
+@pytest.mark.parametrize(
+    ("table", "blame"), [(LACKING, Blame.BACKEND), (CALLERS, Blame.CALLER)], ids=["backend", "caller"]
+)
+def test_whose_fault_a_bad_request_is(table: dict[str, tuple[int, Any]], blame: Blame) -> None:
+    """What this model lacks another may have; what is wrong with the request is wrong everywhere."""
+    for who, (status, body) in table.items():
+        failure = openai_says(status, body)
+        assert (failure.kind, failure.blame) == (Kind.BAD_REQUEST, blame), who
+
+
+@pytest.mark.parametrize("who", UNKNOWN)
+def test_what_nobody_knows(who: str) -> None:
+    """A 400 of no known shape is left open."""
+    failure = openai_says(400, UNKNOWN[who])
+    assert (failure.kind, failure.blame) == (Kind.BAD_REQUEST, Blame.UNKNOWN)
+
+
+@pytest.mark.parametrize("who", POLICY)
+def test_a_refusal_by_policy_in_any_spelling(who: str) -> None:
+    """A filter's refusal is the content's fault: it is not taken elsewhere."""
+    assert openai_says(400, POLICY[who]).kind is Kind.REFUSED_BY_POLICY
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "blame"),
+    [
+        ("prompt is too long: 203456 tokens > 200000 maximum", Kind.CONTEXT_TOO_LONG, None),
+        ("input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000", Kind.CONTEXT_TOO_LONG, None),
+        ("max_tokens: 100000 > 8192, which is the maximum allowed number of output tokens", Kind.BAD_REQUEST, Blame.BACKEND),
+        ("`temperature` and `top_p` cannot both be specified for this model.", Kind.BAD_REQUEST, Blame.BACKEND),
+        ("`temperature` is deprecated for this model.", Kind.BAD_REQUEST, Blame.BACKEND),
+        ("thinking: Extra inputs are not permitted", Kind.BAD_REQUEST, Blame.BACKEND),
+        ("messages.1.content.0.text: Input should be a valid string", Kind.BAD_REQUEST, Blame.CALLER),
+        ("Output blocked by content filtering policy", Kind.REFUSED_BY_POLICY, None),
+        ("Your credit balance is too low to access the Anthropic API.", Kind.MISCONFIGURED, None),
+        ("something new", Kind.BAD_REQUEST, Blame.UNKNOWN),
+    ],
+)  # fmt: skip
+def test_anthropics_words(message: str, kind: Kind, blame: Blame | None) -> None:
+    """Its type is the same for all of them."""
+    failure = anthropic_says(message)
+    assert failure.kind is kind
+    assert blame in (None, failure.blame)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"error": {"message": "deep", "code": "invalid_type"}}],
+        {"error": {"error": {"error": {"message": "deep", "code": "invalid_type"}}}},
+        {"error": {"message": json.dumps({"error": {"message": "deep", "code": "invalid_type"}})}},
+        {"detail": {"error": {"message": "deep", "code": "invalid_type"}}},
+    ],
+    ids=["list", "nested", "JSON in JSON", "detail"],
+)
+def test_wrapped_errors_are_read(body: Any) -> None:
+    """Gateways wrap what they got from others."""
+    failure = openai_says(400, body)
+    assert (failure.message, failure.blame) == ("backend 'b': deep", Blame.CALLER)
+
+
+def test_no_depth_and_no_odd_type_breaks_it() -> None:
+    """Whatever a server sends, it is a failure with a kind."""
+    deep = b"[" * 5000 + b"]" * 5000
+    for body in (
+        deep,
+        b"null",
+        b"7",
+        b'"x"',
+        b'{"error": 7}',
+        b'{"error": [[[[]]]]}',
+        b'{"error": {"code": {}, "param": []}}',
+    ):
+        assert openai_says(400, body).kind in (Kind.BAD_REQUEST, Kind.MISCONFIGURED)
+        assert openai_says(500, body).kind is Kind.UNREACHABLE
