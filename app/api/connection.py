@@ -35,16 +35,14 @@ TRAILERS = _Trailers()
 
 
 class Connection(HttpToolsProtocol):
-    """Limits the head of a request in size and time, what comes with its body beside it, and the time for which a reader may take nothing of its
-    answer. After an answer that did not wait for the body the connection is closed.
+    """Limits the head of a request in size and time, what comes with its body and is none, and the time for which a reader may take
+    nothing of its answer. After an answer that did not wait for the body the connection is closed.
 
     uvicorn makes these itself, so the limits are the class's: a subclass changes them.
     """
 
     max_head_bytes: ClassVar[int] = 64 * 2**10  # and of what is neither head nor body: trailers, extensions of chunks
-    max_unread_bytes: ClassVar[int] = (
-        64 * 2**20
-    )  # of a body that nobody wants: as much as two of the largest that are taken
+    max_unread_bytes: ClassVar[int] = 64 * 2**20  # of a body that nobody wants: two of the largest that are taken
     head_s: ClassVar[float] = 30.0  # from connecting, or from a later request's first byte, to the end of its head
     linger_s: ClassVar[float] = 10.0  # for which a body that nobody wants is read, so that its sender sees the answer
     stalled_reader_s: ClassVar[float] = 120.0
@@ -85,7 +83,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if not self._reading_head:
-            # A chunk's line is often shorter than it is taken to be.
+            # No credit for what was taken off too much: a chunk's line is often shorter than CHUNK_BYTES.
             self._other_bytes = max(self._other_bytes, self._other_bytes_before)
             if self._other_bytes > self.max_head_bytes:
                 self._refuse(

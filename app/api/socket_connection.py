@@ -20,11 +20,8 @@ from app.logic.admission.body_bytes import Full, Share
 UNKNOWN_MESSAGE_BYTES = 4 * 2**10
 PIECE_BYTES = 16 * 2**10  # what is looked at in one go: 2,700 of the smallest messages
 QUIET_S = 1.0  # after which a caller whose connection failed has nothing more to say
-POLICY, TOO_BIG, TRY_AGAIN = (
-    1008,
-    1009,
-    1013,
-)  # close codes: RFC 6455 section 7.4.1, and IANA's registry of them (checked 2026-11-30)
+# Close codes: RFC 6455 section 7.4.1, and IANA's registry of them (checked 2026-11-30).
+POLICY, TOO_BIG, TRY_AGAIN = 1008, 1009, 1013
 
 
 class SocketConnection(WebSocketsSansIOProtocol):
@@ -36,7 +33,6 @@ class SocketConnection(WebSocketsSansIOProtocol):
 
     max_unknown_bytes: ClassVar[int] = 2 * UNKNOWN_MESSAGE_BYTES
     message_s: ClassVar[float] = 30.0  # from its first byte to its end, and one more for each 32 KiB, as for a body
-
     linger_s: ClassVar[float] = 10.0  # for which what a refused caller goes on sending is read, at most
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
