@@ -110,6 +110,7 @@ class SocketConnection(WebSocketsSansIOProtocol):
             self.send_receive_event_to_app()
 
     def send_receive_event_to_app(self) -> None:
+        self._stop_timer()  # the next message has its own time
         self._queued_bytes += len(self.frames[0])
         super().send_receive_event_to_app()
 

@@ -169,6 +169,19 @@ async def test_a_message_that_trickles_is_not_waited_for(monkeypatch: pytest.Mon
         assert b"pong" in await silent.piece()
 
 
+async def test_each_message_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that follows another at once may always be half here, and none of them is late."""
+    monkeypatch.setattr(SocketConnection, "message_s", 0.5)
+    raw = frame(TEXT, message("ping"))
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
+        await shaken(wire)
+        await wire.send(raw[:10])
+        for _ in range(12):
+            await asyncio.sleep(0.1)
+            await wire.send(raw[10:] + raw[:10])
+            assert b"pong" in await wire.piece()
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize("kind", ["pings", "wrong messages"])
 async def test_who_does_not_read_is_not_read(kind: str) -> None:
