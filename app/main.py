@@ -30,6 +30,7 @@ from app.api.socket_session import SocketLimits
 from app.inference import adapters, http
 from app.logic.record import Observer
 from app.logic.routes import Routes, RoutesError
+from app.memory import Ebb
 from app.routing import Routing, read_routes
 from app.settings import Settings, SettingsError, from_environment, is_loopback
 from app.telemetry import export
@@ -175,9 +176,11 @@ def _reload(keys: Keys, routing: Routing, *, anyway: bool) -> None:
 
 
 async def _watch(parts: Parts) -> None:
+    ebb = Ebb()
     while True:
         await asyncio.sleep(RELOAD_EVERY_S)
         parts.reload(False)
+        await ebb.at(parts.lifecycle.callers)
 
 
 if __name__ == "__main__":

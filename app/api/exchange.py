@@ -38,29 +38,28 @@ class Exchange:
         self.headers: dict[str, str] = {}
         self.started = self.ended = False
 
-    async def body(self, within_s: float) -> bytes:
+    async def body(self, within_s: float, reserve: Callable[[int], None]) -> bytes:
         """The whole body. Raises Fault when it is too large or comes too slowly, ConnectionAbortedError when the caller leaves.
 
-        It may take ``within_s`` seconds, and one more for each 32 KiB. One over the limit is read on for as much again, without being
-        kept: a caller that is still sending would not see the answer.
+        It may take ``within_s`` seconds, and one more for each 32 KiB. ``reserve`` is told of its bytes before they are kept; what it
+        raises ends the reading.
         """
         parts: list[bytes] = []
         size, more = 0, True
         start = time.monotonic()
-        while more and size <= 2 * MAX_BODY_BYTES:
+        while more:
             left_s = start + within_s + size / MIN_BODY_BYTES_PER_S - time.monotonic()
             part, more = await self._part(left_s)
             size += len(part)
             if size > MAX_BODY_BYTES:
-                parts.clear()
-            else:
+                raise Fault(
+                    413,
+                    f"the body is larger than the {MAX_BODY_BYTES >> 20} MiB that are taken",
+                    headers={"connection": "close"},
+                )
+            if part:
+                reserve(len(part))
                 parts.append(part)
-        if size > MAX_BODY_BYTES:
-            raise Fault(
-                413,
-                f"the body is larger than the {MAX_BODY_BYTES >> 20} MiB that are taken",
-                headers={"connection": "close"},
-            )
         return b"".join(parts)
 
     async def _part(self, within_s: float) -> tuple[bytes, bool]:
@@ -71,7 +70,7 @@ class Exchange:
             raise Fault(
                 408,
                 f"the body came too slowly: at less than {MIN_BODY_BYTES_PER_S >> 10} KiB/s",
-                headers={"connection": "close", "x-should-retry": "false"},
+                headers={"x-should-retry": "false"},
             ) from None
         if message["type"] == "http.disconnect":
             raise ConnectionAbortedError("the caller left before its request was complete")
@@ -133,6 +132,7 @@ class Exchange:
     def close(self) -> None:
         if self._heartbeat is not None:
             self._heartbeat.stop()
+            self._heartbeat = None  # it refers to this
 
     async def _start(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         self.started = True

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.arriving import is_arriving
 from app.api.defects import Defects
 from app.api.dialects.openai import error_body
 from app.api.errors import OUR_DEFECT, Fault
@@ -63,8 +64,9 @@ class Stamp:
                 nonlocal started
                 started = True
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id), self._revision]
-                if self._lifecycle.draining and message["type"] == "http.response.start":
-                    message["headers"].append((b"connection", b"close"))  # the next request goes to another instance
+                closes = self._lifecycle.draining or is_arriving(scope)  # the next request goes to another instance
+                if closes and message["type"] == "http.response.start":
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:

@@ -59,6 +59,11 @@ class Lifecycle:
         self._begun_at = time.monotonic()
         self.running.add(request)
 
+    @property
+    def callers(self) -> int:
+        """Requests that run, and open WebSockets."""
+        return len(self.running) + len(self.sockets)
+
     def end(self, request: Stoppable) -> None:
         self.running.discard(request)
 

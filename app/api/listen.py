@@ -15,7 +15,8 @@ from starlette.types import ASGIApp
 
 from app.api.connection import Connection
 from app.api.lifecycle import FLUSH_S, Lifecycle
-from app.api.socket import MAX_MESSAGE_BYTES, PING_EVERY_S, PONG_WITHIN_S
+from app.api.socket import PING_EVERY_S, PONG_WITHIN_S
+from app.api.socket_connection import UNKNOWN_MESSAGE_BYTES, SocketConnection
 
 KEEP_ALIVE_S = 620  # longer than the 600 s for which load balancers keep a connection, or they answer 502 now and then
 
@@ -32,8 +33,8 @@ def config(application: Callable[[], ASGIApp]) -> uvicorn.Config:
         application,
         factory=True,
         http=Connection,
-        ws="websockets-sansio",
-        ws_max_size=MAX_MESSAGE_BYTES,
+        ws=SocketConnection,
+        ws_max_size=UNKNOWN_MESSAGE_BYTES,  # until the caller is known
         ws_ping_interval=PING_EVERY_S,
         ws_ping_timeout=PONG_WITHIN_S,
         ws_per_message_deflate=False,  # 64 KiB a connection, and deltas are too short to shrink

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,8 @@ from app.api.defects import Defects
 from app.api.errors import Fault, fault_of
 from app.api.lifecycle import Lifecycle
 from app.logic.admission.admission import Admission
-from app.logic.answer import Call, Endpoint, Failure
+from app.logic.admission.body_bytes import Full
+from app.logic.answer import Call, Endpoint, Failure, Kind
 from app.logic.record import Observer, Record, Trace
 from app.logic.router import Reply, Router, UnknownModel
 
@@ -64,35 +64,35 @@ class Requests:
 class Request:
     """One caller's request, from its arrival to the end of its answer; it may be stopped at any moment, by whoever has a reason.
 
-    What goes wrong inside leaves it as a Fault that can be told to the caller, or as the reason given to ``stop``.
+    What goes wrong inside leaves it as a Fault that can be told to the caller, or as the reason given to ``stop``. ``share``: the bytes
+    that are held for it, until it is over.
     """
 
     def __init__(self, requests: Requests, record: Record) -> None:
         self.record = record
+        self.share = requests.admission.bodies.share()
         self._requests = requests
         self._why: Exception | None = None
         self._opening: asyncio.Task[object] | None = None  # the task that waits for the first content
         self._reply: Reply | None = None
         self._body: Mapping[str, Any] = {}
-        self._held = contextlib.ExitStack()
 
     async def __aenter__(self) -> Request:
         """Raises Fault when no new work is taken."""
         self._requests.lifecycle.begin(self)
         return self
 
-    async def open(self, call: Call, body_bytes: int) -> Reply:
+    async def open(self, call: Call) -> Reply:
         """Asks the backends; the reply at its first content. Raises UnknownModel, Failure, or what ``stop`` was told."""
         router, record = self._requests.router, self.record
-        record.body_bytes, record.asked_at = body_bytes, time.monotonic()
-        self._requests.admission.admit(record, self._held)
+        record.asked_at = time.monotonic()
         record.stream, self._body = call.stream, call.body
         if self._requests.log_prompts:
             record.prompt = _prompt(call.body)
         record.model, _ = router.target(call.model)
         if self._why is not None:
             raise self._why
-        call = replace(call, key=record.key, session=record.session)
+        call = replace(call, key=record.key, session=record.session, share=self.share)
         opening = self._opening = asyncio.current_task()
         try:
             self._reply = await router.open(call, record)
@@ -123,14 +123,22 @@ class Request:
             if self._reply is not None:
                 await self._reply.aclose()
         finally:
-            self._held.close()
+            self.share.close()
             self._requests.lifecycle.end(self)
             self.record.ended_at = time.monotonic()
             for observer in self._requests.observers:
                 observer.request_ended(self.record)
-        if told is not error:
-            assert told is not None
-            raise told from error
+        self._why = None
+        try:
+            if told is not error:
+                assert told is not None
+                raise told from error
+        finally:
+            del (
+                told,
+                error,
+                traceback,
+            )  # they refer to this frame, which would keep the whole answer until cycles are looked for
 
     def _told(self, error: BaseException | None) -> BaseException | None:
         """What the caller is to hear of ``error``. A backend is not blamed for an answer that was stopped."""
@@ -143,6 +151,8 @@ class Request:
                 return fault_of(error)
             case RecursionError() if bodies.is_deep(self._body):
                 return bodies.too_deep()
+            case Full():
+                return fault_of(Failure(Kind.BUSY, str(error), status=429, retry_after_s=error.retry_after_s))
         return error
 
 

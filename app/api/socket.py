@@ -12,7 +12,6 @@ from app.api.socket_session import Session, SocketLimits
 
 PROTOCOL = "trimaran.v1"
 KEY_PREFIX = "trimaran.key."
-MAX_MESSAGE_BYTES = 8 * 2**20
 PING_EVERY_S = 20.0
 PONG_WITHIN_S = 40.0  # a pong waits behind what a slow reader has not read yet
 

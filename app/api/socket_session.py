@@ -13,6 +13,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from app.api import bodies, socket_messages
+from app.api.arriving import INCOMING, Incoming
 from app.api.dialects import openai
 from app.api.errors import OUR_DEFECT, Fault
 from app.api.gate import no_key
@@ -23,6 +24,7 @@ from app.logic.excerpt import excerpt
 from app.logic.router import Reply
 from app.wire.codecs import READ
 
+MAX_MESSAGE_BYTES = 8 * 2**20
 NORMAL, GOING_AWAY, POLICY = 1000, 1001, 1008  # close codes, RFC 6455 section 7.4.1
 
 
@@ -70,6 +72,7 @@ class Session:
         self._receive = receive
         self._send = send
         self._headers = dict(scope["headers"])
+        self._incoming: Incoming | None = scope.get(INCOMING)
         self._requests = requests
         self._limits = limits
         self._key_name = key_name
@@ -85,6 +88,8 @@ class Session:
         try:
             if self._key_name is None:
                 self._key_name = await self._authenticate(name_of)
+            if self._incoming is not None:
+                self._incoming.admit(self._requests.admission.bodies.share(), MAX_MESSAGE_BYTES)
             await self._say(Ready())
             while True:
                 await self._take(await self._next(self._limits.idle_s))
@@ -209,8 +214,9 @@ class Session:
         """Streams the answer, and gives the message that ends it. Raises ConnectionAbortedError when the caller left."""
         try:
             async with request:
+                request.share.grow(size)
                 call = openai.CHAT.check(body, request.record.request_id)
-                return await self._stream(id, await request.open(call, size))
+                return await self._stream(id, await request.open(call))
         except Fault as fault:
             return error(fault, id)
         except Cancelled:

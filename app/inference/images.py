@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from app.logic.admission.body_bytes import Share
 from app.logic.answer import Failure, Kind
 from app.logic.excerpt import excerpt
 
@@ -116,8 +117,11 @@ class ImageFetcher:
     max_bytes: int = MAX_IMAGE_BYTES
     max_s: float = MAX_FETCH_S
 
-    async def inline(self, messages: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
-        """The messages with every http(s) image in place. ``deadline`` is in the time of ``time.monotonic``. Raises Failure."""
+    async def inline(self, messages: list[dict[str, Any]], deadline: float, held: Share) -> list[dict[str, Any]]:
+        """The messages with every http(s) image in place, which ``held`` reserves. ``deadline`` is in the time of ``time.monotonic``.
+
+        Raises Failure, or Full.
+        """
         images = itertools.chain.from_iterable(map(_images, messages))
         wanted = sorted({url for url in map(address, images) if not is_data(url)})
         if not wanted:
@@ -126,13 +130,22 @@ class ImageFetcher:
             raise _refused(f"{len(wanted)} images by address; at most {MAX_IMAGES} are fetched")
         try:
             async with asyncio.timeout(min(self.max_s, max(0.0, deadline - time.monotonic()))):
-                fetched = await asyncio.gather(*map(self.fetch, wanted))
+                fetched = await self._all(wanted, held)
         except TimeoutError:
             raise _refused(f"fetching the images took longer than {self.max_s:g} s; send them as data: URLs") from None
         return [_replaced(message, dict(zip(wanted, fetched, strict=True))) for message in messages]
 
-    async def fetch(self, url: str) -> str:
-        """One image as a ``data:`` URL. Raises Failure."""
+    async def _all(self, urls: Sequence[str], held: Share) -> list[str]:
+        """Every image, or none: with one that is not taken the fetching of the others ends."""
+        fetching = [asyncio.create_task(self.fetch(url, held)) for url in urls]
+        try:
+            return await asyncio.gather(*fetching)
+        finally:
+            for task in fetching:
+                task.cancel()
+
+    async def fetch(self, url: str, held: Share) -> str:
+        """One image as a ``data:`` URL. Raises Failure, or Full."""
         target, addresses = await self._checked(url)
         connector = aiohttp.TCPConnector(resolver=_Pinned(addresses), use_dns_cache=False, force_close=True)
         async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:
@@ -140,7 +153,7 @@ class ImageFetcher:
                 async with http.get(target, allow_redirects=False, headers={"accept": "image/*"}) as response:
                     if response.status != 200:
                         raise _refused(f"{excerpt(url)} answered {response.status}; redirects are not followed")
-                    image = await self._read(response, url)
+                    image = await self._read(response, url, held)
             except (aiohttp.ClientError, OSError) as error:
                 raise _refused(f"{excerpt(url)} cannot be fetched: {type(error).__name__}") from error
         return f"data:{_media_type(image, url)};base64,{base64.b64encode(image).decode()}"
@@ -164,14 +177,15 @@ class ImageFetcher:
             raise _refused(f"{excerpt(host)} cannot be resolved") from None
         return target, addresses
 
-    async def _read(self, response: aiohttp.ClientResponse, url: str) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, url: str, held: Share) -> bytes:
         parts: list[bytes] = []
         size = 0
         while part := await response.content.readany():
-            parts.append(part)
             size += len(part)
             if size > self.max_bytes:
                 raise _refused(f"{excerpt(url)} has more than {self.max_bytes >> 20} MiB")
+            held.grow(len(part) * 4 // 3)  # as base64, in which it goes on
+            parts.append(part)
         return b"".join(parts)
 
 

@@ -17,6 +17,7 @@ from app.inference import fields, http
 from app.inference.images import ImageFetcher
 from app.inference.openai_errors import map_error
 from app.inference.variants import VARIANTS, Images, Variant, allowed
+from app.logic.admission.body_bytes import Share
 from app.logic.answer import Answer, Call, Endpoint
 from app.wire.codecs import SCANNED
 from app.wire.events import Wire
@@ -49,18 +50,22 @@ class OpenAICompatible:
         return self.variant.endpoints
 
     async def open(self, call: Call, deadline: float) -> Answer:
+        with call.share.beside() as held:  # until the backend has the request
+            variant = self.variant
+            body, ignored = fields.admitted(
+                call,
+                allowed(variant, call.endpoint),
+                self.name,
+                max_choices=variant.max_choices,
+                caches=variant.caches,
+            )
+            body = self._map_request(call, body)
+            if "messages" in body:
+                body["messages"] = await self._map_messages(body["messages"], deadline, held)
+            return await self._send(call, body, ignored)
+
+    async def _send(self, call: Call, body: dict[str, Any], ignored: frozenset[str]) -> Answer:
         path, wire = _PATHS[call.endpoint]
-        variant = self.variant
-        body, ignored = fields.admitted(
-            call,
-            allowed(variant, call.endpoint),
-            self.name,
-            max_choices=variant.max_choices,
-            caches=variant.caches,
-        )
-        body = self._map_request(call, body)
-        if "messages" in body:
-            body["messages"] = await self._map_messages(body["messages"], deadline)
         key = self.key()
         headers = {"authorization": f"Bearer {key}"} if key else {}
         if call.request_id:
@@ -102,7 +107,7 @@ class OpenAICompatible:
             body["stream_options"] = {**options, "include_usage": True}
         return body
 
-    async def _map_messages(self, messages: list[dict[str, Any]], deadline: float) -> list[dict[str, Any]]:
+    async def _map_messages(self, messages: list[dict[str, Any]], deadline: float, held: Share) -> list[dict[str, Any]]:
         if not self.variant.knows_developer:
             messages = [
                 {**message, "role": "system"} if message["role"] == "developer" else message for message in messages
@@ -112,7 +117,7 @@ class OpenAICompatible:
         if self.variant.images is Images.REFUSE:
             raise fields.refused(self.name, "messages", f"its model '{self.model}' sees no images")
         if self.variant.images is Images.INLINE:
-            return await self.images.inline(messages, deadline)
+            return await self.images.inline(messages, deadline, held)
         return messages
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from app.logic.admission.body_bytes import UNCOUNTED, Share
 from app.wire.events import End, Usage, Wire
 
 # Between the times at which a lost SYN is sent again: after 1 and 3 s, since Linux 6.5 after 1, 2 and 3 s (tcp_syn_linear_timeouts;
@@ -35,6 +36,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     session: str = ""  # requests of one conversation have the same
     drops_unsupported: bool = False  # a field that no backend takes is left out instead of refused
     connect_s: float = CONNECT_S  # how long a backend may take to accept the connection
+    share: Share = UNCOUNTED  # what the request holds in memory; a backend that makes it larger reserves that
     trace_headers: Mapping[str, str] = msgspec.field(default_factory=dict)  # W3C trace context, for the backend
 
 

@@ -75,13 +75,13 @@ class Breaker:
 
 
 class BackendState:
-    """One backend. ``freed`` is called with the backend's name when a place there is given back."""
+    """One backend. ``freed`` is called when a place there is given back; ``kept``: places that are promised to requests that waited."""
 
-    def __init__(self, member: Member, breaker: Breaker, freed: Callable[[str], None]) -> None:
+    def __init__(self, member: Member, breaker: Breaker, freed: Callable[[BackendState], None]) -> None:
         self._freed = freed
         self.member = member
         self.breaker = breaker
-        self.running = 0
+        self.running = self.kept = 0
         self.latency_s: float | None = None
         self._latency_at = 0.0
 
@@ -91,7 +91,7 @@ class BackendState:
 
     @property
     def has_room(self) -> bool:
-        return self.running < self.member.max_running
+        return self.running + self.kept < self.member.max_running
 
     def circuit_state(self, now: float) -> State:
         return self.breaker.circuit.state(now)
@@ -114,7 +114,7 @@ class BackendState:
 
     def released(self) -> None:
         self.running -= 1
-        self._freed(self.name)
+        self._freed(self)
 
     def succeeded(self, first_content_s: float) -> None:
         now = time.monotonic()

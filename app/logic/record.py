@@ -80,7 +80,6 @@ class Record:
     key: str = ""
     session: str = ""
     stream: bool = False
-    body_bytes: int = 0
     outcome: str = "internal_error"  # until something better is known
     finish: str = ""
     asked_at: float | None = None  # when all of the request had come: how long that takes is the caller's affair

@@ -178,7 +178,8 @@ class Reply:
     async def _wait(self, tries: Tries) -> bool:
         """Waits for what may yet help; false when nothing may."""
         if tries.full:
-            await self._shared.queue.room(self._call.model, [state.name for state in tries.full], self._deadline)
+            names = [state.name for state in tries.full]
+            await self._shared.queue.room(self._call.model, self._call.key, names, self._deadline)
             return True
         if tries.waking:
             return await self._wake(tries)

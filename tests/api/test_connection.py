@@ -4,56 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from app.api import exchange
 from app.api.completions import Timing
 from app.api.connection import Connection
-from tests.api.serving import App, serving, until
+from tests.api.raw import HEAD, wired
+from tests.api.serving import serving, until
 from tests.api.upstream import paced, upstream
-
-HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
-
-
-class Wire:
-    """A raw connection to the app."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def send(self, raw: bytes) -> None:
-        self._writer.write(raw)
-        await self._writer.drain()
-
-    async def send_again_and_again(self, raw: bytes) -> None:
-        for _ in range(100):
-            await self.send(raw)
-
-    async def piece(self) -> bytes:
-        """What one read brings."""
-        async with asyncio.timeout(5):
-            return await self._reader.read(2**16)
-
-    async def rest(self) -> bytes:
-        """Everything until the other side closes."""
-        async with asyncio.timeout(5):
-            return await self._reader.read()
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-@asynccontextmanager
-async def wired(app: App) -> AsyncIterator[Wire]:
-    wire = Wire(*await asyncio.open_connection("127.0.0.1", app.port))
-    try:
-        yield wire
-    finally:
-        wire.close()
 
 
 async def test_a_head_over_the_limit_is_refused_while_it_comes() -> None:

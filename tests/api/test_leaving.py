@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 
+from app.api.exchange import Exchange
 from app.api.heartbeat import Heartbeat
 from app.api.leaving import LEAVING, Leaving, Watch, watched
-from tests.api.serving import serving, until
-from tests.api.upstream import silence, upstream
+from app.api.requests import Request
+from app.logic.reply import Reply
+from app.logic.transcript import Transcript
+from tests.api.serving import STREAM, serving, until
+from tests.api.upstream import begun_then, silence, upstream
 
 
 async def test_a_caller_with_a_long_body_is_seen_to_leave() -> None:
@@ -23,6 +29,27 @@ async def test_a_caller_with_a_long_body_is_seen_to_leave() -> None:
         await asyncio.sleep(0.05)
         asking.cancel()
         await until(lambda: up.left_at)
+
+
+async def test_an_answer_that_was_left_is_not_kept() -> None:
+    """Nothing refers to it in a circle: its body and what was shown would stay until Python looks for circles."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with upstream(begun_then(silence)) as up, serving(up) as app, aiohttp.ClientSession(app.url) as client:
+            async with client.post("/v1/chat/completions", json=STREAM) as response:
+                await response.content.readany()
+                assert kept(Request, Reply, Transcript) > 0
+                response.close()
+            await until(lambda: not app.lifecycle.running)
+            await asyncio.sleep(0.05)
+            assert kept(Request, Reply, Transcript, Exchange, Heartbeat) == 0
+    finally:
+        gc.enable()
+
+
+def kept(*kinds: type) -> int:
+    return sum(isinstance(one, kinds) for one in gc.get_objects())
 
 
 async def test_several_requests_on_one_connection_are_all_told() -> None:

@@ -14,8 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from app.api.socket import MAX_MESSAGE_BYTES
-from app.api.socket_session import SocketLimits
+from app.api.socket_session import MAX_MESSAGE_BYTES, SocketLimits
 from tests.api.serving import MESSAGES, App, serving, until
 from tests.api.upstream import Exchange, begun_then, chunk, cut, paced, silence, upstream
 

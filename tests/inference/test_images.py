@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.inference.images import ImageFetcher, is_public
+from app.logic.admission.body_bytes import UNCOUNTED, BodyBytes, Full
 from app.logic.answer import Failure, Kind
 from tests.inference.contract import SUBJECTS, backend, call, opened
 from tests.inference.fakes.server import Fake, Reply, Then, serving
@@ -53,7 +54,7 @@ async def test_an_image_is_put_in_place() -> None:
     """The format is read from the bytes; the caller's own message is not touched."""
     async with serving(PICTURE) as fake:
         asked = messages(address(fake), "data:image/png;base64,aGk=")
-        [message] = await fetcher().inline(asked, soon())
+        [message] = await fetcher().inline(asked, soon(), UNCOUNTED)
     _, first, second = message["content"]
     assert first["image_url"] == {"url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}", "detail": "low"}
     assert second["image_url"]["url"] == "data:image/png;base64,aGk="
@@ -65,7 +66,7 @@ async def test_a_name_that_changes_its_mind_gains_nothing() -> None:
     """DNS rebinding: the name is looked up once, and the connection goes to what was checked."""
     names = Names(["127.0.0.1"], ["127.0.0.2"])
     async with serving(PICTURE) as fake:
-        await fetcher(names).inline(messages(address(fake)), soon())
+        await fetcher(names).inline(messages(address(fake)), soon(), UNCOUNTED)
     assert (names.asked, len(fake.received)) == (1, 1)
 
 
@@ -74,7 +75,7 @@ async def test_a_host_with_any_private_address_is_refused(answer: list[str]) -> 
     """No connection is made to it."""
     async with serving(PICTURE) as fake:
         with pytest.raises(Failure, match="not a public host") as raised:
-            await fetcher(Names(answer)).inline(messages(address(fake)), soon())
+            await fetcher(Names(answer)).inline(messages(address(fake)), soon(), UNCOUNTED)
     assert (raised.value.kind, raised.value.param, fake.received) == (Kind.BAD_REQUEST, "messages", [])
 
 
@@ -85,7 +86,7 @@ async def test_a_host_with_any_private_address_is_refused(answer: list[str]) -> 
 async def test_the_real_resolver_lets_nothing_private_through(host: str) -> None:
     """However a private address is written."""
     with pytest.raises(Failure, match=r"not a public host|cannot be resolved"):
-        await ImageFetcher().inline(messages(f"http://{host}/"), soon())
+        await ImageFetcher().inline(messages(f"http://{host}/"), soon(), UNCOUNTED)
 
 
 @pytest.mark.parametrize(
@@ -170,22 +171,46 @@ async def test_what_is_no_image_is_refused(reply: Reply, why: str) -> None:
     """The request fails with the reason; nothing of what was fetched is told."""
     async with serving(reply) as fake:
         with pytest.raises(Failure, match=why) as raised:
-            await fetcher(max_bytes=2**20, max_s=0.3).inline(messages(address(fake)), soon())
+            await fetcher(max_bytes=2**20, max_s=0.3).inline(messages(address(fake)), soon(), UNCOUNTED)
     assert raised.value.kind is Kind.BAD_REQUEST
     assert "<html>" not in raised.value.message
+
+
+async def test_images_count_while_they_come() -> None:
+    """What is over the limit with all that is held is not collected, and the other images of the request are not either."""
+    everything = BodyBytes(2**20)
+    large, endless = Reply(steps=[PNG, bytes(600_000)]), Reply(steps=[PNG], endless=bytes(65536))
+    async with serving(large) as fake, serving(endless) as other:
+        with everything.share() as request:
+            request.grow(1000)
+            with request.beside() as held:
+                await fetcher().inline(messages(address(fake)), soon(), held)
+                assert everything.held == pytest.approx(1000 + 600_000 * 4 / 3, rel=0.01)
+                with everything.share() as more, pytest.raises(Full):
+                    await fetcher().inline(messages(address(fake), address(other)), soon(), more)
+                await asyncio.wait_for(other.closed.wait(), 5)
+            assert everything.held == 1000
+
+
+async def test_one_image_that_is_not_taken_ends_the_fetching_of_the_others() -> None:
+    """Nobody waits for them any more."""
+    async with serving(Reply(status=404)) as missing, serving(Reply(before_head=Then.SILENCE)) as silent:
+        with pytest.raises(Failure, match="answered 404"):
+            await fetcher().inline(messages(address(missing), address(silent)), soon(), UNCOUNTED)
+        await asyncio.wait_for(silent.closed.wait(), 5)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a/", "http://user:pw@a/", "http://", "gopher://x", "x"])
 async def test_other_addresses_are_refused(url: str) -> None:
     """Only data:, http: and https:, without credentials."""
     with pytest.raises(Failure, match="only data:, http: and https:"):
-        await fetcher().inline(messages(url), soon())
+        await fetcher().inline(messages(url), soon(), UNCOUNTED)
 
 
 async def test_at_most_a_few_are_fetched() -> None:
     """One request is no crawler."""
     with pytest.raises(Failure, match="at most 8"):
-        await fetcher().inline(messages(*(f"http://a/{n}" for n in range(9))), soon())
+        await fetcher().inline(messages(*(f"http://a/{n}" for n in range(9))), soon(), UNCOUNTED)
 
 
 async def test_the_requests_own_deadline_counts() -> None:
@@ -193,7 +218,7 @@ async def test_the_requests_own_deadline_counts() -> None:
     async with serving(Reply(before_head=Then.SILENCE)) as fake:
         started = time.monotonic()
         with pytest.raises(Failure):
-            await fetcher().inline(messages(address(fake)), time.monotonic() + 0.1)
+            await fetcher().inline(messages(address(fake)), time.monotonic() + 0.1, UNCOUNTED)
         assert time.monotonic() - started < 3
         await asyncio.wait_for(fake.closed.wait(), 5)
 

@@ -2,42 +2,53 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import pytest
 
-from app.logic.admission.admission import Admission
-from app.logic.admission.body_bytes import BodyBytes
-from app.logic.answer import Failure
-from app.logic.record import Record
+from app.logic.admission.body_bytes import BodyBytes, Full
 
 
-def request(body_bytes: int) -> Record:
-    return Record(request_id="r", started_at=0.0, body_bytes=body_bytes)
+def test_bytes_are_bounded_together() -> None:
+    """What is over the limit with the others is refused, and keeps what it has; what ended makes room."""
+    everything = BodyBytes(limit=100)
+    with everything.share() as first:
+        first.grow(60)
+        with everything.share() as second:
+            second.grow(30)
+            second.grow(10)
+            with pytest.raises(Full, match="hold 0 MiB already"):
+                second.grow(1)
+            with pytest.raises(Full):
+                first.grow(1)
+            assert (first.size, second.size, everything.held) == (60, 40, 100)
+        first.grow(40)
+    assert everything.held == 0
 
 
-def test_bodies_are_bounded_together() -> None:
-    """What is over the limit with the others hears 429 and when to come back; what ended makes room."""
-    bodies = BodyBytes(limit=100)
-    with bodies.holding(request(60)):
-        with bodies.holding(request(40)), pytest.raises(Failure) as caught, bodies.holding(request(1)):
-            pass
-        assert (caught.value.status, caught.value.retry_after_s) == (429, 1)
-        with bodies.holding(request(40)):
-            assert bodies.held == 100
-    assert bodies.held == 0
-
-
-def test_a_large_body_alone_is_taken() -> None:
+def test_a_large_one_alone_is_taken() -> None:
     """The limit is for many: one request's own bound is the API's."""
-    with BodyBytes(limit=100).holding(request(500)):
-        pass
+    with BodyBytes(limit=100).share() as only:
+        only.grow(500)
+        only.grow(500)
 
 
-def test_an_admitted_request_holds_its_body_until_it_is_over() -> None:
-    """However it ends: whoever closes what is held settles."""
-    admission = Admission()
-    with ExitStack() as held:
-        admission.admit(request(7), held)
-        assert admission.bodies.held == 7
-    assert admission.bodies.held == 0
+def test_a_share_follows_what_is_held() -> None:
+    """It grows and shrinks with what a connection has taken in and handed on."""
+    everything = BodyBytes(limit=100)
+    share = everything.share()
+    for size in (70, 20, 90):
+        share.resize(size)
+        assert everything.held == size
+    share.close()
+    share.close()
+    assert everything.held == 0
+
+
+def test_what_stands_beside_is_given_back_by_itself() -> None:
+    """A part that is over before the request counts on its own."""
+    everything = BodyBytes(limit=100)
+    with everything.share() as request:
+        request.grow(10)
+        with request.beside() as images:
+            images.grow(80)
+            assert everything.held == 90
+        assert everything.held == 10

