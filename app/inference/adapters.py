@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from app.inference import anthropic, embedded, openai_adapter
 from app.inference.adapter import Adapter, Surroundings
+from app.inference.families import thinks
 from app.inference.listed_prices import listed
 from app.inference.variants import VARIANTS
 from app.logic.backend_state import Member
@@ -54,7 +55,12 @@ def _refuse_unread(name: str, spec: BackendSpec, reads: frozenset[str]) -> None:
 def ability(spec: BackendSpec) -> Ability:
     """What the backend's model can do: as the routes file says, else as is known of the adapter and the model."""
     known, said = ADAPTERS[spec.adapter].ability(spec), spec.capabilities
-    return replace(known, continuation=said.continuation or known.continuation, context=said.context or known.context)
+    return replace(
+        known,
+        continuation=said.continuation or known.continuation,
+        context=said.context or known.context,
+        thinks=known.thinks or thinks(spec.model),
+    )
 
 
 def price(spec: BackendSpec) -> Rates | None:

@@ -47,6 +47,8 @@ class Attempt:
         self._answer = answer
         self._call = call
         self._limits = limits
+        silent = state.member.ability.thinks or bool(call.body.get("tools"))
+        self._between_s = limits.between_tokens(silent=silent)
         self._deadline = deadline
         self._watchdog = Watchdog(answer.abort)
         self._stream = aiter(answer)
@@ -78,7 +80,7 @@ class Attempt:
             self._before.append(batch)
             if batch.progress and self.noted.first_content_at is None:
                 self.noted.first_content_at = time.monotonic()
-                self._expect_content(self._limits.between_tokens_s)
+                self._expect_content(self._between_s)
             if batch.end or (batch.progress and not whole):
                 return
 
@@ -93,7 +95,7 @@ class Attempt:
             if first.progress:
                 self.record.content(time.monotonic())
             yield first
-        left_s = self._limits.between_tokens_s
+        left_s = self._between_s
         while self.end is None:
             asked_at = self._expect_content(left_s)
             batch = await self._next()
@@ -102,9 +104,9 @@ class Attempt:
             now = time.monotonic()
             self.transcript.add(batch)
             if batch.progress:
-                waited_s = self._limits.between_tokens_s - left_s + now - asked_at  # the reader's time is left out
+                waited_s = self._between_s - left_s + now - asked_at  # the reader's time is left out
                 self.record.content(now, waited_s)
-                left_s = self._limits.between_tokens_s
+                left_s = self._between_s
             else:
                 left_s -= now - asked_at
             self._pause()
@@ -121,7 +123,9 @@ class Attempt:
             return None
         except Failure:
             if self._watchdog.expired:
-                raise late(self._watchdog.expired, self.state.name, self._limits, self._first_s) from None
+                raise late(
+                    self._watchdog.expired, self.state.name, self._limits, self._first_s, self._between_s
+                ) from None
             raise
         if batch.end:
             self.end = batch.end
@@ -264,11 +268,11 @@ def note(noted: AttemptRecord, failure: Failure) -> None:
     noted.ended_at = noted.ended_at or time.monotonic()
 
 
-def late(kind: Kind, backend: str, limits: Limits, first_s: float) -> Failure:
+def late(kind: Kind, backend: str, limits: Limits, first_s: float, between_s: float = 0.0) -> Failure:
     """The failure of a backend that passed a time limit; ``first_s`` is how long it had for its first content."""
     what = {
         Kind.FIRST_TOKEN_LATE: f"sent no content within {first_s:.3g} s",
-        Kind.STALLED: f"sent no content for {limits.between_tokens_s:g} s in the middle of its answer",
+        Kind.STALLED: f"sent no content for {between_s:g} s in the middle of its answer",
         Kind.DEADLINE: f"did not finish within {limits.total_s:g} s",
     }[kind]
     text = f"backend '{backend}' {what}"

@@ -169,7 +169,8 @@ class Reply:
         """A whole answer shows nothing before its end: while another backend is left, this one may take half of the time."""
         limits, now = self._route.limits, time.monotonic()
         if call.stream:
-            by = min(self._deadline, now + limits.first_token(is_last=is_last))
+            thinks = state.member.ability.thinks
+            by = min(self._deadline, now + limits.first_token(is_last=is_last, thinks=thinks))
         else:
             by = self._deadline if is_last else (now + self._deadline) / 2
         whole = self._holds or not call.stream

@@ -32,6 +32,7 @@ class Ability:
 
     continuation: Continuation = "none"
     context: int | None = None
+    thinks: bool = False  # silently, for minutes
     tools: bool = True
     images: bool = True
     schema: bool = True

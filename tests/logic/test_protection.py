@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from app.logic import retry
+from app.inference.adapters import ability
+from app.logic import retry, routes
 from app.logic.answer import Blame, Failure, Kind, reported
 from app.logic.circuit import Circuit, State
 from app.logic.queue import Queue
 from app.logic.record import Record
 from app.logic.reply import Reply
 from app.logic.router import Router
-from app.logic.routes import Limits
+from app.logic.routes import BackendSpec, Limits
 from tests.logic.backends import ScriptedBackend, end, text
 from tests.logic.routing import call, joined, record, router
 
@@ -270,6 +272,45 @@ async def test_others_never_hear_what_was_said_to_one() -> None:
     assert "backend 'a' could not be reached 0 s ago" in other.message
 
 
+@pytest.mark.parametrize(
+    ("model", "thinks"),
+    [
+        ("o3-mini", True),
+        ("openai/gpt-5.1", True),
+        ("claude-sonnet-4-5", True),
+        ("deepseek-reasoner", True),
+        ("Qwen/QwQ-32B", True),
+        ("kimi-k2-thinking", True),
+        ("gpt-4o-2024-11-20", False),
+        ("mistral-large", False),
+        ("smollm2-135m-instruct", False),
+        ("meta-llama/Llama-3.3-70B-Instruct", False),
+    ],
+)
+def test_models_that_think_may_be_silent_for_longer(model: str, thinks: bool) -> None:
+    """By the family that the name tells; a number in the routes file holds for all."""
+    able = ability(BackendSpec(adapter="openai_compatible", model=model, base_url="http://127.0.0.1"))
+    assert able.thinks is thinks
+    assert Limits().between_tokens(silent=able.thinks) == (180 if thinks else 30)
+    assert Limits(between_tokens_s=7).between_tokens(silent=able.thinks) == 7
+    first = [Limits().first_token(is_last=is_last, thinks=able.thinks) for is_last in (False, True)]
+    assert first == ([60, 180] if thinks else [15, 60])
+
+
+@pytest.mark.parametrize(("fields", "stalls"), [({"tools": [{}]}, False), ({}, True)], ids=["tools", "text"])
+async def test_tool_arguments_may_pause(monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], stalls: bool) -> None:
+    """A call's arguments come in bursts: a gap that is a stall for text is none for them."""
+    monkeypatch.setattr(routes, "BETWEEN_TOKENS_S", 0.05)
+    backend = ScriptedBackend(name="a", steps=[text("x"), 0.3, text("y"), end()])
+    reply = await router(backend, limits=PATIENT, more="rescue: false").open(call(**fields), record())
+    if not stalls:
+        assert await joined(reply) == "xy"
+        return
+    with pytest.raises(Failure) as caught:
+        await joined(reply)
+    assert (caught.value.kind, "for 0.05 s" in caught.value.message) == (Kind.STALLED, True)
+
+
 async def test_the_last_backend_has_longer_for_its_first_token() -> None:
     """Without a limit of the routes file: a short one while another backend may be asked, a long one where it may not."""
     limits = Limits()
@@ -278,7 +319,7 @@ async def test_the_last_backend_has_longer_for_its_first_token() -> None:
     seen: list[bool] = []
 
     class Noting(Limits):
-        def first_token(self, *, is_last: bool) -> float:
+        def first_token(self, *, is_last: bool, thinks: bool = False) -> float:
             seen.append(is_last)
             return 1.0
 
