@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 SIDES = ("blue", "green")
-BAD_KINDS = ("attempt_failed", "cut", "refused", "broken_schema", "empty")
+BAD_KINDS = ("attempt_failed", "cut", "rejected", "refused", "broken_schema", "empty")
 
 
 @dataclass(frozen=True, slots=True)

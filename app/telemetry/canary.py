@@ -15,8 +15,8 @@ from app.logic.answer import Kind
 from app.logic.defects import Defect
 from app.logic.record import AttemptRecord, Record
 
-ATTEMPT_FAILED, CUT = "attempt_failed", "cut"
-BAD = (ATTEMPT_FAILED, CUT, *Defect)
+ATTEMPT_FAILED, CUT, REJECTED = "attempt_failed", "cut", "rejected"
+BAD = (ATTEMPT_FAILED, CUT, REJECTED, *Defect)
 MICROSECONDS = 1e6  # in a second
 PICODOLLARS = 1000.0  # in a billionth of a dollar
 MAX_SESSIONS = 10_000  # that are remembered within a minute; those that come after them are counted each time
@@ -55,7 +55,10 @@ class Canary:
     def request_ended(self, record: Record) -> None:
         tokens = 0
         for attempt in record.attempts:
-            if not attempt.is_callers_fault:
+            if attempt.is_callers_fault:
+                # Callers' mistakes hit both sides of a split alike; what only one side refuses is that side's.
+                self._attempts += self._note(REJECTED, record)
+            else:
                 self._attempts += 1
                 if attempt.failure is not None or attempt.defect is not None:
                     self._note(_kind(attempt), record)
@@ -78,29 +81,33 @@ class Canary:
         elif record.outcome == "ok":
             self._whole_answer.add(first_s * MICROSECONDS)
 
-    def _note(self, kind: str, record: Record) -> None:
+    def _note(self, kind: str, record: Record) -> bool:
         """Counts once for each conversation and minute: errors that come in bursts on one side of a split say little more than one.
+        Whether it did.
 
         A request without a session counts each time: the split sends those to their sides one by one, a burst too. Were they one for each
         caller, the side that answers more would be counted short.
         """
         if not record.session:
             self._bad[kind] += 1
-            return
+            return True
         minute = int((record.ended_at or record.started_at) // 60)
         if minute != self._minute:
             self._minute = minute
             self._seen.clear()
         digest = hash((kind, record.session))
         if digest in self._seen:
-            return
+            return False
         if len(self._seen) < MAX_SESSIONS:
             self._seen.add(digest)
         self._bad[kind] += 1
+        return True
 
     def collect(self) -> Iterator[Metric]:
         attempts = CounterMetricFamily(
-            "trimaran_attempts", "Attempts at a backend, those at fault of the caller left out", labels=["revision"]
+            "trimaran_attempts",
+            "Attempts at a backend; those that refused a request as the caller's fault once for each session and minute",
+            labels=["revision"],
         )
         attempts.add_metric([self._revision], self._attempts)
         yield attempts

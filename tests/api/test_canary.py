@@ -18,7 +18,7 @@ from app.wire.events import Usage
 from tests.api.serving import CHAT, STREAM, App, serving, until
 from tests.api.upstream import DONE, WHOLE, Exchange, Script, begun_then, chunk, complete, paced, silence, upstream
 
-NONE = {"attempt_failed": 0.0, "cut": 0.0, "refused": 0.0, "broken_schema": 0.0, "empty": 0.0}
+NONE = {"attempt_failed": 0.0, "cut": 0.0, "rejected": 0.0, "refused": 0.0, "broken_schema": 0.0, "empty": 0.0}
 JSON = {"response_format": {"type": "json_object"}}
 
 
@@ -115,36 +115,37 @@ async def test_an_attempt_that_goes_wrong_is_counted_by_its_kind(
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-async def test_the_callers_own_fault_is_neither_bad_nor_an_attempt(status: int) -> None:
-    """Whether the app finds it or the backend does."""
+async def test_the_callers_own_fault_is_a_kind_of_its_own(status: int) -> None:
+    """Where a backend finds it: the same request must be refused by the other version too. What the app itself finds is no attempt."""
     script = refuses_with(status, "context_length_exceeded" if status == 413 else None)
     async with upstream(script) as up, serving(up) as app:
         async with app.post(CHAT) as response:
             assert response.status in (400, 413, 422)
         async with app.post({"messages": "none"}) as response:
             assert response.status == 400
-        assert (await bad(app), await attempts(app)) == (NONE, 0)
+        assert (await bad(app), await attempts(app)) == (NONE | {"rejected": 1}, 1)
 
 
 @pytest.mark.parametrize(
     ("script", "fields"),
-    [(complete, {"foo": 1}), (complete, {"tools": [{"type": "code_interpreter"}]}), (lacking, {"seed": 1})],
+    [(complete, {"foo": 1}), (complete, {"tools": [{"type": "code_interpreter"}]}), (lacking, {"top_p": 1})],
     ids=["unknown field", "vendor's tool", "field that the model lacks"],
 )
 async def test_a_field_that_a_backend_does_not_take_is_the_callers_fault(
     script: Script, fields: dict[str, Any]
 ) -> None:
-    """Or one caller with a strange client would have each promotion rolled back. That another backend takes it changes nothing."""
+    """Or one caller with a strange client would have each promotion rolled back: a conversation's refusals count once a minute, and as no failure."""
+    session = {"x-session-id": "strange"}
     async with upstream(script) as first, upstream(script) as second, serving(first, second) as app:
         for _ in range(20):
-            async with app.post(CHAT | fields) as response:
+            async with app.post(CHAT | fields, headers=session) as response:
                 assert response.status == 400
-        assert (await bad(app), await attempts(app)) == (NONE, 0)
+        assert (await bad(app), await attempts(app)) == (NONE | {"rejected": 1}, 1)
         for up in (first, second):
             up.script = refuses_with(500)
         async with app.post(CHAT) as response:
             assert response.status == 502
-        assert (await bad(app))["attempt_failed"] == await attempts(app) > 0
+        assert (await bad(app))["attempt_failed"] == await attempts(app) - 1 > 0
 
 
 @pytest.mark.parametrize("length", [1, 54_000])

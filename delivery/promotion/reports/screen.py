@@ -121,7 +121,8 @@ def _charts(series: Sequence[Mapping[str, Any]], width: int) -> list[Text]:
         return []
     lines = [_line((f"to the first token, since the step began: 0 to {figures.seconds(top)}", "dim"))]
     for side, values in first.items():
-        lines += _lane(f"{side} {_last(values, figures.seconds)}", values, top, _LANE, side)
+        height = _LANE if width >= _MEDIUM else _LANE - 1  # there the phases take two lines
+        lines += _lane(f"{side} {_last(values, figures.seconds)}", values, top, height, side)
     rates = _rates(series)[-max(width, 1) :]
     label = f"{_last(rates, lambda rate: figures.number(rate, 2))} req/s"
     return lines + _lane(label, rates, max((rate for rate in rates if rate), default=1.0), 1, "cyan")
