@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.inference import error_bodies, http
+from app.inference import error_bodies
 from app.inference.error_bodies import ErrorBody
 from app.inference.error_shapes import Told, told_by_status, told_by_words
 from app.inference.retry_after import retry_after_s
+from app.inference.said import IN_STREAM
 from app.logic.answer import Blame, Failure, Kind
 
 _COME_BACK = frozenset({408, 409, 425})
@@ -16,7 +17,7 @@ _COME_BACK = frozenset({408, 409, 425})
 def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """OpenAI's error answers in the router's words (platform.openai.com/docs/guides/error-codes, checked 2026-11-24)."""
     error = error_bodies.read(body)
-    if status == http.IN_STREAM:
+    if status == IN_STREAM:
         status = error.status or 500
     failure = _failure(name, status, error, retry_after_s(headers), body)
     failure.code = error.code
