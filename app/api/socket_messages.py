@@ -31,13 +31,14 @@ class Pong(_Message, tag="pong"):
 
 
 class Start(_Message, tag="start"):
-    """The first content has come. ``model`` is the public name."""
+    """The first content has come. ``model`` is the public name; ``ignored``: the fields that the backend did not get."""
 
     id: str
     request_id: str
     model: str
     backend: str
     attempts: int
+    ignored: list[str] = []
 
 
 class Delta(_Message, tag="delta"):

@@ -236,6 +236,7 @@ class Session:
                 model=record.model,
                 backend=reply.backend,
                 attempts=len(record.attempts),
+                ignored=sorted(reply.ignored),
             )
         )
         reader = READ[reply.wire].reader()

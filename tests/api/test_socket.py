@@ -101,6 +101,36 @@ async def test_tool_calls_reasoning_and_choices_come_through() -> None:
     ]
 
 
+async def test_the_start_names_what_was_left_out() -> None:
+    """A field that only hints, and that the backend does not know."""
+    async with upstream() as up, serving(up) as app, talking(app) as talk:
+        await talk.chat("a", prompt_cache_key="k")
+        assert (await talk.hear())["ignored"] == ["prompt_cache_key"]
+        await talk.hear_until("end", "a")
+        await talk.chat("b")
+        assert "ignored" not in await talk.hear()
+
+
+async def test_tools_after_a_cut_reach_the_socket() -> None:
+    """The first backend breaks off in its text, the next one goes on with a call: its parts are messages as ever."""
+    called = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+
+    async def calls(exchange: Exchange) -> None:
+        choice = {"index": 0, "delta": {"tool_calls": [called]}, "finish_reason": None}
+        event = b"data: " + json.dumps({"id": "c2", "model": "m", "choices": [choice]}).encode() + b"\n\n"
+        await exchange.head()
+        await exchange.send(event + chunk("", "tool_calls") + b"data: [DONE]\n\n")
+
+    tools = [{"type": "function", "function": {"name": "look"}}]
+    async with upstream(begun_then(cut)) as first, upstream(calls) as second, serving(first, second) as app:
+        async with talking(app) as talk:
+            await talk.chat("a", tools=tools)
+            heard = await talk.hear_until("end", "a")
+    (call,) = [message["tool_call"] for message in heard if "tool_call" in message]
+    assert (call["id"], call["name"], call["arguments"]) == ("call_1", "look", "{}")
+    assert heard[-1]["finish_reason"] == "tool_calls"
+
+
 async def test_conversations_run_side_by_side() -> None:
     """Two answers on one socket interleave, and each is whole."""
     async with upstream(paced(10, 0.01)) as up, serving(up) as app, talking(app) as talk:
