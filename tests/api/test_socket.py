@@ -122,10 +122,14 @@ async def test_tools_after_a_cut_reach_the_socket() -> None:
         await exchange.send(event + chunk("", "tool_calls") + b"data: [DONE]\n\n")
 
     tools = [{"type": "function", "function": {"name": "look"}}]
-    async with upstream(begun_then(cut)) as first, upstream(calls) as second, serving(first, second) as app:
-        async with talking(app) as talk:
-            await talk.chat("a", tools=tools)
-            heard = await talk.hear_until("end", "a")
+    async with (
+        upstream(begun_then(cut)) as first,
+        upstream(calls) as second,
+        serving(first, second) as app,
+        talking(app) as talk,
+    ):
+        await talk.chat("a", tools=tools)
+        heard = await talk.hear_until("end", "a")
     (call,) = [message["tool_call"] for message in heard if "tool_call" in message]
     assert (call["id"], call["name"], call["arguments"]) == ("call_1", "look", "{}")
     assert heard[-1]["finish_reason"] == "tool_calls"
