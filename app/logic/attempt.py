@@ -78,8 +78,8 @@ class Attempt:
             if batch is None:
                 return
             self._before.append(batch)
-            if batch.progress and self.noted.first_content_at is None:
-                self.noted.first_content_at = time.monotonic()
+            if batch.progress:
+                self.noted.first_content_at = self.noted.first_content_at or time.monotonic()
                 self._expect_content(self._between_s)
             if batch.end or (batch.progress and not whole):
                 return

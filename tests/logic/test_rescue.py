@@ -279,6 +279,17 @@ async def test_a_refusal_of_the_backend_that_goes_on_reaches_the_caller() -> Non
     assert Refusal("I will not go on.") in seen.read().events
 
 
+async def test_a_held_answer_may_take_its_time() -> None:
+    """What is held until its end goes on for longer than the limit between two pieces: each piece starts that anew."""
+    steps: list[Step] = [part for call_part in CALLS_TOOL[:3] for part in (0.04, call_part)]
+    slow = ScriptedBackend(name="a", steps=[*steps, *CALLS_TOOL[3:]])
+    limits = "{first_token_s: 5, between_tokens_s: 0.07, total_s: 30}"
+    held = router(slow, limits=limits, more="hold_structured: true, retries: 0")
+    reply = await held.open(call(tools=[{"type": "function"}]), record())
+    assert [batch.end.reason async for batch in reply.batches() if batch.end] == ["tool_calls"]
+    await reply.aclose()
+
+
 async def test_an_answer_that_is_started_over_is_no_success() -> None:
     """The next backend goes on instead; with none left the answer ends as cut, and no circuit hears of it: the backend works."""
     seen = "The sea is wide, and nobody who stands at its shore can see"
