@@ -17,7 +17,7 @@ from app.logic.backend_state import BackendState
 from app.logic.circuit import Sent
 from app.logic.record import AttemptRecord, Measured, Record
 from app.logic.routes import Limits
-from app.logic.transcript import Transcript, read_whole, words
+from app.logic.transcript import Transcript, read_whole, whole_of, words
 from app.logic.watchdog import Watchdog
 from app.wire.events import End, Event, Usage, Wire
 
@@ -26,7 +26,10 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeEr
 
 
 class Attempt:
-    """Made by ``start``. Iterate ``batches`` once; close it whatever happened. What is learnt on the way stands in ``noted``."""
+    """Made by ``start``. Iterate ``batches`` once; close it whatever happened. What is learnt on the way stands in ``noted``.
+
+    ``joins``: the backend streams, and the caller gets it as one whole answer.
+    """
 
     def __init__(
         self,
@@ -37,8 +40,11 @@ class Attempt:
         record: Record,
         limits: Limits,
         deadline: float,
+        *,
+        joins: bool = False,
     ) -> None:
         self.state = state
+        self._joins = joins
         self._sent = sent
         self.noted = record.attempts[-1]
         self.record = record
@@ -58,7 +64,7 @@ class Attempt:
 
     @property
     def wire(self) -> Wire:
-        return self._answer.wire
+        return Wire.OPENAI_CHAT if self._joins else self._answer.wire
 
     @property
     def ignored(self) -> frozenset[str]:
@@ -78,11 +84,24 @@ class Attempt:
             if batch is None:
                 return
             self._before.append(batch)
+            if self._joins:
+                self.transcript.add(batch)
             if batch.progress:
                 self.noted.first_content_at = self.noted.first_content_at or time.monotonic()
                 self._expect_content(self._between_s)
             if batch.end or (batch.progress and not whole):
-                return
+                break
+        if self._joins and self.end is not None:
+            self._before = [self._joined(self.end)]
+
+    def _joined(self, end: End) -> Batch:
+        """All that came as one whole answer. Raises Failure where a vendor's chunks are of a shape that cannot be put together."""
+        try:
+            raw = whole_of([part.raw for part in self._before], self._answer.wire)
+        except UNREADABLE:
+            text = f"backend '{self.state.name}' sent a stream that makes no whole answer"
+            raise Failure(Kind.GARBLED, text, reason=text, billed="yes") from None
+        return Batch(raw, Wire.OPENAI_CHAT, progress=True, end=end)
 
     async def batches(self) -> AsyncGenerator[Batch]:
         """Every batch, those before the first content too. Raises Failure when the answer does not come to its end.
@@ -91,7 +110,8 @@ class Attempt:
         """
         for first in self._before:
             self._pause()
-            self.transcript.add(first)
+            if not self._joins:
+                self.transcript.add(first)
             if first.progress:
                 self.record.content(time.monotonic())
             yield first
@@ -200,7 +220,7 @@ class Attempt:
 
     def _said(self) -> str:
         """What the model wrote, for a guess at its tokens. Garbled bytes were never taken in."""
-        if self._call.stream:
+        if self._call.stream or self._joins:
             return self.transcript.read().words
         events: list[Event] = []
         with contextlib.suppress(*UNREADABLE):
@@ -210,9 +230,17 @@ class Attempt:
 
 
 async def start(
-    state: BackendState, call: Call, record: Record, limits: Limits, deadline: float, *, whole: bool, by: float
+    state: BackendState,
+    call: Call,
+    record: Record,
+    limits: Limits,
+    deadline: float,
+    *,
+    whole: bool,
+    by: float,
+    joins: bool = False,
 ) -> Attempt:
-    """Asks one backend and waits until ``by`` for its first content, with ``whole`` for its end.
+    """Asks one backend and waits until ``by`` for its first content, with ``whole`` for its end; with ``joins`` for both.
 
     Raises Failure; what failed is noted then.
     """
@@ -227,8 +255,9 @@ async def start(
     attempt: Attempt | None = None
     state.sent(sent)
     try:
-        answer = await _opened(state, call, noted, limits, deadline, by)
-        attempt = Attempt(state, sent, answer, call, record, limits, deadline)
+        asked = replace(call, stream=True, include_usage=True) if joins else call
+        answer = await _opened(state, asked, noted, limits, deadline, by)
+        attempt = Attempt(state, sent, answer, call, record, limits, deadline, joins=joins)
         await attempt.content(by, whole=whole)
     except Failure as failure:
         if attempt is None:

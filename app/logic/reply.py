@@ -15,6 +15,7 @@ from app.logic.attempt import Attempt, note, start
 from app.logic.backend_state import BackendState
 from app.logic.cache import AnswerCache
 from app.logic.circuit import State
+from app.logic.lengths import may_join, most_tokens
 from app.logic.queue import Queue
 from app.logic.record import Measured, Record
 from app.logic.rescue import MAX_RESCUES, Before, Splice, continued, is_spent, is_structured, may_go_on, spent
@@ -26,6 +27,7 @@ from app.logic.verdicts import Verdicts
 from app.wire.events import End, Usage, Wire
 
 MAX_BREAKS = 2  # in one answer: a backend that breaks off again where it was to go on would do so a third time
+SLOW_TOKENS_PER_S = 10.0  # a model that is slower has as good as broken down
 WAKE_POLL_S = 0.25  # how often a backend that wakes up is asked again, at first
 WAKE_POLL_MAX_S = 2.0
 
@@ -167,15 +169,29 @@ class Reply:
         return doubt.failure
 
     async def _start(self, state: BackendState, call: Call, *, is_last: bool) -> Attempt:
-        """A whole answer shows nothing before its end: while another backend is left, this one may take half of the time."""
+        """A whole answer shows nothing before its end. So where another backend could be asked instead, it is asked for as a stream and
+        joined, and watched like one; or it is short, and its length says how long it may take.
+        """
         limits, now = self._route.limits, time.monotonic()
-        if call.stream:
-            thinks = state.member.ability.thinks
-            by = min(self._deadline, now + limits.first_token(is_last=is_last, thinks=thinks))
+        patience_s = limits.first_token(is_last=is_last, thinks=state.member.ability.thinks)
+        is_watched = not is_last or state.circuit_state(now) is not State.CLOSED
+        joins = is_watched and may_join(call)
+        if call.stream or joins:
+            by = now + patience_s
+        elif is_watched and (most := most_tokens(call.body)) is not None:
+            by = now + patience_s + most / SLOW_TOKENS_PER_S
         else:
             by = self._deadline if is_last else (now + self._deadline) / 2
-        whole = self._holds or not call.stream
-        return await start(state, call, self.record, limits, self._deadline, whole=whole, by=by)
+        return await start(
+            state,
+            call,
+            self.record,
+            limits,
+            self._deadline,
+            whole=self._holds or not call.stream,
+            by=min(by, self._deadline),
+            joins=joins,
+        )
 
     async def _wait(self, tries: Tries) -> bool:
         """Waits for what may yet help; false when nothing may."""

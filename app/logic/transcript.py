@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.logic.answer import Batch
-from app.wire.codecs import READ
+from app.wire.codecs import READ, WRITTEN
 from app.wire.events import Event, Reasoning, Refusal, Text, ToolCall, Usage, Wire
+from app.wire.joining import joined
 
 MAX_BYTES = 2**20  # some 4,000 tokens as OpenAI's chunks; a longer answer is not rescued
 
@@ -77,6 +78,14 @@ def _written(event: Event) -> str:
         case ToolCall():
             return event.name + event.arguments
     return ""
+
+
+def whole_of(raws: Sequence[bytes], wire: Wire) -> bytes:
+    """A complete stream as one whole answer of OpenAI's chat completions."""
+    if wire is Wire.OPENAI_CHAT:
+        return joined(raws)
+    reader = READ[wire].reader()
+    return WRITTEN[Wire.OPENAI_CHAT].render_whole(event for raw in raws for event in reader.read(raw))
 
 
 def read_whole(batch: Batch) -> tuple[Event, ...]:
