@@ -6,6 +6,7 @@ It also tells the application of a caller's leaving more cheaply than ASGI can.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import weakref
 from collections.abc import Callable
@@ -76,6 +77,7 @@ class Connection(HttpToolsProtocol):
             return
         self._other_bytes_before = self._other_bytes
         if self._reading_head:
+            data = _without_other_upgrades(data)
             self._head_bytes += len(data)
         else:
             self._other_bytes += len(data)
@@ -108,6 +110,21 @@ class Connection(HttpToolsProtocol):
         scope = cast("Scope", self.scope)
         scope[LEAVING] = self._leaving
         scope[ARRIVING] = weakref.ref(self.cycle)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """A caller asked for another protocol than WebSocket, in a head that came in pieces. The parser takes what follows for a new
+        request, which a caller could have put into its body: it is not read any more, and the answer is the connection's last.
+        """
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+        self._lingers, self._reading_head = True, False
+        self._stop_timer()
+        self._timer = self.loop.call_later(self.linger_s, self._stop_passing)
+
+    def _stop_passing(self) -> None:
+        """Nothing more is passed over; an answer that is still being made is not cut off."""
+        self._timer = None
+        self.flow.pause_reading()
 
     def handle_websocket_upgrade(self) -> None:
         super().handle_websocket_upgrade()
@@ -190,6 +207,20 @@ class Connection(HttpToolsProtocol):
         self._unread_bytes += len(data)
         if self._unread_bytes > self.max_unread_bytes:
             self._wire.close()
+
+
+_UPGRADE = re.compile(rb"\r\n(upgrade:[ \t]*+(?!websocket[ \t]*\r\n))", re.I)
+
+
+def _without_other_upgrades(data: bytes) -> bytes:
+    """``data``, the beginning of a request, without the wish for a protocol that is not spoken here: Java's client asks each server for h2c.
+
+    A server may ignore it (RFC 9110, 7.8), and the parser would not read the body behind it.
+    """
+    if b"pgrade" not in data and b"PGRADE" not in data:
+        return data
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(rb"\r\nx-\1", head + end) + rest if end else data
 
 
 def last_answer(fault: Fault) -> bytes:

@@ -157,7 +157,7 @@ class Session:
             envelope = msgspec.convert(body, _Envelope)
             match envelope.type:
                 case "chat":
-                    self._begin(envelope.id, body, len(text))
+                    self._begin(envelope.id, body, len(text) if text.isascii() else len(text.encode(errors="replace")))
                 case "cancel":
                     if (request := self._running.get(envelope.id)) is not None:
                         request.stop(Cancelled())

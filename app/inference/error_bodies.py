@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 import msgspec
 
+_STATUS = re.compile(r"[45][0-9]{2}")
 _DEPTH = 6  # gateways wrap what they got from others
 _WRAPS = ("error", "errors", "detail", "message", "msg", "error_message")
 
@@ -37,7 +39,7 @@ def read(body: bytes) -> ErrorBody:
         code=found.codes[0] if found.codes else "",
         codes=frozenset(found.codes),
         param=found.param,
-        status=next((int(code) for code in found.codes if code.isdecimal() and 400 <= int(code[:4]) < 600), None),
+        status=next((int(code) for code in found.codes if _STATUS.fullmatch(code)), None),
         is_object=isinstance(value, (dict, list)),
         is_validation=found.is_validation,
     )

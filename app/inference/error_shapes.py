@@ -54,8 +54,10 @@ _CONTEXT = Shape(
         r"token count.{0,40} exceeds the maximum",  # Gemini
         r"too many (?:input )?tokens",  # Cohere, Together
         r"reduce the length of",  # Groq, OpenAI
-        r"max_new_tokens. must be <=",  # TGI
+        r"tokens \+ '' must be <=|'' must have less than \d+ tokens",  # TGI
         r"max_tokens must be at least 1, got -",  # vLLM, when the prompt alone is too long
+        r"range of input length should be",  # Alibaba
+        r"exceeded model token limit|prompt exceeds max length",  # Moonshot, Zhipu
     ),
 )
 _POLICY = Shape(
@@ -76,7 +78,8 @@ _POLICY = Shape(
         r"content management policy",  # Azure
         r"content (?:filter(?:ing)?|safety|usage) (?:policy|policies|system)",  # Anthropic
         r"flagged (?:as|for|by) (?:potentially )?(?:violating|violation|moderation|inappropriate|our)",  # OpenAI, OpenRouter
-        r"violat\w+ (?:of )?(?:our|the|openai|usage|content)[\w' ]{0,30}polic",
+        r"violat\w{1,6} (?:of )?(?:our|the|openai|usage|content)[\w' ]{0,30}(?:polic|guideline)",
+        r"requires moderation",  # OpenRouter
         r"content exists risk",  # DeepSeek
         r"inappropriate content",  # Alibaba
         r"limited access to this content for safety reasons",  # OpenAI
@@ -93,6 +96,8 @@ _LACKING = Shape(
         r"extra (?:inputs|fields) (?:are )?not permitted",  # pydantic: Anthropic, Mistral, vLLM
         r"(?:unknown|unrecognized|unexpected)(?: request)? (?:parameter|field|argument|keyword|name)",
         r"deprecated for this model",  # Anthropic
+        r"no endpoints found that support",  # OpenRouter, with 404
+        r"request too large",  # OpenAI's 429 for one that is over the whole limit of a minute
         r"cannot both be specified",  # Anthropic's newer models, of temperature and top_p
     ),
 )
@@ -115,7 +120,7 @@ _OPERATORS = Shape(
         r"credit balance is too low|usage limits|exceeded your current quota",  # Anthropic, OpenAI
         r"model.{0,80} (?:does not exist|not found|not available|has been (?:decommissioned|deprecated|retired|shut down))",
         r"model.{0,80} is (?:no longer (?:available|supported)|deprecated)|is not a valid model",
-        r"(?:unknown|invalid|unsupported|no such) model",
+        r"(?:unknown|invalid|unsupported|no such) model(?: name| id)?(?: ''|[:.,]|$)",
     ),
 )
 _CALLERS = Shape(
@@ -140,19 +145,41 @@ _CALLERS = Shape(
             "image_parse_error",
         }
     ),
-    _words(
-        r"\A(?:messages|system|tools|tool_choice|stop_sequences|metadata|thinking)(?:\.[\w.]+)?: "
-    ),  # Anthropic's paths
+    _words(),
 )
-# The first that fits. Our account comes before what the model lacks, and both before the caller.
-_SHAPES = (_OPERATORS, _POLICY, _ANSWER_TOO_LONG, _CONTEXT, _LACKING, _CALLERS)
-
-_OPERATORS_STATUS = frozenset({401, 402, 403, 404, 405, 501})
+_SHAPES = (
+    _OPERATORS,
+    _POLICY,
+    _CONTEXT,
+    _LACKING,
+    _CALLERS,
+)  # our account before what the model lacks, and both before the caller
+# What an error quotes may be the caller's, who must not choose how it is read. An apostrophe inside a word quotes nothing.
+_QUOTED = re.compile(r"""(?<!\w)(?:'[^']*'|"[^"]*"|`[^`]*`)(?!\w)|https?://\S+""")
+_PATH = re.compile(
+    r"(?:messages|system|tools|tool_choice|stop_sequences|metadata|thinking)(?:\.[\w.]+)?: "
+)  # Anthropic's
+MAX_READ = 2000  # characters of a message: what is wrong stands at its beginning
 
 
 def told_by_words(codes: Set[str], text: str) -> Told | None:
-    """What an error's codes and words mean; None for those of no known shape."""
-    return next((told for told, known, words in _SHAPES if known & codes or words.search(text)), None)
+    """What an error's codes and words mean; None for those of no known shape. Codes are a vendor's own, words may repeat a caller's."""
+    plain = _QUOTED.sub("''", text[:MAX_READ])
+    if _ANSWER_TOO_LONG.text.search(plain) and not _CONTEXT.text.search(plain):
+        return _ANSWER_TOO_LONG.told
+    if (by_code := next((told for told, known, _ in _SHAPES if known & codes), None)) is not None:
+        return by_code
+    if _PATH.match(plain):
+        return _LACKING.told if _LACKING.text.search(plain) else _CALLERS.told
+    return next((told for told, _, words in _SHAPES if words.search(plain)), None)
+
+
+def is_policy(codes: Set[str], text: str) -> bool:
+    """Whether a filter refused the content, whatever the status."""
+    return bool(_POLICY.codes & codes or _POLICY.text.search(_QUOTED.sub("''", text[:MAX_READ])))
+
+
+_OPERATORS_STATUS = frozenset({401, 402, 403, 404, 405, 501})
 
 
 def told_by_status(status: int, *, is_object: bool) -> Told:

@@ -12,6 +12,7 @@ import errno
 import functools
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextvars import ContextVar
@@ -30,7 +31,7 @@ TELLING_BYTES = 16  # at the start of an answer, by which a stream or a JSON obj
 SETTLE_S = 1.0  # how long the end of a body may lag behind the answer's end mark before its connection is given up
 REST_S = 1.0  # how long usage and the end mark may lag behind the last finish reason
 MAX_EVENT_BYTES = 8 * 2**20
-MAX_BODY_BYTES = 64 * 2**20
+MAX_BODY_BYTES = 128 * 2**20  # 2,048 embeddings of 3,072 numbers, as text, are 85 MiB
 MAX_ERROR_BYTES = 64 * 2**10
 ERROR_BODY_S = 5.0
 HEADERS = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": "trimaran"}
@@ -143,7 +144,7 @@ async def open_answer(
     begun = b""
     if response.status == 200:
         if response.content_type != expected:
-            begun = await _beginning(response)
+            begun = await _beginning(response)  # it closes the connection if it is cancelled
         if response.content_type == expected or _begins(codec, call, begun):
             return HttpAnswer(response, codec, call, said, begun, ignored)
     text = begun + await error_text(response)
@@ -158,9 +159,14 @@ async def open_answer(
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     """The first bytes of an answer, enough to tell what it is, whatever its content type says."""
     begun = b""
-    with contextlib.suppress(aiohttp.ClientError, OSError):
+    try:
         while len(begun) < TELLING_BYTES and (part := await response.content.readany()):
             begun += part
+    except (aiohttp.ClientError, OSError):
+        pass  # what has come by now is all that can be told
+    except asyncio.CancelledError:
+        response.close()
+        raise
     return begun
 
 
@@ -225,6 +231,7 @@ class HttpAnswer:
         self._finish: str | None = None
         self._finished: set[int] = set()
         self._progressed = self._is_complete = False
+        self._rest_until = 0.0
         self.usage: Usage | None = None
         self._batches = self._streamed() if call.stream else self._whole()
 
@@ -277,8 +284,9 @@ class HttpAnswer:
 
     async def _read_rest(self) -> bytes:
         """What comes behind a finished answer, if it comes soon: its lack makes no answer incomplete."""
+        self._rest_until = self._rest_until or time.monotonic() + REST_S
         try:
-            async with asyncio.timeout(REST_S):
+            async with asyncio.timeout_at(self._rest_until):
                 return await self._read()
         except (TimeoutError, Failure):
             return b""

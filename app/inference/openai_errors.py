@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from app.inference import error_bodies
 from app.inference.error_bodies import ErrorBody
-from app.inference.error_shapes import Told, told_by_status, told_by_words
+from app.inference.error_shapes import Told, is_policy, told_by_status, told_by_words
 from app.inference.retry_after import retry_after_s
 from app.inference.said import IN_STREAM
 from app.logic.answer import Blame, Failure, Kind
 
+_RETRY_IN = re.compile(r"retry in (\d{1,5}(?:\.\d+)?) ?s", re.I)  # Gemini says it in words alone
 _COME_BACK = frozenset({408, 409, 425})
 
 
@@ -19,20 +21,25 @@ def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -
     error = error_bodies.read(body)
     if status == IN_STREAM:
         status = error.status or 500
-    failure = _failure(name, status, error, retry_after_s(headers), body)
+    after_s = retry_after_s(headers)
+    if after_s is None and (said := _RETRY_IN.search(error.message)):
+        after_s = float(said[1])
+    failure = _failure(name, status, error, after_s, body)
     failure.code = error.code
     return failure
 
 
 def _failure(name: str, status: int, error: ErrorBody, after_s: float | None, body: bytes) -> Failure:
     message = f"backend '{name}': {error.message or body[:200].decode(errors='replace') or f'status {status}'}"
+    if status == 403 and is_policy(error.codes, error.message):
+        return Failure(Kind.REFUSED_BY_POLICY, message, status=400, param=error.param)
     if status in (401, 403):
         reason = f"backend '{name}' refuses this app's credential (status {status})"
         return Failure(Kind.MISCONFIGURED, reason, reason=reason)
     if 300 <= status < 400:
         reason = f"backend '{name}': base_url redirects (status {status})"
         return Failure(Kind.MISCONFIGURED, reason, reason=reason)
-    told = _told(status, error)
+    told = _told(status, error, after_s)
     if told is None and (status in (503, 529) or status in _COME_BACK):
         return Failure(Kind.BUSY, f"{message} (status {status})", status=503, retry_after_s=after_s)
     match told:
@@ -49,7 +56,7 @@ def _failure(name: str, status: int, error: ErrorBody, after_s: float | None, bo
     return Failure(Kind.UNREACHABLE, f"{message} (status {status})", status=502, retry_after_s=after_s, billed="maybe")
 
 
-def _told(status: int, error: ErrorBody) -> Told | None:
+def _told(status: int, error: ErrorBody, after_s: float | None) -> Told | None:
     """What the answer says beside its status; None where that says all."""
     if (
         status >= 500
@@ -58,12 +65,22 @@ def _told(status: int, error: ErrorBody) -> Told | None:
     ):
         return None
     told = told_by_words(error.codes, error.message)
-    if told is not None and not (status == 429 and told.kind is not Kind.MISCONFIGURED):
-        return told
     if status == 429 or "rate_limit_exceeded" in error.codes:
-        return Told(Kind.BUSY)
+        return _limited(told, error, after_s)
+    if told is not None:
+        return told
     if error.is_validation:
         return Told(Kind.BAD_REQUEST, Blame.CALLER)
     if status in _COME_BACK:
         return None
     return told_by_status(status, is_object=error.is_object) if 400 <= status < 500 or status == 501 else None
+
+
+def _limited(told: Told | None, error: ErrorBody, after_s: float | None) -> Told:
+    """A 429. One request may be over the whole of a limit, which says nothing of others; and a quota that is used up has no time to wait for."""
+    if told is not None and told.blame is Blame.BACKEND:
+        return told
+    is_used_up = told is not None and told.kind is Kind.MISCONFIGURED
+    if is_used_up and (after_s is None or "insufficient_quota" in error.codes):
+        return Told(Kind.MISCONFIGURED)
+    return Told(Kind.BUSY)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from app.logic import defects, estimate
 from app.logic.answer import Answer, Batch, Call, Endpoint, Failure, Kind
 from app.logic.backend_state import BackendState
-from app.logic.circuit import Sent
+from app.logic.circuit import COUNTS, Sent
 from app.logic.record import AttemptRecord, Measured, Record
 from app.logic.routes import Limits
 from app.logic.transcript import Transcript, read_whole, whole_of, words
@@ -61,6 +61,7 @@ class Attempt:
         self._before: list[Batch] = []
         self._first_s = 0.0
         self._closed = self._is_aborted = False
+        self.is_shown = True  # whether the caller sees what came
 
     @property
     def wire(self) -> Wire:
@@ -193,7 +194,7 @@ class Attempt:
         usage = self.end.usage if self.end else self._answer.usage
         measured = Measured.REPORTED if self.end else Measured.PARTIAL
         if noted.first_content_at is not None and (usage is None or self._may_be_placeholder(usage)):
-            guess = estimate.usage(self._call.body, self._said())
+            guess = estimate.usage(self._call.body, self._said(), self.transcript.share)
             if usage is None or estimate.is_placeholder(usage, guess):
                 usage, measured = estimate.completed(usage, guess), Measured.ESTIMATED
         if usage is None:
@@ -245,7 +246,7 @@ async def start(
     Raises Failure; what failed is noted then.
     """
     now = time.monotonic()
-    again = any(before.backend == state.name and before.failure is not None for before in record.attempts)
+    again = any(before.backend == state.name and before.failure in COUNTS for before in record.attempts)
     sent = Sent(now, record.started_at, again)
     noted = AttemptRecord(backend=state.name, vendor_model=state.member.backend.model, started_at=now)
     record.attempts.append(noted)
@@ -275,7 +276,7 @@ async def start(
         else:
             await attempt.close()
         raise
-    state.succeeded((noted.first_content_at or time.monotonic()) - now)
+    state.succeeded((noted.first_content_at or time.monotonic()) - now, sent)
     return attempt
 
 
@@ -295,6 +296,11 @@ def note(noted: AttemptRecord, failure: Failure) -> None:
     noted.reported, noted.words = failure.reported, failure.message
     noted.is_callers_fault = failure.kind in (Kind.CONTEXT_TOO_LONG, Kind.BAD_REQUEST)
     noted.ended_at = noted.ended_at or time.monotonic()
+
+
+def blame_backend(noted: AttemptRecord) -> None:
+    """A refusal that was taken for the caller's fault was the backend's: an operator is to see it."""
+    noted.failure, noted.is_callers_fault = Kind.MISCONFIGURED, False
 
 
 def late(kind: Kind, backend: str, limits: Limits, first_s: float, between_s: float = 0.0) -> Failure:

@@ -53,7 +53,7 @@ class Breaker:
         self._waiting: list[asyncio.Future[bool]] = []
 
     def turn(self, circuit: Circuit, *, told: bool = True) -> None:
-        """``told``: whether a probe that is over with this has said anything; its caller may have left before."""
+        """``told``: whether a probe that is over with this has said anything of the backend; its caller may have left before."""
         is_over = self.circuit.probe_since is not None and circuit.probe_since is None
         self.circuit = circuit
         if is_over:
@@ -116,9 +116,9 @@ class BackendState:
         self.running -= 1
         self._freed(self)
 
-    def succeeded(self, first_content_s: float) -> None:
+    def succeeded(self, first_content_s: float, sent: Sent) -> None:
         now = time.monotonic()
-        self.breaker.turn(self.breaker.circuit.succeeded(now))
+        self.breaker.turn(self.breaker.circuit.succeeded(now, sent))
         self.latency_s = _peak_ewma(self.latency_s, first_content_s, now - self._latency_at)
         self._latency_at = now
 
@@ -131,8 +131,11 @@ class BackendState:
             self.abandoned(sent)
             return
         now = time.monotonic()
-        self.breaker.turn(self.breaker.circuit.failed(now, failure, sent))
-        if failure.kind is Kind.BUSY or failure.kind in COUNTS:
+        tells = (
+            failure.kind is Kind.BUSY or failure.kind in COUNTS
+        )  # else it was the request, which says nothing to others
+        self.breaker.turn(self.breaker.circuit.failed(now, failure, sent), told=tells)
+        if tells:
             again_at = now + (failure.retry_after_s or 0.0)
             self.breaker.trouble = Trouble(
                 kind=failure.kind, status=failure.status, backend=self.name, at=now, again_at=again_at

@@ -77,11 +77,14 @@ class Circuit:
         """A request goes there: unless all do, it is the one probe."""
         return replace(self, probe_since=now) if self.opened or self.rests else self
 
-    def succeeded(self, now: float) -> Circuit:
-        """An answer showed content: a probe has found the backend well again. It may still break off, so its failures stay counted."""
+    def succeeded(self, now: float, sent: Sent) -> Circuit:
+        """An answer showed content: a probe has found the backend well again. It may still break off, so its failures stay counted.
+
+        That an older stream goes on says nothing of whether more requests are welcome.
+        """
         if self.opened:
             return Circuit(ramp_since=now, busy_until=self.busy_until)
-        if self.rests:
+        if self.rests and sent.at == self.probe_since:
             return replace(self, rests=0, probe_since=None)
         if self.ramp_since is not None and now - self.ramp_since > RAMP_S:
             return replace(self, ramp_since=None)

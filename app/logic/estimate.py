@@ -17,6 +17,9 @@ from app.wire.events import Usage
 
 TOKENIZER = "words-1"
 LETTERS_PER_TOKEN = 9  # a longer word is two tokens
+OTHER_LETTERS_PER_TOKEN = (
+    3  # of other alphabets, which tokenizers cut smaller; a character of Chinese, Japanese, Korean or Thai is one
+)
 PER_MESSAGE = 5  # what a chat template puts around each message
 PER_PROMPT = 4  # and before the answer
 DEFAULT_OUTPUT = 512  # where the caller set no limit
@@ -26,7 +29,9 @@ SLICES = 32  # of a longer text, evenly spread
 SLICE_CHARS = 2**10
 PLACEHOLDER = 3  # times as many tokens as a backend counted, by our guess: no tokenizer is so far from another
 
-_PIECE = re.compile(r"[A-Za-z]+|\d|[^\sA-Za-z\d]|\n+|[ \t]{2,}")
+_PIECE = re.compile(
+    r"[A-Za-z]+|\d|[^\W\d_A-Za-z\u0e00-\u0eff\u2e80-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]+|[^\sA-Za-z\d]|\n+|[ \t]{2,}"
+)
 
 
 def tokens(*texts: str) -> int:
@@ -41,7 +46,12 @@ def tokens(*texts: str) -> int:
 
 
 def _count(text: str) -> int:
-    return sum(1 + (len(piece) - 1) // LETTERS_PER_TOKEN for piece in _PIECE.findall(text))
+    if text.isascii():
+        return sum(1 + (len(piece) - 1) // LETTERS_PER_TOKEN for piece in _PIECE.findall(text))
+    return sum(
+        1 + (len(piece) - 1) // (LETTERS_PER_TOKEN if piece.isascii() else OTHER_LETTERS_PER_TOKEN)
+        for piece in _PIECE.findall(text)
+    )
 
 
 def prompt_tokens(body: Mapping[str, Any]) -> int:
@@ -67,9 +77,9 @@ def _parts(content: str | list[dict[str, Any]] | None) -> list[str | None]:
     return [content] if content else []
 
 
-def usage(body: Mapping[str, Any], answer: str) -> Usage:
-    """About what an answer took."""
-    return Usage(input=prompt_tokens(body), output=tokens(answer))
+def usage(body: Mapping[str, Any], answer: str, share: float = 1.0) -> Usage:
+    """About what an answer took that was ``share`` times as long as ``answer``."""
+    return Usage(input=prompt_tokens(body), output=round(tokens(answer) * share))
 
 
 def is_placeholder(usage: Usage, guess: Usage) -> bool:

@@ -82,6 +82,7 @@ class Queue:
 
     def __init__(self, *, max_waiting: int = MAX_WAITING, wait_s: float = WAIT_S) -> None:
         self.waiting: Counter[str] = Counter()
+        self._in_line: Counter[str] = Counter()  # without those that wait for a backend to wake up, or for a probe
         self._wanted_at: dict[str, float] = {}
         self._max_waiting = max_waiting
         self._wait_s = wait_s
@@ -104,7 +105,7 @@ class Queue:
 
     def _make_room(self, model: str, key: str) -> None:
         """Where the queue is full, the newest of the key with the most in it makes room for a key with fewer. Raises Failure."""
-        if self.waiting[model] < self._max_waiting:
+        if self._in_line[model] < self._max_waiting:
             return
         lines, crowded = self._by_model[model], full(model, f"{self._max_waiting} requests wait already")
         longest = lines.longest()
@@ -117,6 +118,7 @@ class Queue:
     def _enter(self, waiter: _Waiter) -> None:
         waiter.is_in_line = True
         self.waiting[waiter.model] += 1
+        self._in_line[waiter.model] += 1
         for line in self._lines_of(waiter):
             line.add(waiter)
 
@@ -124,6 +126,7 @@ class Queue:
         if waiter.is_in_line:
             waiter.is_in_line = False
             self.waiting[waiter.model] -= 1
+            self._in_line[waiter.model] -= 1
             for line in self._lines_of(waiter):
                 line.discard(waiter)
 

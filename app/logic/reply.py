@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from app.logic import estimate, retry
 from app.logic.answer import Batch, Blame, Call, Failure, Kind
-from app.logic.attempt import Attempt, note, start
+from app.logic.attempt import Attempt, blame_backend, note, start
 from app.logic.backend_state import BackendState
 from app.logic.cache import AnswerCache
 from app.logic.circuit import State
@@ -30,6 +32,10 @@ MAX_BREAKS = 2  # in one answer: a backend that breaks off again where it was to
 SLOW_TOKENS_PER_S = 10.0  # a model that is slower has as good as broken down
 WAKE_POLL_S = 0.25  # how often a backend that wakes up is asked again, at first
 WAKE_POLL_MAX_S = 2.0
+
+
+# Failures of a second backend that say something of the request, and not of the backend.
+_OPINIONS = frozenset({Kind.BAD_REQUEST, Kind.CONTEXT_TOO_LONG, Kind.REFUSED_BY_POLICY, Kind.DEADLINE})
 
 
 class Shared(Protocol):
@@ -76,6 +82,7 @@ class Reply:
         self._rescues = 0
         self._prompt: Usage | None = None
         self._output = 0  # tokens, of the attempts that broke off
+        self._is_lacking = False  # a backend lacks a field of the request
         self._broken: Counter[str] = Counter()
         self._aborted = False
 
@@ -103,11 +110,24 @@ class Reply:
         except Failure as failure:
             if failure.is_final:
                 raise
-            self._attempt = await self._last_resort(last_resorts, failure)
+            self._attempt = await self._without_unsupported() or await self._last_resort(last_resorts, failure)
         self._wire = self._attempt.wire
 
+    async def _without_unsupported(self) -> Attempt | None:
+        """No backend takes some field of the request: they are asked again without it, where the route says so."""
+        if not (self._is_lacking and self._route.unsupported == "drop"):
+            return None
+        call = replace(self._call, drops_unsupported=True)
+        with contextlib.suppress(Failure):
+            return await self._first(self._states, lambda _: call, retries=0)
+        return None
+
     async def _last_resort(self, last_resorts: Sequence[BackendState], failure: Failure) -> Attempt:
+        if failure.kind is Kind.BAD_REQUEST:
+            raise failure  # nothing is down
         for state in last_resorts:
+            if state.breaker.circuit.is_probed(time.monotonic()):
+                continue  # its probe is another request's
             self.degraded = state.name
             with contextlib.suppress(Failure):
                 return await self._start(state, self._call, is_last=True)
@@ -125,6 +145,8 @@ class Reply:
                 if state is not None:
                     if (attempt := await self._tried(state, call_for(state), tries)) is not None:
                         return attempt
+                elif tries.doubt is not None:
+                    raise self._confirmed(tries.doubt, tries.doubt.failure)
                 elif not await self._wait(tries):
                     raise tries.failure or all_down(self._call.model, states)
         finally:
@@ -141,7 +163,9 @@ class Reply:
             if state.is_waking(failure):
                 self._shared.queue.wanted(self._call.model)
             if doubt is not None:
-                raise self._confirmed(doubt, failure) from None
+                if failure.kind in _OPINIONS or not tries.has_room:
+                    raise self._confirmed(doubt, failure) from None
+                return None
             if failure.kind is Kind.BAD_REQUEST:
                 self._doubt(state, failure, tries)
             if failure.is_final:
@@ -149,21 +173,25 @@ class Reply:
             return None
         if doubt is not None:
             self._shared.verdicts.keep(doubt.backend, doubt.failure, Blame.BACKEND)
-            doubt.noted.failure, doubt.noted.is_callers_fault = Kind.MISCONFIGURED, False
+            blame_backend(doubt.noted)
         return attempt
 
     def _doubt(self, state: BackendState, failure: Failure, tries: Tries) -> None:
         """Settles whose fault a bad request is, as far as that is known; else one further backend is asked, where there is one."""
+        noted, was_known = self.record.attempts[-1], failure.blame is not Blame.UNKNOWN
         failure.blame = self._shared.verdicts.of(state.name, failure)
+        self._is_lacking |= failure.blame is Blame.BACKEND
         if failure.blame is Blame.UNKNOWN:
-            if tries.has_more and self._shared.budget.allows(self._shared.running()):
-                tries.doubt = Doubt(state.name, failure, self.record.attempts[-1])
+            if tries.has_room and self._shared.budget.allows(self._shared.running()):
+                tries.doubt = Doubt(state.name, failure, noted)
             else:
                 failure.blame = Blame.CALLER
+        elif failure.blame is Blame.BACKEND and not was_known:
+            blame_backend(noted)  # as was found out before
 
     def _confirmed(self, doubt: Doubt, second: Failure) -> Failure:
         """What the caller hears when a second backend did not take the request either: what the first one said."""
-        if second.kind is Kind.BAD_REQUEST and second.blame is not Blame.BACKEND:
+        if second is not doubt.failure and second.kind is Kind.BAD_REQUEST and second.blame is not Blame.BACKEND:
             self._shared.verdicts.keep(doubt.backend, doubt.failure, Blame.CALLER)
         doubt.failure.blame = Blame.CALLER
         return doubt.failure
@@ -290,6 +318,7 @@ class Reply:
             failure = Failure(Kind.CUT, text, reason=text, billed="yes")
             note(self._attempt.noted, failure)
             self._attempt.abort()
+            self._attempt.is_shown = False
             self._broken[self.backend] = MAX_BREAKS
             raise failure from None
 
@@ -298,6 +327,8 @@ class Reply:
 
         Where it reported none, each piece of text is one, as with most servers, unless our guess says that it cannot be.
         """
+        if not attempt.is_shown:
+            return
         noted, counted = attempt.noted, attempt.counted
         tokens = noted.usage.completion if noted.usage else 0
         if noted.measured is Measured.ESTIMATED:

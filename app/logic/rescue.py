@@ -37,7 +37,7 @@ def may_go_on(call: Call, transcript: Transcript) -> bool:
         return False
     body = call.body
     form = (body.get("response_format") or {}).get("type", "text")
-    if form != "text" or (body.get("n") or 1) > 1 or body.get("logprobs"):
+    if form != "text" or (body.get("n") or 1) > 1 or body.get("logprobs") or body.get("echo"):
         return False
     return transcript.read().is_text_only
 

@@ -153,5 +153,4 @@ def _prepared(call: Call, name: str, route: ModelRoute) -> Call:
     body: Mapping[str, Any] = call.body
     if route.system_prompt and body.get("messages"):
         body = {**body, "messages": [{"role": "system", "content": route.system_prompt}, *body["messages"]]}
-    drops = route.unsupported == "drop"
-    return replace(call, model=name, body=body, drops_unsupported=drops, connect_s=route.limits.connect_s)
+    return replace(call, model=name, body=body, connect_s=route.limits.connect_s)

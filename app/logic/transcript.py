@@ -10,7 +10,9 @@ from app.wire.codecs import READ, WRITTEN
 from app.wire.events import Event, Reasoning, Refusal, Text, ToolCall, Usage, Wire
 from app.wire.joining import joined
 
-MAX_BYTES = 2**20  # some 4,000 tokens as OpenAI's chunks; a longer answer is not rescued
+MAX_BYTES = (
+    2**20
+)  # some 4,000 tokens as OpenAI's chunks; a longer answer is not rescued, and its tokens are guessed from its beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Said:
 class Transcript:
     def __init__(self) -> None:
         self._raws: list[bytes] = []
-        self._size = 0
+        self._size = self._kept = 0
         self.wire: Wire | None = None
 
     @property
@@ -43,12 +45,16 @@ class Transcript:
         self.wire = self.wire or batch.wire
         self._size += len(batch.raw)
         if self._size <= MAX_BYTES:
+            self._kept = self._size
             self._raws.append(batch.raw)
-        else:
-            self._raws.clear()
+
+    @property
+    def share(self) -> float:
+        """How many times as much there was as is kept, for a guess at what it all amounts to."""
+        return self._size / self._kept if self._kept else 1.0
 
     def read(self) -> Said:
-        """The transcript, parsed. Empty for a wire that is never translated, and when it is not whole."""
+        """What is kept, parsed: the beginning where it is not whole. Empty for a wire that is never translated."""
         events: list[Event] = []
         if self.wire in READ:
             reader = READ[self.wire].reader()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -72,6 +73,12 @@ class Tries:
         now = time.monotonic()
         return any(state.breaker.circuit.admits(now) for state in self._left)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether there is another backend that takes a request at once."""
+        now = time.monotonic()
+        return any(state.has_room and state.breaker.circuit.admits(now) for state in self._left)
+
     def likeliest(self, now: float) -> BackendState | None:
         """Of those whose circuit is open, and that have not asked to be left alone, the one that is likeliest to answer."""
         open_ones = [
@@ -113,7 +120,7 @@ class Tries:
         self._left.append(self.last[0])
 
 
-# What helps a caller most comes last: to know when to come back, then that it may, then what of its request did not fit.
+# What helps a caller more comes later: that somebody's key is wrong helps least, when to come back most.
 _SAY = (
     frozenset({Kind.MISCONFIGURED}),
     frozenset({Kind.BAD_REQUEST}),
@@ -123,8 +130,10 @@ _SAY = (
 )
 
 
-def _says(failure: Failure) -> tuple[int, bool]:
-    return next(rank for rank, kinds in enumerate(_SAY) if failure.kind in kinds), failure.retry_after_s is not None
+def _says(failure: Failure) -> tuple[int, float]:
+    """The higher, the more. Of two times to come back the sooner one."""
+    rank = next(rank for rank, kinds in enumerate(_SAY) if failure.kind in kinds)
+    return rank, -math.inf if failure.retry_after_s is None else -failure.retry_after_s
 
 
 def _has_more_room(other: BackendState, than: BackendState) -> bool:

@@ -12,7 +12,10 @@ MAX_KEPT = 1000
 
 
 # Codes that say no more than the status: what is found out of one error of such a server says nothing of the next.
-_SAYS_NOTHING = frozenset({"invalid_request_error", "bad_request", "invalid_argument", "error"})
+_SAYS_NOTHING = frozenset(
+    {"invalid_request_error", "invalid_parameter_error", "bad_request", "invalid_argument", "validation_error", "error"}
+)
+_HOLDS_ALL = frozenset({"messages", "prompt", "input", "tools"})  # fields that are as good as the whole request
 
 
 class Case(NamedTuple):
@@ -49,4 +52,8 @@ class Verdicts:
 
 def _case(backend: str, failure: Failure) -> Case:
     code, param = failure.reported.code, failure.reported.param
-    return Case(backend, "" if code in _SAYS_NOTHING or code.isdecimal() else code, param)
+    return Case(
+        backend,
+        "" if code in _SAYS_NOTHING or code.isdecimal() else code,
+        "" if param in _HOLDS_ALL else param,
+    )

@@ -62,9 +62,12 @@ class SharedCircuits:
             self._lost = False
 
     async def _tell(self) -> None:
+        """What has opened here, and what a probe has found well again before its time."""
         now = time.monotonic()
         for key, breaker in self._breakers.items():
             until = breaker.circuit.open_until
+            if breaker.circuit.state(now) is State.CLOSED and self._told.pop(key, 0.0) > now:
+                await self._redis.delete(shared_name(key))
             if breaker.circuit.state(now) is State.OPEN and self._told.get(key) != until:
                 await self._redis.set(shared_name(key), 1, px=max(1, int((until - now) * 1000)))
                 self._told[key] = until

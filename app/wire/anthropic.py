@@ -24,6 +24,7 @@ from app.wire.events import (
     ToolCall,
     Usage,
     Wire,
+    counted,
     error_body,
 )
 
@@ -117,12 +118,12 @@ def _usage_of(usage: _Usage) -> Usage:
     written = usage.cache_creation_input_tokens or 0
     hour = (usage.cache_creation and usage.cache_creation.ephemeral_1h_input_tokens) or 0
     thought = (usage.output_tokens_details and usage.output_tokens_details.thinking_tokens) or 0
-    return Usage(
+    return counted(
         input=usage.input_tokens or 0,
         cache_read=usage.cache_read_input_tokens or 0,
-        cache_write=max(0, written - hour),
+        cache_write=written - hour,
         cache_write_1h=hour,
-        output=max(0, (usage.output_tokens or 0) - thought),
+        output=(usage.output_tokens or 0) - thought,
         reasoning=thought,
     )
 
@@ -186,7 +187,7 @@ class Anthropic:
             case "message_start" if event.message is not None and event.message.usage is not None:
                 seen.usage = self.total(seen.usage, _usage_of(event.message.usage))
             case "message_delta":
-                if event.delta is not None and event.delta.stop_reason:
+                if event.delta is not None and event.delta.stop_reason and seen.error is None:
                     seen.finish = _finish(event.delta.stop_reason)
                     seen.finished = _ONLY
                 if event.usage is not None:

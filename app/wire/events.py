@@ -41,6 +41,16 @@ class Usage:
         return self.output + self.reasoning
 
 
+MAX_TOKENS = (
+    10**9
+)  # of one answer: what a backend counts beyond it is no count, and would break sums and their transport
+
+
+def counted(**tokens: int) -> Usage:
+    """What a backend counted, as far as it can be meant."""
+    return Usage(**{name: min(max(0, count), MAX_TOKENS) for name, count in tokens.items()})
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """A complete answer's end. ``reason`` is one of OpenAI's finish reasons; ``usage`` is None where the backend reported none."""

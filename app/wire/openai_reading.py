@@ -24,6 +24,7 @@ from app.wire.events import (
     Text,
     ToolCall,
     Usage,
+    counted,
     error_body,
 )
 
@@ -54,6 +55,7 @@ class _Delta(msgspec.Struct):
     reasoning_content: Any = None
     reasoning: Any = None
     tool_calls: Any = None
+    function_call: Any = None  # OpenAI's before 2023-11, one call without an id
 
 
 class _Choice(msgspec.Struct):
@@ -85,6 +87,8 @@ class _Loose(msgspec.Struct):
 # vllm/v1/request.py, sglang's io_struct.py; checked 2026-11-30).
 FAILED = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "aborted"})
 
+_NO_ERROR = frozenset({b"null", b'""', b"{}", b"[]", b"false", b"0"})  # what servers write that mean none
+
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 _decode_loose = msgspec.json.Decoder(_Loose).decode
 _decode = msgspec.json.Decoder().decode
@@ -97,7 +101,13 @@ def _moves(choice: _Choice) -> bool:
     if part is None:
         return bool(choice.text)
     return bool(
-        part.content or part.tool_calls or part.reasoning_content or part.reasoning or part.refusal or choice.text
+        part.content
+        or part.tool_calls
+        or part.reasoning_content
+        or part.reasoning
+        or part.refusal
+        or part.function_call
+        or choice.text
     )
 
 
@@ -113,11 +123,11 @@ def usage_of(usage: OpenAIUsage) -> Usage:
     thought = completions.reasoning_tokens or 0
     if thought and usage.total_tokens == prompt + completion + thought:
         completion += thought
-    return Usage(
-        input=max(0, prompt - read - written),
+    return counted(
+        input=prompt - read - written,
         cache_read=read,
         cache_write=written,
-        output=max(0, completion - thought),
+        output=completion - thought,
         reasoning=thought,
     )
 
@@ -222,17 +232,17 @@ class OpenAIReading:
 
     def _note(self, chunk: _Chunk, payload: bytes, seen: Scan) -> bool:
         """Adds what ``chunk``, read from ``payload``, says to ``seen``; true when it carries usage and nothing else."""
-        if chunk.error and bytes(chunk.error) != b"null":
+        if chunk.error and bytes(chunk.error) not in _NO_ERROR:
             seen.error = error_body(bytes(chunk.error))
         elif chunk.object == "error":
             seen.error = error_body(payload)
-        elif chunk.detail and not chunk.choices:
+        elif chunk.detail and bytes(chunk.detail) not in _NO_ERROR and not (chunk.choices or chunk.usage):
             seen.error = payload
         for choice in chunk.choices or ():
             seen.progress = seen.progress or _moves(choice)
             if choice.finish_reason in FAILED:
                 seen.error = seen.error or error_body(b'{"message": "it gave up: %s"}' % choice.finish_reason.encode())
-            elif choice.finish_reason:
+            elif choice.finish_reason and seen.error is None:
                 seen.finish = choice.finish_reason
                 seen.finished |= {choice.index or 0}
         if chunk.usage is None:
@@ -339,6 +349,13 @@ def _as_written(body: dict[str, Any], part_name: str) -> Iterator[Event]:
             yield ToolCall(
                 slot=slot if tool.get("index") is None else operator.index(tool["index"]),
                 id="" + (tool.get("id") or ""),
+                name="" + (function.get("name") or ""),
+                arguments="" + (function.get("arguments") or ""),
+                index=index,
+            )
+        if isinstance(function := part.get("function_call"), dict):
+            yield ToolCall(
+                slot=0,
                 name="" + (function.get("name") or ""),
                 arguments="" + (function.get("arguments") or ""),
                 index=index,

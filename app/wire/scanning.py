@@ -140,8 +140,9 @@ class Scanner:
         for part in parts:
             whole.progress |= part.progress
             whole.done |= part.done
-            whole.finish = part.finish or whole.finish
-            whole.finished |= part.finished
+            if whole.error is None:  # an error ends an answer: what comes behind it finishes nothing
+                whole.finish = part.finish or whole.finish
+                whole.finished |= part.finished
             whole.error = part.error or whole.error
             if part.usage is not None:
                 whole.usage = self._codec.total(whole.usage, part.usage)

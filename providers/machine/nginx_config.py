@@ -92,9 +92,14 @@ http {{
     client_max_body_size 64m;
     client_body_buffer_size 1m;
 
-    map $http_upgrade $connection_upgrade {{
-        default upgrade;
-        "" "";
+    # Another protocol is asked of this server, not of the app: Java's client asks each server for h2c.
+    map $http_upgrade $websocket {{
+        default "";
+        ~*^websocket$ websocket;
+    }}
+    map $websocket $connection_upgrade {{
+        default "";
+        websocket upgrade;
     }}
     # A conversation stays on its side while the split stands, so that a failure that comes back in it counts on one.
     # A request that is of none goes by nginx's own id: its caller can neither choose a side nor be stuck to one.
@@ -177,7 +182,7 @@ def _proxying() -> str:
     proxy_buffer_size 16k;
     proxy_buffers 8 16k;
     proxy_set_header Host $http_host;
-    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Upgrade $websocket;
     proxy_set_header Connection $connection_upgrade;
     proxy_set_header X-Forwarded-For $remote_addr;  # this is the edge: what a caller claims here is not passed on
     proxy_set_header X-Forwarded-Proto $scheme;

@@ -253,3 +253,34 @@ async def test_a_body_that_has_come_costs_no_connection(size: int, monkeypatch: 
             assert raw.startswith(b"HTTP/1.1 401 ")
             assert b"connection: close" not in raw
             assert not connections[0].cycle.body
+
+
+BODY = b'{"messages": [{"role": "user", "content": "hi"}]}'
+H2C = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQ\r\n"
+
+
+@pytest.mark.parametrize("length", [b"content-length: %d\r\n" % len(BODY), b"transfer-encoding: chunked\r\n"])
+async def test_a_wish_for_another_protocol_is_ignored(length: bytes) -> None:
+    """Java's client sends one with each request: its body is read all the same, and the connection goes on."""
+    body = BODY if b"length" in length else b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
+        for _ in range(2):
+            await wire.send(HEAD + H2C + length + b"\r\n" + body)
+            await wire.heard(b'"ab"')
+    assert len(up.requests) == 2
+
+
+async def test_no_request_is_smuggled_behind_another_protocol() -> None:
+    """Where the wish comes in pieces the parser would take the body for a new request: it is not read, and the connection ends."""
+    inner = HEAD + b"x-api-key: secret-1\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
+    keys = {"TRIMARAN_API_KEYS": "ci=secret-1"}
+    async with upstream() as up, serving(up, environment=keys) as app, wired(app) as wire:
+        await wire.send(HEAD + b"connection: Upgr")
+        await asyncio.sleep(0.05)
+        await wire.send(b"ade\r\nupgra")
+        await asyncio.sleep(0.05)
+        await wire.send(b"de: h2c\r\ncontent-length: %d\r\n\r\n" % len(inner) + inner)
+        answer = await wire.rest()
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert up.requests == []

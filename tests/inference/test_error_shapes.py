@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import time
 from typing import Any
 
 import pytest
 
 from app.inference.anthropic import ADAPTER, _map_error
 from app.inference.openai_errors import map_error
+from app.inference.said import Said
 from app.logic.answer import Blame, Failure, Kind
 
 assert ADAPTER.provider == "anthropic"  # whose errors the second mapping is for
@@ -85,6 +88,53 @@ UNKNOWN = {
     },
     "nothing": {},
 }
+
+
+# What a caller wrote stands in these, and must not decide; and some that are easily misread.
+MISREAD = {
+    "a role": (400, error("Invalid value: 'no such model'. Supported values are: 'system' and 'user'.", code="invalid_value"), Kind.BAD_REQUEST, Blame.CALLER),
+    "a URL": (400, error("Error while downloading https://x.example/context size/model not found.", code="invalid_image_url"), Kind.BAD_REQUEST, Blame.CALLER),
+    "a tool": (400, error("Tool 'train_model' not found in provided tools"), Kind.BAD_REQUEST, Blame.UNKNOWN),
+    "an input": (400, error("1 validation error: 'input': 'missing api key'"), Kind.BAD_REQUEST, Blame.UNKNOWN),
+    "an output": (400, error("Invalid model output."), Kind.BAD_REQUEST, Blame.UNKNOWN),
+    "a filter's 403": (403, {"error": "Content violates usage guidelines. Team: x"}, Kind.REFUSED_BY_POLICY, None),
+    "no endpoint": (404, {"error": {"message": "No endpoints found that support tool use.", "code": 404}}, Kind.BAD_REQUEST, Blame.BACKEND),
+    "over the minute": (429, error("Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 33000.", code="rate_limit_exceeded"), Kind.BAD_REQUEST, Blame.BACKEND),
+    "a quota that comes back": (429, [{"error": {"code": 429, "message": "You exceeded your current quota. Please retry in 27.4s.", "status": "RESOURCE_EXHAUSTED"}}], Kind.BUSY, None),
+    "DashScope": (400, error("Range of input length should be [1, 98304]", code="invalid_parameter_error"), Kind.CONTEXT_TOO_LONG, None),
+    "vLLM, both": (400, error("'max_tokens' or 'max_completion_tokens' is too large: 5000. This model's maximum context length is 4096 tokens"), Kind.CONTEXT_TOO_LONG, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MISREAD)
+def test_what_is_easily_misread(what: str) -> None:
+    """Codes come before words, and what is quoted is nobody's word."""
+    status, body, kind, blame = MISREAD[what]
+    failure = openai_says(status, body)
+    assert (failure.kind, blame in (None, failure.blame)) == (kind, True), failure.blame
+
+
+def test_a_quota_that_comes_back_has_its_time() -> None:
+    """Gemini says it in words."""
+    assert openai_says(*MISREAD["a quota that comes back"][:2]).retry_after_s == 27.4
+
+
+@pytest.mark.parametrize("text", ["violat" * 20_000, "'" * 50_000, "model " * 20_000, "`a" * 30_000, "http://" * 9000])
+def test_long_messages_are_read_in_no_time(text: str) -> None:
+    """What an upstream echoes may be a caller's megabyte: reading it takes milliseconds, here with much to spare."""
+    began = time.monotonic()
+    openai_says(400, error(text))
+    anthropic_says(text)
+    assert time.monotonic() - began < 0.5
+
+
+def test_a_text_that_begins_like_the_key_costs_nothing() -> None:
+    """Many keys begin alike, and their beginnings are public: masking is linear."""
+    key = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9/abc"
+    said = Said("b", functools.partial(map_error, "b"), key)
+    began = time.monotonic()
+    said.error(500, {}, (key[:36].encode() + b" ") * 1500)
+    assert time.monotonic() - began < 0.5
 
 
 @pytest.mark.parametrize("who", TOO_LONG)
@@ -174,3 +224,4 @@ def test_no_depth_and_no_odd_type_breaks_it() -> None:
     ):
         assert openai_says(400, body).kind in (Kind.BAD_REQUEST, Kind.MISCONFIGURED)
         assert openai_says(500, body).kind is Kind.UNREACHABLE
+    assert openai_says(200, error(code="0500" + "0" * 5000)).kind is Kind.UNREACHABLE

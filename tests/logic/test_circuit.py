@@ -23,6 +23,12 @@ def fail(circuit: Circuit, *ends: float, failure: Failure = BROKEN, request_at: 
     return circuit
 
 
+def succeed(circuit: Circuit, now: float) -> Circuit:
+    """``circuit`` after its probe, or else any request, has shown content."""
+    at = now if circuit.probe_since is None else circuit.probe_since
+    return circuit.succeeded(now, Sent(at, at))
+
+
 def opened() -> Circuit:
     """Open since 0.0."""
     return fail(Circuit(), *[0.0] * FAILURES_TO_OPEN)
@@ -37,7 +43,7 @@ def test_requests_that_fail_one_after_the_other_open_it() -> None:
     """One failure less does not; a complete answer between them starts the count again, one that shows content and breaks off does not."""
     circuit = fail(fail(Circuit(), 0, 0).completed(), 0, 0)
     assert circuit.state(0) is State.CLOSED
-    assert fail(circuit.succeeded(0), 0).state(0) is State.OPEN
+    assert fail(succeed(circuit, 0), 0).state(0) is State.OPEN
 
 
 def test_attempts_of_one_request_are_one_failure() -> None:
@@ -101,7 +107,14 @@ def test_a_long_rest_is_cut_short_by_probes(asked_s: float) -> None:
         now += wait_s
     probing = circuit.sent(now)
     assert not probing.admits(now)
-    assert probing.succeeded(now).admits(now)
+    assert succeed(probing, now).admits(now)
+
+
+def test_an_older_stream_ends_no_rest() -> None:
+    """That it goes on says nothing of whether more requests are welcome: after the rest it is still one that looks."""
+    circuit = fail(Circuit(), 0, failure=Failure(Kind.BUSY, "429", retry_after_s=3600))
+    circuit = circuit.succeeded(1, Sent(-5, -5))
+    assert not circuit.sent(REST_MAX_S).admits(REST_MAX_S)
 
 
 def test_a_rest_is_never_longer_than_asked() -> None:
@@ -120,7 +133,7 @@ def test_half_open_lets_one_probe_through() -> None:
     assert circuit.admits(OPEN_S)
     probing = circuit.sent(OPEN_S)
     assert not probing.admits(OPEN_S + 0.1)
-    assert probing.succeeded(OPEN_S + 1).state(OPEN_S + 1) is State.CLOSED
+    assert succeed(probing, OPEN_S + 1).state(OPEN_S + 1) is State.CLOSED
     again = probe(circuit, OPEN_S, BROKEN)
     assert not again.admits(OPEN_S + 1 + 2 * OPEN_S - 0.1)
     assert again.admits(OPEN_S + 1 + 2 * OPEN_S)
@@ -137,7 +150,7 @@ def test_a_probe_before_its_time_costs_nothing() -> None:
     circuit = opened()
     early = probe(circuit, 1.0, BROKEN)
     assert (early.open_until, early.opened, early.is_probed(2.0)) == (circuit.open_until, circuit.opened, False)
-    assert circuit.sent(1.0).succeeded(1.5).state(1.5) is State.CLOSED
+    assert succeed(circuit.sent(1.0), 1.5).state(1.5) is State.CLOSED
 
 
 def test_a_probe_whose_caller_left_frees_its_place() -> None:
@@ -149,13 +162,13 @@ def test_a_probe_whose_caller_left_frees_its_place() -> None:
 
 def test_traffic_ramps_up_after_a_probe() -> None:
     """Right after the probe a tenth goes there, halfway a little over half, at the end all."""
-    circuit = opened().sent(OPEN_S).succeeded(0)
+    circuit = succeed(opened().sent(OPEN_S), 0)
     assert [circuit.share(at) for at in (0, RAMP_S / 2, RAMP_S, 2 * RAMP_S)] == pytest.approx([0.1, 0.55, 1, 1])
 
 
 def test_a_failure_on_the_ramp_opens_it_again() -> None:
     """A backend that fails right after its probe is not well."""
-    assert fail(opened().sent(OPEN_S).succeeded(6), 7).state(7) is State.OPEN
+    assert fail(succeed(opened().sent(OPEN_S), 6), 7).state(7) is State.OPEN
 
 
 STEPS = st.lists(st.tuples(st.sampled_from(["ok", *Kind]), st.floats(0, 100), st.floats(0, 1e6)), max_size=60)
@@ -168,7 +181,7 @@ def after(circuit: Circuit, steps: Sequence[tuple[str, float, float]]) -> tuple[
         now += later
         circuit = circuit.sent(now)
         failure = None if what == "ok" else Failure(Kind(what), "", retry_after_s=retry_after_s)
-        circuit = circuit.succeeded(now) if failure is None else circuit.failed(now, failure, Sent(now, now))
+        circuit = succeed(circuit, now) if failure is None else circuit.failed(now, failure, Sent(now, now))
     return circuit, now
 
 
@@ -179,7 +192,7 @@ def test_it_always_comes_back(steps: list[tuple[str, float, float]]) -> None:
     assert circuit.open_until <= now + OPEN_MAX_S
     now = max(now + OPEN_MAX_S + 1, circuit.busy_until)
     assert circuit.admits(now)
-    well = circuit.sent(now).succeeded(now)
+    well = succeed(circuit.sent(now), now)
     assert well.state(now) is State.CLOSED
     assert well.admits(now)
 

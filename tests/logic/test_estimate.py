@@ -105,3 +105,11 @@ def test_an_image_needs_eyes() -> None:
     )
     assert found.images
     assert found.prompt_tokens > estimate.IMAGE_TOKENS
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"), [("привет " * 30, 40, 100), ("καλημέρα " * 30, 60, 130), ("你好吗" * 10, 20, 40)]
+)
+def test_other_alphabets_are_not_counted_by_the_letter(text: str, least: int, most: int) -> None:
+    """Tokenizers cut them smaller than Latin words, and not into letters; a Chinese character is about one."""
+    assert least <= estimate.tokens(text) <= most

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +13,14 @@ import pytest
 
 from app.inference.adapters import ability
 from app.logic import retry, routes
-from app.logic.answer import Blame, Failure, Kind, reported
+from app.logic.answer import Blame, Call, Failure, Kind, reported
 from app.logic.circuit import Circuit, State
 from app.logic.queue import Queue
 from app.logic.record import Record
 from app.logic.reply import Reply
 from app.logic.router import Router
 from app.logic.routes import BackendSpec, Limits
-from tests.logic.backends import ScriptedBackend, end, text
+from tests.logic.backends import ScriptedBackend, Step, end, text
 from tests.logic.routing import call, joined, record, router
 
 REFUSED = Failure(Kind.UNREACHABLE, "refused")
@@ -426,9 +428,9 @@ async def test_a_bad_request_of_no_known_shape_is_asked_of_one_further_backend()
     assert both.states["a"].breaker.circuit.failures == 0
 
 
-@pytest.mark.parametrize("second", [odd(), Failure(Kind.UNREACHABLE, "no"), Failure(Kind.BAD_REQUEST, "other")])
+@pytest.mark.parametrize("second", [odd(), Failure(Kind.BAD_REQUEST, "other"), Failure(Kind.CONTEXT_TOO_LONG, "long")])
 async def test_one_and_no_more(second: Failure) -> None:
-    """Whatever the second says, the caller hears the first, and a third is not asked."""
+    """Whatever the second says of the request, the caller hears the first, and a third is not asked."""
     noted = record()
     backends = [
         ScriptedBackend(name="a", always_refuses=odd()),
@@ -440,6 +442,79 @@ async def test_one_and_no_more(second: Failure) -> None:
     assert caught.value.is_final
     assert [len(backend.calls) for backend in backends] == [1, 1, 0]
     assert noted.attempts[0].is_callers_fault
+
+
+async def test_a_backend_that_is_down_has_no_opinion() -> None:
+    """The next one is asked instead; with none left the caller hears what was said of its request."""
+    down = ScriptedBackend(name="b", always_refuses=REFUSED)
+    asked = router(ScriptedBackend(name="a", always_refuses=odd()), down, ScriptedBackend(name="c", steps=ONE))
+    assert await ask(asked) == "x"
+    with pytest.raises(Failure, match="400: odd") as caught:
+        await ask(router(ScriptedBackend(name="a", always_refuses=odd()), down))
+    assert caught.value.is_final
+
+
+async def test_no_room_is_no_second_opinion() -> None:
+    """The caller hears what is wrong at once: it does not wait for a place, and is not told to come back."""
+    slow = ScriptedBackend(name="b", steps=[5.0, *ONE])
+    both = router(ScriptedBackend(name="a", always_refuses=odd()), slow, max_running=1, limits=PATIENT)
+    slow_state = both.states["b"]
+    slow_state.running = 1
+    with pytest.raises(Failure, match="400: odd"):
+        await ask(both)
+
+
+async def test_what_was_found_out_goes_on_being_counted() -> None:
+    """Ten minutes long the refusal leads on at once, and each time an operator sees it as the backend's."""
+    both = router(ScriptedBackend(name="a"), ScriptedBackend(name="b", steps=ONE))
+    for _ in range(3):
+        both.states["a"].member.backend.always_refuses = odd(code="odd_thing")  # type: ignore[attr-defined]
+        noted = record()
+        assert await ask(both, noted) == "x"
+        assert (noted.attempts[0].failure, noted.attempts[0].is_callers_fault) == (Kind.MISCONFIGURED, False)
+
+
+async def test_a_probe_that_fails_by_its_callers_fault_shuts_out_nobody() -> None:
+    """A bad request says nothing of the backend: one who waits becomes the probe, and finds it well."""
+    backend = ScriptedBackend(name="a", always_refuses=REFUSED)
+    lone = await opened(router(backend, limits=PATIENT))
+    backend.always_refuses, backend.open_s, backend.steps = None, 0.02, ONE
+    backend.refuses = [Failure(Kind.BAD_REQUEST, "bad")]
+    heard = await asyncio.gather(*(ask(lone) for _ in range(5)), return_exceptions=True)
+    assert [str(each) for each in heard] == ["bad", "x", "x", "x", "x"]
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["the second takes it", "nobody takes it"])
+async def test_a_field_is_dropped_only_where_no_backend_takes_it(taken: bool) -> None:
+    """`unsupported: drop`: those that take it come first; a smaller model does not answer in their place, for nothing is down."""
+
+    def lacking(asked: Call) -> Sequence[Step]:
+        if not asked.drops_unsupported:
+            raise Failure(Kind.BAD_REQUEST, "lacks it", blame=Blame.BACKEND)
+        return ONE
+
+    first = ScriptedBackend(name="a", steps=lacking)
+    second = ScriptedBackend(name="b", steps=[text("taken"), end()] if taken else lacking)
+    small = ScriptedBackend(name="small", steps=ONE)
+    dropping = router(first, second, last_resorts=(small,), more="unsupported: drop, when_down: [small]")
+    assert await ask(dropping) == ("taken" if taken else "x")
+    refusing = router(first, ScriptedBackend(name="b", steps=lacking), last_resorts=(small,), more="when_down: [small]")
+    with pytest.raises(Failure, match="lacks it"):
+        await ask(refusing)
+    assert small.calls == []
+
+
+async def test_callers_who_wait_for_a_probe_take_nobodys_place_in_the_queue() -> None:
+    """The bound is on those that wait for room."""
+    queue = Queue(max_waiting=2)
+    with contextlib.ExitStack() as held:
+        for _ in range(10):
+            held.enter_context(queue.holding("chat"))
+        waiting = asyncio.create_task(queue.room("chat", "k", ["a"], asyncio.get_running_loop().time() + 5))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        assert queue.depth("chat") == 11
+        waiting.cancel()
 
 
 async def test_what_came_of_it_is_kept() -> None:
@@ -485,6 +560,7 @@ async def test_what_says_nothing_is_found_out_each_time(fields: dict[str, str]) 
         ([Failure(Kind.CONTEXT_TOO_LONG, "long"), REFUSED], "refused"),
         ([Failure(Kind.BUSY, "503", status=503), Failure(Kind.BAD_REQUEST, "lacks", blame=Blame.BACKEND)], "503"),
         ([Failure(Kind.BUSY, "later", retry_after_s=9), Failure(Kind.BUSY, "busy")], "later"),
+        ([Failure(Kind.BUSY, "soon", retry_after_s=5), Failure(Kind.BUSY, "late", retry_after_s=3600)], "soon"),
     ],
 )
 async def test_the_failure_that_says_most_is_heard(failures: list[Failure], heard: str) -> None:

@@ -147,6 +147,25 @@ async def test_tokens_and_money_are_counted() -> None:
     assert seen.attempts[0].measured is Measured.REPORTED
 
 
+@pytest.mark.parametrize("ended", [True, False], ids=["to the end", "left"])
+async def test_a_long_answer_without_a_count_is_estimated_whole(ended: bool) -> None:
+    """Of more than a MiB the beginning is kept, by which the rest is guessed."""
+    words = [text("word " * 400) for _ in range(1000)]
+    seen = record()
+    steps: list[Step] = [*words, end() if ended else 5.0]
+    reply = await router(ScriptedBackend(name="a", steps=steps), limits="{total_s: 60}").open(call(), seen)
+    stream = reply.batches()
+    for _ in range(len(words) + ended):
+        await anext(stream)
+    await stream.aclose()
+    reply.abort()
+    await reply.aclose()
+    (attempt,) = seen.attempts
+    assert attempt.usage is not None
+    assert attempt.measured is Measured.ESTIMATED
+    assert attempt.usage.output == pytest.approx(400_000, rel=0.05)
+
+
 @pytest.mark.parametrize("so_far", [Usage(input=10, output=1), Usage(input=10), Usage()], ids=["one", "none", "zeros"])
 @pytest.mark.parametrize("ended", [True, False], ids=["to the end", "left"])
 async def test_a_count_that_cannot_be_meant_is_estimated(so_far: Usage, ended: bool) -> None:

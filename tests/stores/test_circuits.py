@@ -158,3 +158,18 @@ async def test_an_answer_that_is_no_number_ends_nothing(caplog: pytest.LogCaptur
     with contextlib.suppress(asyncio.CancelledError):
         await task
     server.close()
+
+
+async def test_a_circuit_that_has_recovered_stays_closed(redis: RedisServer) -> None:
+    """A probe may find the backend well before the entry in Redis ends: what was told is taken back, and not heeded."""
+    here, there = broken(), Breaker()
+    async with replica(redis.url, here), replica(redis.url, there):
+        await until(lambda: is_open(there))
+        here.turn(Circuit())
+        there.turn(Circuit())
+        await asyncio.sleep(10 * EVERY_S)
+        assert not is_open(here)
+        await until(lambda: not is_open(there))
+    async with replica(redis.url, newcomer := Breaker()):
+        await asyncio.sleep(5 * EVERY_S)
+        assert not is_open(newcomer)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.wire import sse
 from app.wire.anthropic import Anthropic
 from app.wire.codecs import READ, WRITTEN, Codec, Scanned
-from app.wire.events import Event, Finish, Garbled, Reasoning, Refusal, Start, Text, ToolCall, Usage, Wire
+from app.wire.events import MAX_TOKENS, Event, Finish, Garbled, Reasoning, Refusal, Start, Text, ToolCall, Usage, Wire
 from app.wire.openai_chat import OpenAIChat
 from app.wire.openai_completions import OpenAICompletions
 from app.wire.openai_embeddings import OpenAIEmbeddings
@@ -360,3 +360,53 @@ def test_a_last_count_without_totals_zeroes_nothing(last: dict[str, Any], reads:
         usage = codec.total(usage, seen.usage) if seen.usage else usage
     thought = 4 if "completion_tokens_details" in last else 0
     assert usage == Usage(input=10, output=9 - thought, reasoning=thought)
+
+
+@pytest.mark.parametrize("none", [b'""', b"{}", b"[]", b"false", b"null"])
+def test_an_error_that_is_none_is_none(none: bytes) -> None:
+    """Some servers write the field into each chunk."""
+    chunk = b'{"error":%s,"detail":%s,"choices":[{"index":0,"delta":{"content":"a"}}]}' % (none, none)
+    seen = OpenAIChat().scan(b"data: " + chunk + b"\n\n", hide_usage=False)
+    assert (seen.error, seen.progress) == (None, True)
+    usage = b'data: {"choices":[],"detail":%s,"usage":{"prompt_tokens":1}}\n\n' % none
+    assert OpenAIChat().scan(usage, hide_usage=False).error is None
+
+
+@pytest.mark.parametrize("codec", [OpenAIChat(), Anthropic()], ids=["openai", "anthropic"])
+def test_an_error_before_the_end_is_one_however_they_are_read(codec: Scanned) -> None:
+    """In one read or in two: what comes behind an error finishes nothing."""
+    error, end = (
+        (b'data: {"error":{"message":"x"}}\n\n', b'data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n')
+        if isinstance(codec, OpenAIChat)
+        else (
+            b'data: {"type":"error","error":{"type":"api_error"}}\n\n',
+            b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\n',
+        )
+    )
+    seen = codec.scan(error + end, hide_usage=False)
+    assert (seen.finish, seen.error is None) == (None, False)
+    seen = codec.scan(end + error, hide_usage=False)
+    assert (seen.finish, seen.error is None) == ("stop", False)
+
+
+@pytest.mark.parametrize("count", ["1" + "0" * 400, "1" + "0" * 30, "-100"])
+def test_counts_that_cannot_be_meant_break_nothing(count: str) -> None:
+    """Nor a sum, nor a counter that must only grow."""
+    shapes = (
+        b'{"prompt_tokens":10,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":COUNT}}',
+        b'{"prompt_tokens":COUNT,"completion_tokens":COUNT}',
+    )
+    whole = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":USAGE}\n\n'
+    for shape in shapes:
+        raw = whole.replace(b"USAGE", shape.replace(b"COUNT", count.encode()))
+        seen = OpenAIChat().scan(raw, hide_usage=False)
+        assert seen.finish == "stop"
+        if seen.usage is not None:
+            assert 0 <= seen.usage.prompt <= 3 * MAX_TOKENS
+
+
+def test_the_older_function_call_is_content() -> None:
+    """One call without an id: arguments move the answer on, and are never spliced."""
+    raw = b'data: {"choices":[{"index":0,"delta":{"function_call":{"name":"f","arguments":"{"}}}]}\n\n'
+    assert OpenAIChat().scan(raw, hide_usage=False).progress
+    assert ToolCall(0, "{", name="f") in list(OpenAIChat().reader().read(raw))
