@@ -759,3 +759,27 @@ async def test_nobody_listens(vendor: Vendor) -> None:
         with pytest.raises(Failure, match=url) as raised:
             await opened(moved, call())
     assert raised.value.kind is Kind.UNREACHABLE
+
+
+async def test_what_comes_behind_the_end_is_waited_for_once(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Usage may lag behind the finish reason, for a second in all: pings behind it hold nobody up."""
+    monkeypatch.setattr(http, "REST_S", 0.3)
+    if Lack.END_MARK in vendor.lacks:
+        return  # its last event is its end
+    *events, _ = vendor.stream(Said(text=("x",)))
+    pings = [step for _ in range(40) for step in (vendor.ping(), 0.1)]
+    async with backend(vendor, streamed(vendor, *events, *pings)) as (subject, _):
+        answer = await opened(subject, call())
+        began = asyncio.get_running_loop().time()
+        ended = await heard(answer)
+    assert (ended.text, asyncio.get_running_loop().time() - began < 2) == ("x", True)
+
+
+async def test_a_beginning_that_is_waited_for_is_closed_when_the_caller_leaves(vendor: Vendor) -> None:
+    """A 200 of another content type, and then nothing: the connection does not outlive the request."""
+    odd = Reply(content_type="text/plain", steps=[b"d", Then.SILENCE])
+    async with backend(vendor, odd) as (subject, fake):
+        opening = asyncio.ensure_future(opened(subject, call()))
+        await asyncio.sleep(0.1)
+        opening.cancel()
+        await asyncio.wait_for(fake.closed.wait(), 5)

@@ -20,6 +20,7 @@ from app.logic.record import Record
 from app.logic.reply import Reply
 from app.logic.router import Router
 from app.logic.routes import BackendSpec, Limits
+from app.logic.verdicts import Verdicts
 from tests.logic.backends import ScriptedBackend, Step, end, text
 from tests.logic.routing import call, joined, record, router
 
@@ -568,3 +569,59 @@ async def test_the_failure_that_says_most_is_heard(failures: list[Failure], hear
     backends = [ScriptedBackend(name=f"b{n}", always_refuses=failure) for n, failure in enumerate(failures)]
     with pytest.raises(Failure, match=heard):
         await ask(router(*backends))
+
+
+async def test_a_refusal_before_hides_no_failure() -> None:
+    """A backend that says 429 to a request and then breaks the connection has failed that request: only a second failure is no news."""
+    busy = Failure(Kind.BUSY, "429", retry_after_s=0)
+    backend = ScriptedBackend(name="a", refuses=[busy, REFUSED, REFUSED])
+    lone = router(backend, more="retries: 2")
+    with pytest.raises(Failure):
+        await ask(lone)
+    assert lone.states["a"].breaker.circuit.failures == 1
+
+
+async def test_the_retry_budget_holds_for_second_opinions() -> None:
+    """Where many ask for one at once, the others hear what is wrong at once: doubts must not double the load."""
+    second = ScriptedBackend(name="b", open_s=0.05, steps=ONE)
+    both = router(ScriptedBackend(name="a", steps=doubtful), second, limits=PATIENT)
+    heard = await asyncio.gather(*(ask(both) for _ in range(10)), return_exceptions=True)
+    assert len(second.calls) < 10
+    assert sum(each == "x" for each in heard) == len(second.calls) >= retry.FLOOR
+    assert not both.budget._retrying
+
+
+def doubtful(asked: Call) -> Sequence[Step]:
+    raise odd()
+
+
+def test_verdicts_end_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten minutes, and a thousand of them: a model that is repaired is asked again, and no caller fills the memory."""
+    kept = Verdicts()
+    now = 0.0
+    monkeypatch.setattr("app.logic.verdicts.time.monotonic", lambda: now)
+    kept.keep("a", odd(code="c"), Blame.CALLER)
+    assert kept.of("a", odd(code="c")) is Blame.CALLER
+    assert kept.of("b", odd(code="c")) is Blame.UNKNOWN
+    now = 601.0
+    assert kept.of("a", odd(code="c")) is Blame.UNKNOWN
+    for number in range(3000):
+        kept.keep("a", odd(code=f"c{number}"), Blame.CALLER)
+    assert len(kept._kept) == 1000
+
+
+def test_a_lost_probe_is_given_up() -> None:
+    """One that says nothing for two minutes holds nobody back any longer."""
+    circuit = Circuit(opened=1, open_until=5.0).sent(6.0)
+    assert not circuit.admits(100.0)
+    assert circuit.admits(6.0 + 121.0)
+
+
+async def test_a_full_backend_whose_circuit_is_open_is_not_probed() -> None:
+    """Its places are taken by requests that hang: one more would hang, too."""
+    backend = ScriptedBackend(name="a", always_refuses=REFUSED)
+    lone = await opened(router(backend, max_running=1))
+    lone.states["a"].running = 1
+    with pytest.raises(Failure, match="may be asked"):
+        await ask(lone)
+    assert len(backend.calls) == 3
