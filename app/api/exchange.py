@@ -24,6 +24,14 @@ STREAM_HEADERS = (
 )
 
 
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """The request's headers by their names in lower case; of several with one name the last. Made once for each request."""
+    headers: dict[bytes, bytes] | None = scope.get("trimaran.headers")
+    if headers is None:
+        headers = scope["trimaran.headers"] = dict(scope["headers"])
+    return headers
+
+
 class Exchange:
     """``headers`` are sent with the answer, whatever it becomes; errors and heartbeats are written in the dialect of the path. The request's id and the revision are added in ``app.api.gate``."""
 
@@ -33,7 +41,7 @@ class Exchange:
         self._send = send
         self._heartbeat: Heartbeat | None = None
         self._dialect = spoken_at(scope["path"])
-        self.request_headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.request_headers = headers_of(scope)
         self.request_id: str = scope.get("request_id", "")
         self.headers: dict[str, str] = {}
         self.started = self.ended = False

@@ -14,7 +14,7 @@ from app.api.arriving import is_arriving
 from app.api.defects import Defects
 from app.api.dialects.openai import error_body
 from app.api.errors import OUR_DEFECT, Fault
-from app.api.exchange import Exchange
+from app.api.exchange import Exchange, headers_of
 from app.api.keys import Keys, presented
 from app.api.lifecycle import Lifecycle
 from app.api.origins import Origins
@@ -122,7 +122,7 @@ class Gate:
         inspecting = self._inspection_port is not None and _port(scope) == self._inspection_port
         try:
             origins = self._inspection_origins if inspecting else self._origins
-            origins.check(scope, headers := dict(scope["headers"]), self._is_public)
+            origins.check(scope, headers := headers_of(scope), self._is_public)
         except Fault as fault:
             await refuse(fault, scope, receive, send)
             return

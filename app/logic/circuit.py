@@ -60,9 +60,11 @@ class Circuit:
 
     def admits(self, now: float) -> bool:
         """Whether a request may go there now, if it belongs to the ``share`` that does."""
-        if now < self.busy_until or self.state(now) is State.OPEN:
+        if now < self.busy_until:
             return False
-        return not ((self.opened or self.rests) and self.is_probed(now))
+        if not (self.opened or self.rests):
+            return True
+        return self.state(now) is not State.OPEN and not self.is_probed(now)
 
     def share(self, now: float) -> float:
         """Which share of the traffic goes there after a recovery, from a tenth to all (1.0), while others can take the rest."""

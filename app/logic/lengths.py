@@ -17,7 +17,6 @@ def most_tokens(body: Mapping[str, Any]) -> int | None:
     return limit
 
 
-def may_join(call: Call) -> bool:
-    """Whether a whole answer is worth asking for as a stream: a chat that may become long."""
-    most = most_tokens(call.body)
-    return call.endpoint is Endpoint.CHAT and not call.stream and (most is None or most > SHORT_TOKENS)
+def may_join(call: Call, most: int | None) -> bool:
+    """Whether a whole answer of at most ``most`` tokens is worth asking for as a stream: a chat that may become long."""
+    return call.endpoint is Endpoint.CHAT and (most is None or most > SHORT_TOKENS)

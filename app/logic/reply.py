@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
@@ -83,7 +82,7 @@ class Reply:
         self._prompt: Usage | None = None
         self._output = 0  # tokens, of the attempts that broke off
         self._is_lacking = False  # a backend lacks a field of the request
-        self._broken: Counter[str] = Counter()
+        self._broken: dict[str, int] = {}  # how often each backend broke off
         self._aborted = False
 
     @property
@@ -202,14 +201,16 @@ class Reply:
         """
         limits, now = self._route.limits, time.monotonic()
         patience_s = limits.first_token(is_last=is_last, thinks=state.member.ability.thinks)
-        is_watched = not is_last or state.circuit_state(now) is not State.CLOSED
-        joins = is_watched and may_join(call)
-        if call.stream or joins:
-            by = now + patience_s
-        elif is_watched and (most := most_tokens(call.body)) is not None:
-            by = now + patience_s + most / SLOW_TOKENS_PER_S
-        else:
-            by = self._deadline if is_last else (now + self._deadline) / 2
+        joins = False
+        by = now + patience_s
+        if not call.stream:
+            is_watched = not is_last or state.circuit_state(now) is not State.CLOSED
+            most = most_tokens(call.body)
+            joins = is_watched and may_join(call, most)
+            if not joins:
+                by = self._deadline if is_last else (now + self._deadline) / 2
+                if is_watched and most is not None:
+                    by = now + patience_s + most / SLOW_TOKENS_PER_S
         return await start(
             state,
             call,
@@ -364,11 +365,11 @@ class Reply:
         """Another backend goes on where the answer broke off. Raises ``failure`` when none can."""
         self._rescues += 1
         assert self._attempt is not None
-        self._broken[self._attempt.state.name] += 1
+        self._broken[self.backend] = self._broken.get(self.backend, 0) + 1
         calls = {
             state.name: call
             for state in self._states
-            if self._broken[state.name] < MAX_BREAKS
+            if self._broken.get(state.name, 0) < MAX_BREAKS
             and (call := self._continued(before, state.member.ability.continuation)) is not None
         }
         able = [state for state in self._states if state.name in calls]
@@ -390,7 +391,7 @@ class Reply:
 
     def _least_likely(self, state: BackendState) -> tuple[bool, bool]:
         """Sorts those that broke off in this answer, and those that can only be asked to go on, behind the others."""
-        return bool(self._broken[state.name]), state.member.ability.continuation == "instruct"
+        return state.name in self._broken, state.member.ability.continuation == "instruct"
 
     def abort(self) -> None:
         """The caller is gone: the backend's connection is closed at once."""

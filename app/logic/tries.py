@@ -45,27 +45,30 @@ class Tries:
 
         One that has just recovered gets its growing share of the requests that another one can take, and all others.
         """
+        if (chosen := self._probe) is not None:
+            self._probe = None
+            self._left.remove(chosen)
+            self.barred.remove(chosen)
+            return chosen
         now = time.monotonic()
         self.full, self.barred = [], []
-        chosen, self._probe = self._probe, None
         recovering: BackendState | None = None
-        for state in self._left if chosen is None else ():
+        for place, state in enumerate(self._left):
             circuit = state.breaker.circuit
             if not circuit.admits(now):
                 self.barred.append(state)
             elif not state.has_room:
                 self.full.append(state)
-            elif self._draw() < circuit.share(now):
-                chosen = state
-                break
+            elif circuit.ramp_since is None or self._draw() < circuit.share(now):
+                del self._left[place]
+                return state
             else:
                 recovering = recovering or state
                 self.barred.append(state)
-        chosen = chosen or recovering
-        if chosen is not None:
-            self._left.remove(chosen)
-            self.barred = [state for state in self.barred if state is not chosen]
-        return chosen
+        if recovering is not None:
+            self._left.remove(recovering)
+            self.barred.remove(recovering)
+        return recovering
 
     @property
     def has_more(self) -> bool:

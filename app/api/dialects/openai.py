@@ -82,15 +82,20 @@ def _settle(body: Any) -> None:
     if not isinstance(body, dict):
         return
     for name in _LIMITS:
-        limit = body.get(name)
-        if isinstance(limit, float) and limit.is_integer():
-            limit = body[name] = int(limit)
-        if limit == -1:
-            del body[name]
+        if name in body:
+            _settle_limit(body, name)
     if isinstance(tools := body.get("tools"), list):
         for tool in tools:
             if isinstance(tool, dict) and "function" in tool:
                 tool.setdefault("type", "function")
+
+
+def _settle_limit(body: dict[str, Any], name: str) -> None:
+    limit = body[name]
+    if isinstance(limit, float) and limit.is_integer():
+        limit = body[name] = int(limit)
+    if limit == -1:
+        del body[name]
 
 
 def _refuse_no_answer(request: Any) -> None:
