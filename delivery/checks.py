@@ -66,6 +66,9 @@ _PROSE = Step(
     by_file=False,
 )
 _NO_TEST = 5
+# These end a whole run with "SystemError: AST constructor recursion depth mismatch" where the garbage collector runs while a file
+# is parsed, as pytest parses one for each line of a traceback: python/cpython#106905, mended in 3.11.8 and 3.12.2.
+_FAILS_TO_PARSE = (((3, 11, 0), (3, 11, 8)), ((3, 12, 0), (3, 12, 2)))
 
 
 def check(root: Path) -> None:
@@ -94,6 +97,11 @@ def run(root: Path, arguments: Sequence[str], *, long: bool) -> None:
     if not failed:
         _remember(root, time.monotonic() - began_s, long)
     _end(failed)
+
+
+def traceback_style(python: tuple[int, ...]) -> str:
+    """The option for pytest with which a Python of this version can show a failed test."""
+    return "--tb=native" if any(first <= python < mended for first, mended in _FAILS_TO_PARSE) else "--tb=short"
 
 
 def _cores() -> int:
@@ -157,7 +165,7 @@ def _pytest(root: Path, name: str, arguments: Sequence[str]) -> list[str]:
     """Run pytest; the name comes back where a test failed or none was found."""
     began_s = time.monotonic()
     say(f"{name} ...")
-    done = subprocess.run([_tool("pytest"), "--tb=short", *arguments], cwd=root, check=False)
+    done = subprocess.run([_tool("pytest"), traceback_style(sys.version_info[:3]), *arguments], cwd=root, check=False)
     none = "no test matched, " if done.returncode == _NO_TEST else ""
     say(f"{name}: {none}{time.monotonic() - began_s:.1f} s")
     return [name] if done.returncode else []
