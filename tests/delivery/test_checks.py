@@ -180,7 +180,7 @@ def test_passes():
 def test_a_failed_test_ends_no_run(tmp_path: Path, python: Python) -> None:
     """Also on a Python that cannot parse a file while its garbage is collected: the failure is told and the next test runs."""
     (tmp_path / "test_it.py").write_text(COLLECTED_WHILE_PARSING)
-    command = [python.path, "-m", "pytest", "-p", "no:cacheprovider", checks.traceback_style(python.version)]
+    command = [str(python.path), "-m", "pytest", "-p", "no:cacheprovider", checks.traceback_style(python.version)]
 
     done = subprocess.run(
         command,
