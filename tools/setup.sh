@@ -67,7 +67,11 @@ set_up() {  # the arguments of ./trimaran
     fi
     guard_interrupts
     provide_venv
-    provide_groups
+    provide_groups base
+    check_usage "$@"
+    # shellcheck disable=SC2086
+    provide_groups $groups
+    compile_packages
     provide_pulumi
     provide_tools
     unlock
@@ -76,6 +80,10 @@ set_up() {  # the arguments of ./trimaran
 read_needs() {  # command arguments...: sets $groups and $tools
     local command=${1:-} name of_groups of_tools stack
     case $command in -*) command= ;; esac
+    if asks_for_help "$@"; then
+        groups=base tools='' compiling=
+        return
+    fi
     [[ $command != test ]] || ! names_only_pure_tests "$@" || command=test-pure
     while IFS=':|' read -r name of_groups of_tools; do
         [[ -n $name && ($name == "$command" || $name == '*') ]] || continue
@@ -92,6 +100,24 @@ read_needs() {  # command arguments...: sets $groups and $tools
         done
         break
     done <<<"$stack_needs"
+}
+
+asks_for_help() {  # command arguments...
+    local argument
+    [[ ${1:-} != pulumi ]] || return 1
+    for argument in "$@"; do
+        case $argument in
+            -h | --help) return 0 ;;
+            --) return 1 ;;
+        esac
+    done
+    return 1
+}
+
+# Nobody waits minutes to learn of a typing mistake. Only the command line knows its options, and it needs the base group alone.
+check_usage() {  # command arguments...
+    [[ ${groups// /} != base || -n ${tools// /} ]] || return 0
+    PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} "$venv/bin/python" -P -m delivery.usage "$@" || exit
 }
 
 names_only_pure_tests() {  # test arguments...

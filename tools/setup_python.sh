@@ -12,11 +12,14 @@ venv_is_whole() {  # the .pth file is written last and names this clone, so that
     [[ $named == "$root" ]]
 }
 
-groups_are_installed() { [[ -z $(groups_to_install) && (-z $compiling || -e $installed/compiled) ]]; }
+groups_are_installed() {
+    # shellcheck disable=SC2086
+    [[ -z $(groups_to_install $groups) && (-z $compiling || -e $installed/compiled) ]]
+}
 
-groups_to_install() {
+groups_to_install() {  # groups...
     local group
-    for group in $groups; do
+    for group in "$@"; do
         cmp -s "$root/requirements/$group.txt" "$installed/$group.txt" || printf '%s ' "$group"
     done
 }
@@ -45,10 +48,13 @@ provide_venv() {
     end
 }
 
-provide_groups() {
+provide_groups() {  # groups...
     local missing
-    missing=$(groups_to_install)
+    missing=$(groups_to_install "$@")
     [[ -z $missing ]] || install_groups
+}
+
+compile_packages() {
     [[ -n $compiling && ! -e $installed/compiled ]] || return 0
     begin 'Compiling them'
     run "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true  # some packages carry templates that are no Python

@@ -45,6 +45,10 @@ print("directory", os.getcwd())
 print("package", __file__)
 print("path", os.environ["PATH"])
 """
+STUB_USAGE = """
+import sys
+sys.exit("no such option" if "--wrong" in sys.argv else 0)
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,6 +132,7 @@ def _made(directory: Path, python: Python, *parts: str) -> Iterator[Clone]:
         each.mkdir()
     _copy_tree(root, parts)
     (root / "delivery" / "cli.py").write_text(STUB_COMMAND_LINE)
+    (root / "delivery" / "usage.py").write_text(STUB_USAGE)
     for name in SYSTEM_PROGRAMS:
         found = shutil.which(name)
         if found is not None:

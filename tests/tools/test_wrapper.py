@@ -18,7 +18,7 @@ def test_first_and_second_run(faked: Clone) -> None:
     second = faked.run("up")
 
     steps = [line.split(" ...")[0] for line in first.stderr.splitlines()]
-    assert steps[1:] == ["Installing Python packages: base, local", "Compiling them"]
+    assert steps[1:] == ["Installing Python packages: base", "Installing Python packages: local", "Compiling them"]
     assert steps[0].startswith("Making .venv with Python 3.")
     assert all(line.endswith(" s") for line in first.stderr.splitlines())
     assert (second.returncode, second.stderr) == (0, "")
@@ -57,6 +57,11 @@ def test_hands_over_arguments_and_directory(faked: Clone, tmp_path: Path) -> Non
     [
         ("", "base", ""),
         ("--help", "base", ""),
+        ("up --help", "base", ""),
+        ("test -k x -h", "base", ""),
+        ("rehearse aws-ecs -h", "base", ""),
+        ("pulumi up --help -s local", "base local", "pulumi nginx?"),
+        ("test -- -h", "base local test policies quality aws", "pulumi nginx redis-server? chromium?"),
         ("doctor", "base", "pulumi?"),
         ("unheard-of", "base", ""),
         ("serve --port 1", "base local", ""),
@@ -97,6 +102,30 @@ def test_needs(clone: Clone, arguments: str, groups: str, tools: str) -> None:
     assert found == [groups, tools]
 
 
+@pytest.mark.parametrize(
+    "arguments", ["up --help", "test --help", "rehearse aws-ecs -h", "up --wrong", "cost x --wrong"]
+)
+def test_help_and_wrong_usage_make_no_engine(faked: Clone, arguments: str) -> None:
+    """A person who asks, or mistypes, waits for no more than the command line itself."""
+    (faked.bin / "pulumi").unlink()
+
+    result = faked.run(*arguments.split())
+
+    wrong = arguments.endswith("--wrong")
+    steps = [line.split(" ...")[0] for line in result.stderr.splitlines()[1:]]
+    assert result.returncode == wrong
+    assert steps == ["Installing Python packages: base", *["no such option"] * wrong]
+    assert result.stdout.startswith("arguments") == (not wrong)
+
+
+def test_a_command_behind_two_dashes(faked: Clone) -> None:
+    """`--` ends no options of ours, so what follows is the command as ever."""
+    result = faked.run("--", "up", "--", "x")
+
+    assert result.stdout.startswith("arguments up -- x\n")
+    assert "Installing Python packages: local" in result.stderr
+
+
 def test_adds_a_group_and_removes_nothing(faked: Clone) -> None:
     """A command that needs more installs just that, and what was there counts as installed still."""
     faked.run("up")
@@ -114,7 +143,8 @@ def test_pure_tests_wait_for_no_compiling(faked: Clone) -> None:
     later = faked.run("up")
 
     assert [line.split(" ...")[0] for line in pure.stderr.splitlines()[1:]] == [
-        "Installing Python packages: base, local, test, quality"
+        "Installing Python packages: base",
+        "Installing Python packages: local, test, quality",
     ]
     assert [line.split(" ...")[0] for line in later.stderr.splitlines()] == ["Compiling them"]
     assert faked.run("up").stderr == ""
@@ -178,7 +208,7 @@ def test_interrupt(faked: Clone, to_group: bool) -> None:
     repeated = faked.run("up")
 
     assert repeated.returncode == 0, repeated.stderr
-    assert "--reinstall" in (faked.home / "uv-calls").read_text().splitlines()[-1]
+    assert "--reinstall" in (faked.home / "uv-calls").read_text()
     assert faked.run("up").stderr == ""
 
 
@@ -193,7 +223,7 @@ def test_two_at_once(faked: Clone) -> None:
     assert [process.returncode for process in both] == [0, 0]
     assert sorted("Waiting for another ./trimaran" in stderr for _, stderr in outcomes) == [False, True]
     calls = (faked.home / "uv-calls").read_text().splitlines()
-    assert [call.split()[0] for call in calls if call != "--version"] == ["venv", "pip"]
+    assert [call.split()[0] for call in calls if call != "--version"] == ["venv", "pip", "pip"]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +272,7 @@ def test_failed_install(faked: Clone, says: str, shown: str, hinted: str) -> Non
 
     error, hint = result.stderr.splitlines()[-2:]
     assert result.returncode == 1
-    assert error.startswith("error: the Python packages (base, local) could not be installed: ")
+    assert error.startswith("error: the Python packages (base) could not be installed: ")
     assert shown in error
     assert hint.startswith("hint: ")
     assert hinted in hint
