@@ -45,7 +45,13 @@ pure_tests='tests/logic tests/wire tests/plan tests/catalog tests/delivery/promo
 
 venv=$root/.venv
 installed=$venv/installed
-cache=${XDG_CACHE_HOME:-${HOME:-$root/.trimaran}/.cache}/trimaran
+home=${HOME:-}
+if [[ ! -d $home ]]; then
+    # Without a home, uv would look for one in the list of users, which may name one that is not there.
+    home=$root/.trimaran
+    export UV_CACHE_DIR=${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$home/.cache}/uv}
+fi
+cache=${XDG_CACHE_HOME:-$home/.cache}/trimaran
 log=$root/.trimaran/logs/setup.log
 python=
 groups='' tools='' compiling=1
@@ -61,6 +67,7 @@ pulumi_dir='' host_from=''
 . "$root/tools/setup_packages.sh"
 
 set_up() {  # the arguments of ./trimaran
+    refuse_odd_paths
     read_needs "$@"
     if venv_is_whole && groups_are_installed && pulumi_is_ready && tools_are_found; then
         return
@@ -75,6 +82,14 @@ set_up() {  # the arguments of ./trimaran
     provide_pulumi
     provide_tools
     unlock
+}
+
+# A colon parts paths in PATH; a dollar or a backslash means something else where a path is written into a file.
+refuse_odd_paths() {
+    local sign
+    for sign in : '$' '\' $'\n'; do
+        [[ $root != *"$sign"* ]] || fail "the path of $root has a '$sign' in it, which not every program takes" 'move the clone'
+    done
 }
 
 read_needs() {  # command arguments...: sets $groups and $tools

@@ -6,6 +6,9 @@
 pulumi_released=3.259.0
 pulumi_built=3.274.1
 pulumi_minimum=$pulumi_released
+pulumi_major=${pulumi_released%%.*}
+pulumi_patience_s=20
+pulumi_silent=
 pulumi_cache=$cache/pulumi
 pulumi_home=
 pulumi_decision=$installed/pulumi
@@ -60,15 +63,17 @@ how_pulumi_is_wanted() {  # prints required, optional or nothing
 
 # The one choice: sets $pulumi_from to path, cache or make, $pulumi_home to the cached one, and $host_from to official or stand-in.
 choose_pulumi() {
-    local on_path version engine
+    local on_path version engine verdict status=0
     pulumi_from='make' host_from='' pulumi_home=''
     on_path=$(found pulumi)
-    if [[ $on_path != - ]]; then
-        version=$(version_of "$on_path")
-        if version_at_least "$version" "$pulumi_minimum"; then
+    if [[ $on_path != - && $on_path != "$pulumi_silent" ]]; then
+        version=$(version_of "$on_path") || status=$?
+        verdict="is ${version:-broken}"
+        [[ $status != 124 ]] || pulumi_silent=$on_path verdict="has not told its version in $pulumi_patience_s s"
+        if version_at_least "$version" "$pulumi_minimum" && [[ ${version%%.*} == "$pulumi_major" ]]; then
             pulumi_from=path engine=$on_path
         else
-            say "$on_path is ${version:-broken}; $pulumi_minimum or later is needed, so another is used"
+            say "$on_path $verdict; $pulumi_minimum or a later $pulumi_major is needed, so another is used"
         fi
     fi
     if [[ $pulumi_from == make ]] && find_cached_pulumi; then
@@ -85,7 +90,7 @@ find_cached_pulumi() {  # sets $pulumi_home
     local version
     for version in "$pulumi_released" "$pulumi_built"; do
         pulumi_home=$pulumi_cache/v$version
-        [[ $(version_of "$pulumi_home/bin/pulumi") != "$version" ]] || return 0
+        [[ $(version_of "$pulumi_home/bin/pulumi" || true) != "$version" ]] || return 0
     done
     pulumi_home=
     return 1
@@ -98,12 +103,27 @@ found() {  # name: prints its path, or - when PATH has none but what an outer ./
     printf '%s' "$path"
 }
 
-version_of() {  # executable: prints its version, 3.274.1, or nothing when it does not run
-    local version
+version_of() {  # executable: prints its version, 3.274.1, or nothing when it does not run; 124 when it hangs
+    local version status=0
     [[ -x $1 ]] || return 0
-    version=$(PULUMI_SKIP_UPDATE_CHECK=true "$1" version 2>/dev/null) || return 0
+    version=$(PULUMI_SKIP_UPDATE_CHECK=true within "$pulumi_patience_s" "$1" version 2>/dev/null) || status=$?
+    [[ $status != 124 ]] || return 124
+    [[ $status == 0 ]] || return 0
     version=${version#v}
     printf '%s' "${version%%[!0-9.]*}"
+}
+
+within() {  # seconds command...: its status, or 124 after ending it and what it has started
+    "$python" -c '
+import os, signal, subprocess, sys
+process = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, start_new_session=True)
+try:
+    status = process.wait(float(sys.argv[1]))
+except subprocess.TimeoutExpired:
+    status = 124
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+sys.exit(status)' "$@"
 }
 
 version_at_least() {  # have want
@@ -195,17 +215,17 @@ in_go_module() {
 }
 
 follow() {  # verb rest: shows how far the started program is; on a terminal in place, else a line every half minute
-    local shown=0 every=30 count
-    [[ ! -t 2 ]] || every=1
+    local shown=0 every=30 count in_place=''
+    [[ ! -t 2 || ${TERM:-dumb} == dumb ]] || in_place=1 every=1
     while kill -0 "$child" 2>/dev/null; do
         sleep 1
         ((SECONDS - shown >= every)) || continue
         shown=$SECONDS
         count=$(grep -c . "$log" || true)
-        if [[ -t 2 ]]; then
-            printf '\r\033[K%s %s %s' "$1" "$count" "$2" >&2
+        if [[ -n $in_place ]]; then
+            printf '\r\033[K%s ... %s %s%s ...' "$step" "$1" "$count" "${2:+ $2}" >&2
         else
-            printf ' %s %s %s ...' "$1" "$count" "$2" >&2
+            printf ' %s %s%s ...' "$1" "$count" "${2:+ $2}" >&2
         fi
     done
 }

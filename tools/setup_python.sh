@@ -2,6 +2,7 @@
 # Sourced by tools/setup.sh: the Python, uv, the virtual environment and the requirement groups in it.
 
 python_minimum=3.11
+python_tried=13  # of 3.13: the newest that the locked packages have been installed with
 
 venv_is_whole() {  # the .pth file is written last and names this clone, so that a moved one is noticed
     local file named=
@@ -88,26 +89,47 @@ install_groups() {  # those in $missing of the caller
 }
 
 find_python() {  # sets $python
-    local name found='' seen=''
-    for name in python3.13 python3.12 python3.11 python3 python; do
-        found=$(type -P "$name") || continue
-        if "$found" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    local found version newest=''
+    while read -r found; do
+        version=$("$found" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || continue
+        if version_at_least "$version" "$python_minimum"; then
             python=$found
             return
         fi
-        [[ -n $seen ]] || seen=$("$found" --version 2>/dev/null) || seen=
-    done
-    if [[ -n $seen ]]; then
-        fail "Python $python_minimum or later is needed, and the newest one on PATH is $seen" "$(python_hint)"
+        version_at_least "${newest:-0}" "$version" || newest=$version
+    done < <(pythons_on_path)
+    if [[ -n $newest ]]; then
+        fail "Python $python_minimum or later is needed, and the newest one on PATH is Python $newest" "$(python_hint)"
     fi
     fail "Python $python_minimum or later is needed, and none is on PATH" "$(python_hint)"
 }
 
+# Those that the packages are known to have wheels for, newest first; then newer ones; then whatever has no number in its name.
+pythons_on_path() {
+    local name minor rank
+    {
+        for name in $(compgen -c python3.); do
+            minor=${name#python3.}
+            [[ -n $minor && $minor != *[!0-9]* ]] || continue
+            rank=$((minor > python_tried ? minor + 100 : python_tried - minor))
+            printf '%d %s\n' "$rank" "$name"
+        done
+        printf '%s\n' '1000 python3' '1001 python'
+    } | sort -n -u | while read -r _ name; do type -aP "$name" || true; done
+}
+
 python_hint() {
-    if type -P apt-get >/dev/null; then
-        printf 'apt-get install python3 python3-venv'
-    else
+    local version
+    if ! type -P apt-get >/dev/null; then
         printf 'install it from python.org or with your package manager'
+        return
+    fi
+    version=$(apt-cache policy python3 2>/dev/null | grep -m 1 'Candidate: [0-9]') || version=
+    version=${version#*: }
+    if [[ -n $version ]] && ! version_at_least "$(number_in "$version")" "$python_minimum"; then
+        printf "this system's packages have %s; install a newer one from python.org, or take a newer release of the system" "$version"
+    else
+        printf 'sudo apt-get install python3 python3-venv'
     fi
 }
 
@@ -141,5 +163,5 @@ provide_venv_module() {  # Debian's python3 comes without
         install_packages "$package" python3-venv
         "$python" -c 'import ensurepip, venv' 2>/dev/null && return
     fi
-    fail "$python has no module venv" "apt-get install $package, or put uv on PATH"
+    fail "$python has no module venv" "sudo apt-get install $package, or put uv on PATH"
 }

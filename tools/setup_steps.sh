@@ -7,6 +7,7 @@ told=           # why this ends has been said
 locked=         # this clone's set-up is ours alone
 scratch=$root/.trimaran/tmp  # where programs keep what is temporary, so that it goes with them
 line_open=      # a progress line without its end has been printed
+step=           # what the open progress line says
 step_started=0
 
 # How uv, pip, Go and apt-get say that a disk is full, and that they reach nobody.
@@ -16,7 +17,7 @@ no_network="$no_network|failed to establish|network is unreachable|connection (r
 
 begin() {  # text: opens the progress line of a step
     step_started=$(now_us)
-    line_open=1
+    line_open=1 step=$1
     printf '%s ...' "$1" >&2
 }
 

