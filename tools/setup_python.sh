@@ -42,7 +42,7 @@ provide_venv() {
     version=$("$python" -c 'import platform; print(platform.python_version())')
     begin "Making .venv with Python $version"
     rm -rf -- "$venv" 2>/dev/null || fail "the old $venv cannot be removed" 'remove it yourself and run the same command again'
-    run "$uv" venv --quiet --no-project --seed --python "$python" "$venv" || fail_with_log '.venv could not be made' 'run the same command again.'
+    run "$uv" venv --quiet --no-project --python "$python" "$venv" || fail_with_log '.venv could not be made' 'run the same command again.'
     for site in "$venv"/lib/python3.*/site-packages; do
         printf '%s\n' "$root" >"$site/trimaran.pth"
     done
