@@ -148,7 +148,7 @@ provide_uv() {  # sets $uv of the caller
     begin "Installing uv ${pinned#uv==}"
     temporary "$directory"
     run "$python" -m venv "$temporary" || fail_with_log 'an environment for uv could not be made' 'put uv on PATH instead.'
-    run "$temporary/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+    run "$temporary/bin/python" -m pip install --verbose --disable-pip-version-check --no-deps --require-hashes \
         -r "$root/requirements/uv.txt" || fail_with_log 'uv could not be installed' 'run the same command again.'
     rm -rf -- "$directory"
     mv "$temporary" "$directory"

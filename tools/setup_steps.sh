@@ -10,10 +10,21 @@ line_open=      # a progress line without its end has been printed
 step=           # what the open progress line says
 step_started=0
 
-# How uv, pip, Go and apt-get say that a disk is full, and that they reach nobody.
+# How uv, pip, Go and apt-get say that a disk is full.
 no_space='no space left|disk quota exceeded|os error 28|errno 28'
-no_network='dns error|name resolution|temporary failure resolving|no such host|client error \(connect\)|dial tcp'
-no_network="$no_network|failed to establish|network is unreachable|connection (refused|reset)|timed out|from versions: none"
+
+# How they say that they get nothing over the network, and what a person is told; the first that fits counts.
+network_complaints='
+the proxy asks for a log-in (HTTP 407) = 407 proxy|proxy authori[sz]ation required|proxy authentication required
+the certificate of the host is not one this machine knows = certificate.verify.failed|invalid peer certificate|unknownissuer|x509:
+the host cannot be reached = dns error|name resolution|no such host|failed to establish|network is unreachable
+the host cannot be reached = client error \(connect\)|dial tcp|connection (refused|reset)|timed out|could not connect|unable to connect
+the host refuses it (HTTP 401) = 401 (client error|unauthorized)
+the host refuses it (HTTP 403) = 403 (client error|forbidden)
+the host does not have it (HTTP 404) = 404 (client error|not found)
+the host answers with an error (HTTP 5xx) = 50[0-9] (server error|internal|bad gateway|service|gateway)
+the host has none that fits = from versions: none
+'
 
 begin() {  # text: opens the progress line of a step
     step_started=$(now_us)
@@ -43,14 +54,23 @@ fail() {  # sentence hint
 fail_with_log() {  # sentence hint: adds the failed program's first complaint, and where the rest is
     local reason
     if grep -qiE "$no_space" "$log" || full_disk >/dev/null; then fail_full; fi
+    reason=$(network_complaint)
+    [[ -z $reason ]] || fail "$1: $reason" "is there a network connection? The same command continues from here. All output: $log"
     reason=$(grep -iE 'error|cannot|could not|denied|no space|unable|no such|dial|^E:' "$log" | grep -m 1 ' ' || true)
     [[ -n $reason ]] || reason=$(grep . "$log" | tail -n 1 || true)
     reason=${reason#"${reason%%[![:space:]]*}"}
     reason=${reason#error: } reason=${reason#ERROR: }
-    if grep -qiE "$no_network" "$log"; then
-        fail "$1: $reason" "is there a network connection? The same command continues from here. All output: $log"
-    fi
     fail "$1: ${reason:-it said nothing}" "$2 All output: $log"
+}
+
+network_complaint() {  # prints what a person is told, if the log has one of the complaints
+    local line
+    ! grep -qiE 'hash mismatch|do not match the hashes' "$log" || return 0  # something came, and another host had been asked too
+    while read -r line; do
+        [[ -n $line ]] && grep -qiE -- "${line#* = }" "$log" || continue
+        printf '%s' "${line%% = *}"
+        return
+    done <<<"$network_complaints"
 }
 
 fail_full() {

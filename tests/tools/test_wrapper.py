@@ -367,16 +367,42 @@ def test_no_usable_python(clone: Clone, python: str | None, sentence: str) -> No
     [
         (
             "error: Failed to fetch x\\n  Caused by: dns error: no such name",
-            "Failed to fetch x",
+            "the host cannot be reached",
             "network connection",
         ),
-        ("error: Hash mismatch for aiohttp\\n", "Hash mismatch for aiohttp", "All output: "),
+        (
+            "Retrying (Retry(total=4)) after connection broken by NewConnectionError(Failed to establish a new connection)",
+            "the host cannot be reached",
+            "network connection",
+        ),
+        ("cause: tunnel error: proxy authorization required", "the proxy asks for a log-in (HTTP 407)", "network"),
+        (
+            "SSLError(CERTIFICATE_VERIFY_FAILED) certificate verify failed",
+            "the certificate of the host is not",
+            "network",
+        ),
+        ("hint: An index (http://x) returned a 403 Forbidden error.", "the host refuses it (HTTP 403)", "network"),
+        ("HTTP status server error (502 Bad Gateway) for url", "answers with an error (HTTP 5xx)", "network"),
+        ("404 Client Error: Not Found for url: x", "the host does not have it (HTTP 404)", "network"),
+        ("error: 403 packages are wrong", "403 packages are wrong", "All output: "),
+        ("404 Not Found at x\\nerror: Hash mismatch for aiohttp\\n", "Hash mismatch for aiohttp", "All output: "),
         ("", "it said nothing", "All output: "),
     ],
-    ids=["no network", "corrupt download", "silent"],
+    ids=[
+        "offline",
+        "offline, pip",
+        "proxy",
+        "certificate",
+        "refused",
+        "error",
+        "gone",
+        "a number",
+        "corrupt",
+        "silent",
+    ],
 )
 def test_failed_install(faked: Clone, says: str, shown: str, hinted: str) -> None:
-    """When uv fails, its key line is shown with a hint and the log, and nothing counts as installed."""
+    """When uv fails, what it means is told, or its key line, with a hint and the log, and nothing counts as installed."""
     whole = (faked.bin / "uv").read_text()
     faked.program("uv", f'{whole}\n[[ $1 != pip ]] || {{ printf "{says}" >&2; exit 2; }}')
 
@@ -386,6 +412,7 @@ def test_failed_install(faked: Clone, says: str, shown: str, hinted: str) -> Non
     assert result.returncode == 1
     assert error.startswith("error: the Python packages (base) could not be installed: ")
     assert shown in error
+    assert "Retry(" not in error
     assert hint.startswith("hint: ")
     assert hinted in hint
     assert str(faked.root / ".trimaran" / "logs" / "setup.log") in hint
