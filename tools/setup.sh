@@ -138,6 +138,8 @@ check_usage() {  # command arguments...
 names_only_pure_tests() {  # test arguments...
     local argument folder pure=''
     for argument in "${@:2}"; do
+        argument=${argument#"$root/"}
+        while [[ $argument == ./* ]]; do argument=${argument#./}; done
         [[ $argument == tests* ]] || continue
         pure=
         for folder in $pure_tests; do

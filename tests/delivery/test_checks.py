@@ -143,9 +143,15 @@ def test_changed_files_are_checked_beside_the_tests_that_are_named(
 
 def test_a_selection_of_nothing_fails(repository: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A misspelt name is no success, and is told."""
-    with pytest.raises(Failure, match="failed: pytest"):
+    with pytest.raises(Failure, match="failed: pytest: no test matched") as raised:
         checks.run(repository, ["test_it.py", "-k", "misspelt"], long=False)
-    assert "pytest: no test matched" in capfd.readouterr().err
+    assert raised.value.hint == "./trimaran test --collect-only lists what there is"
+    assert "pytest: no test matched, " in capfd.readouterr().err
+
+    (repository / "test_it.py").write_text("def test_it() -> None:\n    raise AssertionError\n")
+    with pytest.raises(Failure, match=r"failed: .*pytest\.$") as raised:
+        checks.run(repository, ["test_it.py"], long=False)
+    assert raised.value.hint == "./trimaran test PATH -k NAME runs one test"
 
 
 COLLECTED_WHILE_PARSING = """

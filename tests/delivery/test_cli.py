@@ -143,6 +143,15 @@ def test_a_taken_port_of_serve_is_refused_before_it_starts(copy: Path) -> None:
     assert re.search(r"hint: ./trimaran serve --port \d+\n", done.stderr)
 
 
+def test_an_interrupt_is_told(copy: Path) -> None:
+    """Whichever moment of whichever command it hits."""
+    (copy / "delivery/doctor.py").write_text("raise KeyboardInterrupt\n")
+
+    done = trimaran("doctor", cwd=copy)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: stopped.\n")
+
+
 def test_an_unexpected_error_is_one_line_and_a_log(copy: Path) -> None:
     """A defect of ours never buries the terminal."""
     (copy / "delivery/doctor.py").write_text("raise RuntimeError('planted')\n")

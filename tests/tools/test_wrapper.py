@@ -73,6 +73,11 @@ def test_hands_over_arguments_and_directory(faked: Clone, tmp_path: Path) -> Non
         ("test", "base local test policies quality aws", "pulumi nginx redis-server? chromium?"),
         ("test tests/logic -k x", "base local test quality", ""),
         ("test tests/wire/test_sse.py tests/logic", "base local test quality", ""),
+        ("test ./tests/logic -k x", "base local test quality", ""),
+        ("test ././tests/wire/test_sse.py::test_x tests/logic/", "base local test quality", ""),
+        ('test "$root/tests/plan"', "base local test quality", ""),
+        ("test ./tests", "base local test policies quality aws", "pulumi nginx redis-server? chromium?"),
+        ("test /elsewhere/tests/logic", "base local test policies quality aws", "pulumi nginx redis-server? chromium?"),
         (
             "test tests/logic tests/stacks",
             "base local test policies quality aws",
