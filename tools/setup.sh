@@ -45,13 +45,9 @@ pure_tests='tests/logic tests/wire tests/plan tests/catalog tests/delivery/promo
 
 venv=$root/.venv
 installed=$venv/installed
-home=${HOME:-}
-if [[ ! -d $home ]]; then
-    # Without a home, uv would look for one in the list of users, which may name one that is not there.
-    home=$root/.trimaran
-    export UV_CACHE_DIR=${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$home/.cache}/uv}
-fi
-cache=${XDG_CACHE_HOME:-$home/.cache}/trimaran
+# Without a home, uv and Pulumi would look for one in the list of users, which may name none, or one that is not there.
+[[ -d ${HOME:-} ]] || export HOME=$root/.trimaran
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/trimaran
 log=$root/.trimaran/logs/setup.log
 python=
 groups='' tools='' compiling=1
