@@ -45,8 +45,9 @@ pure_tests='tests/logic tests/wire tests/plan tests/catalog tests/delivery/promo
 
 venv=$root/.venv
 installed=$venv/installed
-# Without a home, uv and Pulumi would look for one in the list of users, which may name none, or one that is not there.
+# Without these, uv and Pulumi look in the list of users, where there may be no such user, or one whose home is not there.
 [[ -d ${HOME:-} ]] || export HOME=$root/.trimaran
+[[ -n ${USER:-} ]] || export USER=$EUID
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/trimaran
 log=$root/.trimaran/logs/setup.log
 python=

@@ -292,11 +292,11 @@ def test_home(clone: Clone, variables: dict[str, str], expected: str) -> None:
     kept = {name: value for name, value in clone.environment.items() if name != "HOME"}
     clone.environment = {**kept, **{name: places.get(value, value) for name, value in variables.items()}}
 
-    result = clone.shell('''echo "$(bash -c 'echo $HOME') $cache"''')
+    result = clone.shell("""echo "$(bash -c 'echo $HOME') $cache" && bash -c 'echo $USER' """)
 
     for name, path in places.items():
         expected = expected.replace(name, path)
-    assert result.stdout == f"{expected}\n"
+    assert result.stdout == f"{expected}\n{os.geteuid()}\n"
 
 
 def test_newer_python_is_found(clone: Clone) -> None:
