@@ -75,8 +75,8 @@ network_complaint() {  # prints what a person is told, if the log has one of the
 
 fail_full() {
     local directory
-    directory=$(full_disk) || directory=
-    fail "no space is left on the disk${directory:+ of $directory}" 'make room there; the same command continues where this one stopped'
+    directory=$(full_disk) || directory="$root, or of $cache"
+    fail "no space is left on the disk of $directory" 'make room there; the same command continues where this one stopped'
 }
 
 full_disk() {  # prints the first of the directories where a megabyte cannot be written for lack of space

@@ -493,7 +493,8 @@ def test_full_disk_that_a_program_tells_of(faked: Clone) -> None:
 
     result = faked.run("up")
 
-    assert result.stderr.splitlines()[-2] == "error: no space is left on the disk"
+    cache = faked.home / ".cache" / "trimaran"
+    assert result.stderr.splitlines()[-2] == f"error: no space is left on the disk of {faked.root}, or of {cache}"
 
 
 def _run_mounted(clone: Clone, mounts: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
