@@ -114,6 +114,10 @@ def python(request: pytest.FixtureRequest) -> Python:
     return found
 
 
+# For what is the same whichever Python sets up.
+with_one_python = pytest.mark.parametrize("python", pythons()[:1], ids=str, indirect=True)
+
+
 @pytest.fixture
 def clone(tmp_path: Path, python: Python) -> Iterator[Clone]:
     """The part of the tree that set-up reads, with an empty home and a PATH of plain system programs."""

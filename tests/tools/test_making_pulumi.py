@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.conftest import ROOT, Clone
+from tests.tools.conftest import ROOT, Clone, with_one_python
 from tests.tools.pythons import Python, too_old
 
 RELEASED, BUILT = "3.259.0", "3.274.1"
@@ -542,6 +542,7 @@ def test_interrupted_build_resumes(without_pulumi: Clone) -> None:
     assert without_pulumi.run("up").returncode == 0
 
 
+@with_one_python
 @pytest.mark.parametrize("terminal", ["xterm", "dumb"])
 def test_progress_on_a_terminal(without_pulumi: Clone, terminal: str) -> None:
     """A step keeps its name while it tells how far it is, and a terminal that cannot rewrite a line is not told to."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.conftest import Clone
+from tests.tools.conftest import Clone, with_one_python
 
 
 def test_first_and_second_run(faked: Clone) -> None:
@@ -53,6 +53,7 @@ def test_hands_over_arguments_and_directory(faked: Clone, tmp_path: Path) -> Non
     ]
 
 
+@with_one_python
 @pytest.mark.parametrize(
     ("arguments", "groups", "tools"),
     [
@@ -108,6 +109,7 @@ def test_needs(clone: Clone, arguments: str, groups: str, tools: str) -> None:
     assert found == [groups, tools]
 
 
+@with_one_python
 @pytest.mark.parametrize(
     "arguments", ["up --help", "test --help", "rehearse aws-ecs -h", "up --wrong", "cost x --wrong"]
 )
@@ -124,6 +126,7 @@ def test_help_and_wrong_usage_make_no_engine(faked: Clone, arguments: str) -> No
     assert result.stdout.startswith("arguments") == (not wrong)
 
 
+@with_one_python
 def test_a_command_behind_two_dashes(faked: Clone) -> None:
     """`--` ends no options of ours, so what follows is the command as ever."""
     result = faked.run("--", "up", "--", "x")
@@ -239,6 +242,7 @@ def test_two_at_once(faked: Clone) -> None:
     assert [call.split()[0] for call in calls if call != "--version"] == ["venv", "pip", "pip"]
 
 
+@with_one_python
 @pytest.mark.parametrize("program", ["clone/trimaran", "clone/.ci/run", "./clone/../clone/trimaran"])
 def test_cdpath_is_nobodys_business(faked: Clone, program: str) -> None:
     """With CDPATH exported, `cd` prints where it goes, and may go elsewhere."""
@@ -252,6 +256,7 @@ def test_cdpath_is_nobodys_business(faked: Clone, program: str) -> None:
     assert f"package {faked.root / 'delivery' / 'cli.py'}" in result.stdout
 
 
+@with_one_python
 @pytest.mark.parametrize("sign", [":", "$", "\\"], ids=["colon", "dollar", "backslash"])
 def test_path_that_programs_would_misread(faked: Clone, sign: str) -> None:
     """Refused before anything is made."""
@@ -267,6 +272,7 @@ def test_path_that_programs_would_misread(faked: Clone, sign: str) -> None:
     assert not (faked.root / ".venv").exists()
 
 
+@with_one_python
 @pytest.mark.parametrize("name", ["a b", "it's", "ä", "a#b%c&d"])
 def test_path_that_programs_take(faked: Clone, name: str) -> None:
     """Blanks, quotes and letters of other alphabets do no harm."""
@@ -275,6 +281,7 @@ def test_path_that_programs_take(faked: Clone, name: str) -> None:
     assert faked.run("up").returncode == 0
 
 
+@with_one_python
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
@@ -315,6 +322,7 @@ def test_newer_python_is_found(clone: Clone) -> None:
     assert clone.shell("find_python; echo $python").stdout == f"{tried}\n"
 
 
+@with_one_python
 def test_newest_of_those_that_are_too_old(clone: Clone) -> None:
     """The sentence names the newest one, not the first one."""
     clone.program("python3", "echo 3.9.2")
@@ -323,6 +331,7 @@ def test_newest_of_those_that_are_too_old(clone: Clone) -> None:
     assert "the newest one on PATH is Python 3.10.4\n" in clone.run("up").stderr
 
 
+@with_one_python
 @pytest.mark.parametrize(
     ("candidate", "hint"),
     [
@@ -366,6 +375,7 @@ def test_no_usable_python(clone: Clone, python: str | None, sentence: str) -> No
     assert not (clone.root / ".venv").exists()
 
 
+@with_one_python
 @pytest.mark.parametrize(
     ("says", "shown", "hinted"),
     [
@@ -433,6 +443,7 @@ def test_unwritable_clone(faked: Clone) -> None:
     assert f"error: the directory {faked.root}/.trimaran cannot be written to" in result.stderr
 
 
+@with_one_python
 def test_clone_that_became_read_only(faked: Clone) -> None:
     """One that was set up, and can no longer take what a command needs besides, is named; what it has works on."""
     faked.run("up")
@@ -455,6 +466,7 @@ def test_clone_that_became_read_only(faked: Clone) -> None:
 FILL = "head -c 64M /dev/zero >{mount}/fill 2>/dev/null"
 
 
+@with_one_python
 @pytest.mark.parametrize(
     ("place", "on_venv", "on_install"),
     [
@@ -486,6 +498,7 @@ def test_full_disk(faked: Clone, place: str, on_venv: str, on_install: str) -> N
     assert hint == "hint: make room there; the same command continues where this one stopped"
 
 
+@with_one_python
 def test_full_disk_that_a_program_tells_of(faked: Clone) -> None:
     """Also where there is room again when it has ended."""
     whole = (faked.bin / "uv").read_text()
