@@ -7,7 +7,6 @@ pulumi_released=3.259.0
 pulumi_built=3.274.1
 pulumi_minimum=$pulumi_released
 pulumi_major=${pulumi_released%%.*}
-pulumi_patience_s=20
 pulumi_silent=
 pulumi_cache=$cache/pulumi
 pulumi_home=
@@ -69,7 +68,7 @@ choose_pulumi() {
     if [[ $on_path != - && $on_path != "$pulumi_silent" ]]; then
         version=$(version_of "$on_path") || status=$?
         verdict="is ${version:-broken}"
-        [[ $status != 124 ]] || pulumi_silent=$on_path verdict="has not told its version in $pulumi_patience_s s"
+        [[ $status != 124 ]] || pulumi_silent=$on_path verdict="has not told its version in $patience_s s"
         if version_at_least "$version" "$pulumi_minimum" && [[ ${version%%.*} == "$pulumi_major" ]]; then
             pulumi_from=path engine=$on_path
         else
@@ -106,24 +105,11 @@ found() {  # name: prints its path, or - when PATH has none but what an outer ./
 version_of() {  # executable: prints its version, 3.274.1, or nothing when it does not run; 124 when it hangs
     local version status=0
     [[ -x $1 ]] || return 0
-    version=$(PULUMI_SKIP_UPDATE_CHECK=true within "$pulumi_patience_s" "$1" version 2>/dev/null) || status=$?
+    version=$(PULUMI_SKIP_UPDATE_CHECK=true within "$patience_s" "$1" version 2>/dev/null) || status=$?
     [[ $status != 124 ]] || return 124
     [[ $status == 0 ]] || return 0
     version=${version#v}
     printf '%s' "${version%%[!0-9.]*}"
-}
-
-within() {  # seconds command...: its status, or 124 after ending it and what it has started
-    "$python" -c '
-import os, signal, subprocess, sys
-process = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, start_new_session=True)
-try:
-    status = process.wait(float(sys.argv[1]))
-except subprocess.TimeoutExpired:
-    status = 124
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-sys.exit(status)' "$@"
 }
 
 version_at_least() {  # have want
@@ -235,7 +221,7 @@ provide_go() {  # sets $go of the caller
     minimum=$(grep -m 1 '^go ' "$root/tools/pulumi/go.mod")
     go=$(type -P go) || go=
     if [[ -n $go ]]; then
-        version=$(GOTOOLCHAIN=local "$go" env GOVERSION 2>/dev/null) || version=
+        version=$(GOTOOLCHAIN=local within "$patience_s" "$go" env GOVERSION 2>/dev/null) || version=
         ! version_at_least "$(number_in "${version#go}")" "${minimum#go }" || return 0
         say "$go is ${version:-broken}; ${minimum#go } or later is needed, so another is used"
     fi

@@ -137,7 +137,8 @@ provide_uv() {  # sets $uv of the caller
     # The machine's own certificates, where it has some: behind a company's proxy the built-in ones are not enough.
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] && export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1}
     local pinned directory
-    uv=$(type -P uv) && "$uv" --version >/dev/null 2>&1 && return
+    uv=$(type -P uv) && within "$patience_s" "$uv" --version >/dev/null 2>&1 && return
+    [[ -z $uv ]] || say "$uv does not run, so another is used"
     read -r pinned _ <"$root/requirements/uv.txt"
     directory=$cache/uv-${pinned#uv==}
     uv=$directory/bin/uv

@@ -7,6 +7,7 @@ told=           # why this ends has been said
 locked=         # this clone's set-up is ours alone
 scratch=$root/.trimaran/tmp  # where programs keep what is temporary, so that it goes with them
 line_open=      # a progress line without its end has been printed
+patience_s=20   # how long a program of the machine may take to tell its version
 step=           # what the open progress line says
 step_started=0
 
@@ -162,6 +163,19 @@ clean_up() {  # exit status
     done <<<"$leftovers"
     [[ -z $locked ]] || rm -rf -- "$scratch"
     allow_services
+}
+
+within() {  # seconds command...: its status, or 124 after ending it and what it has started
+    "$python" -c '
+import os, signal, subprocess, sys
+process = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, start_new_session=True)
+try:
+    status = process.wait(float(sys.argv[1]))
+except subprocess.TimeoutExpired:
+    status = 124
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+sys.exit(status)' "$@"
 }
 
 make_dir() {  # directory in the cache

@@ -68,7 +68,7 @@ def test_one_that_hangs(clone: Clone) -> None:
     """A CLI on PATH that does not answer is ended after a while, said to be silent, and asked once."""
     program = clone.program("pulumi", f"echo $$ >>{clone.home}/asked; sleep 600")
 
-    result = clone.shell('pulumi_patience_s=0.5; choose_pulumi; choose_pulumi; echo "$pulumi_from"')
+    result = clone.shell('patience_s=0.5; choose_pulumi; choose_pulumi; echo "$pulumi_from"')
 
     pids = (clone.home / "asked").read_text().split()
     assert result.stdout == "make\n"

