@@ -66,6 +66,10 @@ _PROSE = Step(
     by_file=False,
 )
 _NO_TEST = 5
+_NONE_MATCHED = "no test matched"
+# These end a whole run with "SystemError: AST constructor recursion depth mismatch" where the garbage collector runs while a file
+# is parsed, as pytest parses one for each line of a traceback: python/cpython#106905, mended in 3.11.8 and 3.12.2.
+_FAILS_TO_PARSE = (((3, 11, 0), (3, 11, 8)), ((3, 12, 0), (3, 12, 2)))
 
 
 def check(root: Path) -> None:
@@ -96,6 +100,11 @@ def run(root: Path, arguments: Sequence[str], *, long: bool) -> None:
     _end(failed)
 
 
+def traceback_style(python: tuple[int, ...]) -> str:
+    """The option for pytest with which a Python of this version can show a failed test."""
+    return "--tb=native" if any(first <= python < mended for first, mended in _FAILS_TO_PARSE) else "--tb=short"
+
+
 def _cores() -> int:
     """The cores that this process may use, where the system says; else those of the machine."""
     if sys.platform == "linux":
@@ -107,6 +116,8 @@ def _end(failed: Sequence[str]) -> None:
     hints = {step.name: step.hint for step in (*_STEPS, _PROSE)}
     if failed:
         hint = hints.get(failed[0], "./trimaran test PATH -k NAME runs one test")
+        if failed[0].endswith(_NONE_MATCHED):
+            hint = "./trimaran test --collect-only lists what there is"
         raise Failure(f"failed: {', '.join(failed)}.", hint)
 
 
@@ -154,13 +165,13 @@ def _touched(root: Path) -> list[str]:
 
 
 def _pytest(root: Path, name: str, arguments: Sequence[str]) -> list[str]:
-    """Run pytest; the name comes back where a test failed or none was found."""
+    """Run pytest; the name comes back where a test failed, and what happened where none was found."""
     began_s = time.monotonic()
     say(f"{name} ...")
-    done = subprocess.run([_tool("pytest"), "--tb=short", *arguments], cwd=root, check=False)
-    none = "no test matched, " if done.returncode == _NO_TEST else ""
-    say(f"{name}: {none}{time.monotonic() - began_s:.1f} s")
-    return [name] if done.returncode else []
+    done = subprocess.run([_tool("pytest"), traceback_style(sys.version_info[:3]), *arguments], cwd=root, check=False)
+    outcome = f"{name}: {_NONE_MATCHED}" if done.returncode == _NO_TEST else name
+    say(f"{outcome}{',' if outcome != name else ':'} {time.monotonic() - began_s:.1f} s")
+    return [outcome] if done.returncode else []
 
 
 def _expected(root: Path, long: bool) -> str:

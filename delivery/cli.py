@@ -289,6 +289,8 @@ def main() -> NoReturn:
     """Run the command line and exit with its status; a person's mistake never shows a traceback."""
     try:
         status = app(standalone_mode=False, prog_name="./trimaran")
+        if status == ExitCode.INTERRUPTED:  # what Typer makes of Ctrl-C
+            raise KeyboardInterrupt
         sys.exit(status if isinstance(status, int) else ExitCode.DONE)
     except Failure as failure:
         _end(failure.sentence, failure.hint, failure.exit_code)

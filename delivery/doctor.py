@@ -52,11 +52,11 @@ def examine(root: Path) -> Iterator[Finding]:
     yield _python()
     yield _program("pulumi", "every stack", "./trimaran up sets it up", "version")
     yield _language_host()
-    yield _program("nginx", "the target local", "apt-get install nginx (its service need not run)", "-v")
+    yield _program("nginx", "the target local", "sudo apt-get install nginx (its service need not run)", "-v")
     for group, (package, remedy) in _groups().items():
         yield _group(group, package, remedy)
-    yield _program("redis-server", "several replicas", "apt-get install redis-server", "--version", needed=False)
-    yield _program("git", "./trimaran test", "apt-get install git", "--version", needed=False)
+    yield _program("redis-server", "several replicas", "sudo apt-get install redis-server", "--version", needed=False)
+    yield _program("git", "./trimaran test", "sudo apt-get install git", "--version", needed=False)
     yield _writable(root)
     yield _disk(root)
 

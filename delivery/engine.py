@@ -125,23 +125,24 @@ class PulumiEngine:
         # Into a file and in a group of its own: the engine ends in order even when this command is killed, and
         # Ctrl-C reaches it once, through us.
         with _opened(path) as sink, path.open(encoding="utf-8") as source, tempfile.TemporaryFile("w+") as errors:
-            process = subprocess.Popen(
-                command,
-                cwd=self.root,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=errors,
-                process_group=0,
-            )
-            with _forwarding_interrupts(process) as interrupts:
+            with _forwarding_interrupts() as interrupts:
+                process = subprocess.Popen(
+                    command,
+                    cwd=self.root,
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=errors,
+                    process_group=0,
+                )
+                interrupts.forward_to(process)
                 for event in _events(source, process):
                     events.append(event)
                     on_event(event)
             errors.seek(0)
             said = errors.read()
             sink.write(said)
-        if interrupts:
+        if interrupts.came:
             raise Interrupted("stopped.", "the same command goes on from there")
         if process.returncode < 0:
             name = signal.Signals(-process.returncode).name
@@ -209,18 +210,31 @@ def _events(source: IO[str], process: subprocess.Popen[bytes]) -> Iterator[Event
             time.sleep(_POLL_S)
 
 
-@contextmanager
-def _forwarding_interrupts(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Hand Ctrl-C and SIGTERM on to the engine, which then ends in order; a second one ends it at once."""
-    interrupts: list[int] = []
+@dataclass(slots=True)
+class _Interrupts:
+    """Those that came while the engine worked, or was being started: then it gets the first as soon as it runs."""
 
-    def forward(signum: int, _frame: object) -> None:
-        if not interrupts:
+    came: int = 0
+    _engine: subprocess.Popen[bytes] | None = None
+
+    def forward(self, _signum: int, _frame: object) -> None:
+        if not self.came:
             say("\nstopping: what has begun is finished first (again: stop at once)")
-        interrupts.append(signum)
-        process.send_signal(signal.SIGINT)
+        self.came += 1
+        if self._engine is not None:
+            self._engine.send_signal(signal.SIGINT)
 
-    before = {each: signal.signal(each, forward) for each in (signal.SIGINT, signal.SIGTERM)}
+    def forward_to(self, engine: subprocess.Popen[bytes]) -> None:
+        self._engine = engine
+        if self.came:
+            engine.send_signal(signal.SIGINT)
+
+
+@contextmanager
+def _forwarding_interrupts() -> Iterator[_Interrupts]:
+    """Hand Ctrl-C and SIGTERM on to the engine, which then ends in order; a second one ends it at once."""
+    interrupts = _Interrupts()
+    before = {each: signal.signal(each, interrupts.forward) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interrupts
     finally:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from delivery import state
-from delivery.engine import environment_for, executable
+from delivery.engine import engine_for, environment_for, executable
 from delivery.platforms.targets import platform_of
 from delivery.stack_file import StackFile
 
@@ -43,8 +43,16 @@ def run(root: Path, arguments: Sequence[str]) -> None:
         file = StackFile(root=root, stack=stack)
         if _needs_config(arguments) or (file.example_runs and _verb(arguments, _WRITE_A_SALT)):
             file.ensure()
+        if file.example_runs and _needs_config(arguments) and _verb(arguments, ("config",)):
+            _make_stack_here(root, stack)
     command = executable()
     os.execve(command, [command, *arguments], _environment(root, arguments))
+
+
+def _make_stack_here(root: Path, stack: str) -> None:
+    """Pulumi changes the config of stacks that exist; hints of an `up` that was refused name it before there is one."""
+    if stack not in state.stacks(root):
+        engine_for(root, stack).create_stack()
 
 
 def _environment(root: Path, arguments: Sequence[str]) -> dict[str, str]:

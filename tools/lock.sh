@@ -3,7 +3,7 @@
 # with the same versions, so that groups can be added to one .venv in any order. No file names a package host.
 # Versions stay as they are as long as pyproject.toml allows them; --upgrade takes the newest, --upgrade-package NAME one.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+CDPATH='' cd -- "$(dirname "$0")/.."
 uv=${UV:-uv}
 options=(--universal --python-version 3.11 --generate-hashes --no-header --quiet)
 all=$(mktemp)

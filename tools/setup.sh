@@ -45,7 +45,10 @@ pure_tests='tests/logic tests/wire tests/plan tests/catalog tests/delivery/promo
 
 venv=$root/.venv
 installed=$venv/installed
-cache=${XDG_CACHE_HOME:-${HOME:-$root/.trimaran}/.cache}/trimaran
+# Without these, uv and Pulumi look in the list of users, where there may be no such user, or one whose home is not there.
+[[ -d ${HOME:-} ]] || export HOME=$root/.trimaran
+[[ -n ${USER:-} ]] || export USER=$EUID
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/trimaran
 log=$root/.trimaran/logs/setup.log
 python=
 groups='' tools='' compiling=1
@@ -61,21 +64,38 @@ pulumi_dir='' host_from=''
 . "$root/tools/setup_packages.sh"
 
 set_up() {  # the arguments of ./trimaran
+    refuse_odd_paths
     read_needs "$@"
     if venv_is_whole && groups_are_installed && pulumi_is_ready && tools_are_found; then
         return
     fi
     guard_interrupts
     provide_venv
-    provide_groups
+    provide_groups base
+    check_usage "$@"
+    # shellcheck disable=SC2086
+    provide_groups $groups
+    compile_packages
     provide_pulumi
     provide_tools
     unlock
 }
 
+# A colon parts paths in PATH; a dollar or a backslash means something else where a path is written into a file.
+refuse_odd_paths() {
+    local sign
+    for sign in : '$' '\' $'\n'; do
+        [[ $root != *"$sign"* ]] || fail "the path of $root has a '$sign' in it, which not every program takes" 'move the clone'
+    done
+}
+
 read_needs() {  # command arguments...: sets $groups and $tools
     local command=${1:-} name of_groups of_tools stack
     case $command in -*) command= ;; esac
+    if asks_for_help "$@"; then
+        groups=base tools='' compiling=
+        return
+    fi
     [[ $command != test ]] || ! names_only_pure_tests "$@" || command=test-pure
     while IFS=':|' read -r name of_groups of_tools; do
         [[ -n $name && ($name == "$command" || $name == '*') ]] || continue
@@ -94,9 +114,29 @@ read_needs() {  # command arguments...: sets $groups and $tools
     done <<<"$stack_needs"
 }
 
+asks_for_help() {  # command arguments...
+    local argument
+    [[ ${1:-} != pulumi ]] || return 1
+    for argument in "$@"; do
+        case $argument in
+            -h | --help) return 0 ;;
+            --) return 1 ;;
+        esac
+    done
+    return 1
+}
+
+# Nobody waits minutes to learn of a typing mistake. Only the command line knows its options, and it needs the base group alone.
+check_usage() {  # command arguments...
+    [[ ${groups// /} != base || -n ${tools// /} ]] || return 0
+    PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} "$venv/bin/python" -P -m delivery.usage "$@" || { local status=$?; told=1; exit "$status"; }
+}
+
 names_only_pure_tests() {  # test arguments...
     local argument folder pure=''
     for argument in "${@:2}"; do
+        argument=${argument#"$root/"}
+        while [[ $argument == ./* ]]; do argument=${argument#./}; done
         [[ $argument == tests* ]] || continue
         pure=
         for folder in $pure_tests; do

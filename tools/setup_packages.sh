@@ -57,7 +57,8 @@ install_packages() {  # names...: what is missing is reported by the caller
 }
 
 apt_get() {
-    DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
+    # Its programs give up root, and could not write where ours keep what is temporary.
+    env -u TMPDIR DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
 }
 
 # Debian starts a service when its package is installed, nginx on port 80 for one. This file is its way to say no. One that

@@ -6,6 +6,8 @@
 pulumi_released=3.259.0
 pulumi_built=3.274.1
 pulumi_minimum=$pulumi_released
+pulumi_major=${pulumi_released%%.*}
+pulumi_silent=
 pulumi_cache=$cache/pulumi
 pulumi_home=
 pulumi_decision=$installed/pulumi
@@ -46,7 +48,7 @@ provide_pulumi() {
     fi
     pulumi_dir=
     [[ $pulumi_from != cache ]] || pulumi_dir=$pulumi_home/bin
-    mkdir -p "$installed"
+    [[ -w $installed ]] || return 0
     printf '%s\n' "$on_path" "$host_on_path" "$pulumi_from" "$host_from" "$pulumi_home" >"$pulumi_decision.part"
     mv "$pulumi_decision.part" "$pulumi_decision"
 }
@@ -60,15 +62,17 @@ how_pulumi_is_wanted() {  # prints required, optional or nothing
 
 # The one choice: sets $pulumi_from to path, cache or make, $pulumi_home to the cached one, and $host_from to official or stand-in.
 choose_pulumi() {
-    local on_path version engine
+    local on_path version engine verdict status=0
     pulumi_from='make' host_from='' pulumi_home=''
     on_path=$(found pulumi)
-    if [[ $on_path != - ]]; then
-        version=$(version_of "$on_path")
-        if version_at_least "$version" "$pulumi_minimum"; then
+    if [[ $on_path != - && $on_path != "$pulumi_silent" ]]; then
+        version=$(version_of "$on_path") || status=$?
+        verdict="is ${version:-broken}"
+        [[ $status != 124 ]] || pulumi_silent=$on_path verdict="has not told its version in $patience_s s"
+        if version_at_least "$version" "$pulumi_minimum" && [[ ${version%%.*} == "$pulumi_major" ]]; then
             pulumi_from=path engine=$on_path
         else
-            say "$on_path is ${version:-broken}; $pulumi_minimum or later is needed, so another is used"
+            say "$on_path $verdict; $pulumi_minimum or a later $pulumi_major is needed, so another is used"
         fi
     fi
     if [[ $pulumi_from == make ]] && find_cached_pulumi; then
@@ -85,7 +89,7 @@ find_cached_pulumi() {  # sets $pulumi_home
     local version
     for version in "$pulumi_released" "$pulumi_built"; do
         pulumi_home=$pulumi_cache/v$version
-        [[ $(version_of "$pulumi_home/bin/pulumi") != "$version" ]] || return 0
+        [[ $(version_of "$pulumi_home/bin/pulumi" || true) != "$version" ]] || return 0
     done
     pulumi_home=
     return 1
@@ -98,10 +102,12 @@ found() {  # name: prints its path, or - when PATH has none but what an outer ./
     printf '%s' "$path"
 }
 
-version_of() {  # executable: prints its version, 3.274.1, or nothing when it does not run
-    local version
+version_of() {  # executable: prints its version, 3.274.1, or nothing when it does not run; 124 when it hangs
+    local version status=0
     [[ -x $1 ]] || return 0
-    version=$(PULUMI_SKIP_UPDATE_CHECK=true "$1" version 2>/dev/null) || return 0
+    version=$(PULUMI_SKIP_UPDATE_CHECK=true within "$patience_s" "$1" version 2>/dev/null) || status=$?
+    [[ $status != 124 ]] || return 124
+    [[ $status == 0 ]] || return 0
     version=${version#v}
     printf '%s' "${version%%[!0-9.]*}"
 }
@@ -131,7 +137,8 @@ beside() {  # path name: prints the path of the file so named that lies beside t
 }
 
 make_pulumi() {  # the official release where it can be downloaded, else a build
-    local status=0 version made
+    local status=0 version made reason=''
+    local own="a pulumi of your own, $pulumi_minimum or later, is used where it is on PATH."
     lock_cache
     find_cached_pulumi && return
     for version in "$pulumi_built" "$pulumi_released"; do
@@ -144,16 +151,22 @@ make_pulumi() {  # the official release where it can be downloaded, else a build
     made=$temporary
     begin "Downloading Pulumi $version"
     run "$python" "$root/tools/download_release.py" "$pulumi_releases" "$version" "$made/bin" || status=$?
+    read -r reason <"$log" || true
     case $status in
         0) end ;;
         3 | 4)
-            [[ $status != 3 ]] || end 'cannot be reached; '
-            [[ $status != 4 ]] || end 'no digest of a release for this machine is known; '
+            end "$reason; "
             version=$pulumi_built
             say "The CLI $version is built from its Go module instead: about 5 minutes, once"
             build_pulumi "$made/bin"
             ;;
-        *) fail_with_log "the download of Pulumi $version was refused" 'nothing was kept; run the same command again.' ;;
+        5) fail "the download of Pulumi $version broke off: $reason" "the same command tries again; $own" ;;
+        6)
+            fail "$pulumi_releases cannot be reached: $reason, as from a network or a proxy that asks for a log-in" \
+                "log in and run the same command again; $own"
+            ;;
+        7) fail_full ;;
+        *) fail "the download of Pulumi $version was refused: ${reason:-it said nothing}" "nothing was kept; $own All output: $log" ;;
     esac
     mv "$made" "$pulumi_cache/v$version"
 }
@@ -188,17 +201,17 @@ in_go_module() {
 }
 
 follow() {  # verb rest: shows how far the started program is; on a terminal in place, else a line every half minute
-    local shown=0 every=30 count
-    [[ ! -t 2 ]] || every=1
+    local shown=0 every=30 count in_place=''
+    [[ ! -t 2 || ${TERM:-dumb} == dumb ]] || in_place=1 every=1
     while kill -0 "$child" 2>/dev/null; do
         sleep 1
         ((SECONDS - shown >= every)) || continue
         shown=$SECONDS
         count=$(grep -c . "$log" || true)
-        if [[ -t 2 ]]; then
-            printf '\r\033[K%s %s %s' "$1" "$count" "$2" >&2
+        if [[ -n $in_place ]]; then
+            printf '\r\033[K%s ... %s %s%s ...' "$step" "$1" "$count" "${2:+ $2}" >&2
         else
-            printf ' %s %s %s ...' "$1" "$count" "$2" >&2
+            printf ' %s %s%s ...' "$1" "$count" "${2:+ $2}" >&2
         fi
     done
 }
@@ -208,7 +221,7 @@ provide_go() {  # sets $go of the caller
     minimum=$(grep -m 1 '^go ' "$root/tools/pulumi/go.mod")
     go=$(type -P go) || go=
     if [[ -n $go ]]; then
-        version=$(GOTOOLCHAIN=local "$go" env GOVERSION 2>/dev/null) || version=
+        version=$(GOTOOLCHAIN=local within "$patience_s" "$go" env GOVERSION 2>/dev/null) || version=
         ! version_at_least "$(number_in "${version#go}")" "${minimum#go }" || return 0
         say "$go is ${version:-broken}; ${minimum#go } or later is needed, so another is used"
     fi

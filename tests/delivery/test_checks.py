@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from delivery import checks
 from delivery.failure import Failure
+from tests.tools.pythons import Python, pythons
 
 
 class Runs:
@@ -140,6 +143,75 @@ def test_changed_files_are_checked_beside_the_tests_that_are_named(
 
 def test_a_selection_of_nothing_fails(repository: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A misspelt name is no success, and is told."""
-    with pytest.raises(Failure, match="failed: pytest"):
+    with pytest.raises(Failure, match="failed: pytest: no test matched") as raised:
         checks.run(repository, ["test_it.py", "-k", "misspelt"], long=False)
-    assert "pytest: no test matched" in capfd.readouterr().err
+    assert raised.value.hint == "./trimaran test --collect-only lists what there is"
+    assert "pytest: no test matched, " in capfd.readouterr().err
+
+    (repository / "test_it.py").write_text("def test_it() -> None:\n    raise AssertionError\n")
+    with pytest.raises(Failure, match=r"failed: .*pytest\.$") as raised:
+        checks.run(repository, ["test_it.py"], long=False)
+    assert raised.value.hint == "./trimaran test PATH -k NAME runs one test"
+
+
+COLLECTED_WHILE_PARSING = """
+import ast, gc
+
+class Cycle:
+    def __init__(self):
+        self.me = self
+
+    def __del__(self):
+        ast.parse("a + b")
+        Cycle()
+
+gc.set_threshold(50)
+Cycle()
+
+def fail(depth):
+    assert depth
+    fail(depth - 1)
+
+def test_fails():
+    fail(60)
+
+def test_passes():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "python", [each for each in pythons() if each.version[:2] == sys.version_info[:2]], ids=lambda each: str(each)
+)
+def test_a_failed_test_ends_no_run(tmp_path: Path, python: Python) -> None:
+    """Also on a Python that cannot parse a file while its garbage is collected: the failure is told and the next test runs."""
+    (tmp_path / "test_it.py").write_text(COLLECTED_WHILE_PARSING)
+    command = [str(python.path), "-m", "pytest", "-p", "no:cacheprovider", checks.traceback_style(python.version)]
+
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    assert "assert depth" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("python", "style"),
+    [
+        ((3, 11, 7), "native"),
+        ((3, 11, 8), "short"),
+        ((3, 12, 1), "native"),
+        ((3, 12, 2), "short"),
+        ((3, 13, 0), "short"),
+    ],
+)
+def test_tracebacks_are_short_where_python_can(python: tuple[int, ...], style: str) -> None:
+    """Only an affected Python shows its own, longer ones."""
+    assert checks.traceback_style(python) == f"--tb={style}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from delivery.doctor import examine
 from providers.machine.ports import free_port
 from stacks.targets import TARGETS
 
@@ -141,6 +142,25 @@ def test_a_taken_port_of_serve_is_refused_before_it_starts(copy: Path) -> None:
     assert done.returncode == 1
     assert re.match(rf"error: port {port} on 127.0.0.1 is taken by \S+ \(pid {os.getpid()}\)\.\n", done.stderr)
     assert re.search(r"hint: ./trimaran serve --port \d+\n", done.stderr)
+
+
+def test_remedies_can_be_pasted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages are the administrator's to install."""
+    monkeypatch.setenv("PATH", "")
+
+    remedies = [each.remedy for each in examine(root) if "apt-get" in each.remedy]
+
+    assert remedies
+    assert all(each.startswith("sudo apt-get install ") for each in remedies)
+
+
+def test_an_interrupt_is_told(copy: Path) -> None:
+    """Whichever moment of whichever command it hits."""
+    (copy / "delivery/doctor.py").write_text("raise KeyboardInterrupt\n")
+
+    done = trimaran("doctor", cwd=copy)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: stopped.\n")
 
 
 def test_an_unexpected_error_is_one_line_and_a_log(copy: Path) -> None:

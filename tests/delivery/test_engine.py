@@ -125,6 +125,26 @@ def test_an_interrupt_reaches_the_engine_once(scripted: Any, root: Path) -> None
     assert seen == [{}, {"interrupts": 1}]
 
 
+def test_an_interrupt_while_the_engine_starts_reaches_it_too(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing goes on behind the back of a command that has stopped."""
+    engine = scripted([], body="time.sleep(600)")
+    real, started = subprocess.Popen, []
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        started.append(real(*arguments, **options))
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    try:
+        with pytest.raises(Interrupted, match="stopped"):
+            engine.change("up", lambda _: None)
+        assert started[0].poll() is not None
+    finally:
+        started[0].kill()
+        started[0].wait()
+
+
 def test_an_event_longer_than_a_read_is_whole(scripted: Any) -> None:
     """The follower never cuts a line."""
     events = scripted([{"text": "x" * 300_000}, {"sequence": 1}]).change("up", lambda _: None)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from delivery import passthrough
+from delivery.engine import PulumiEngine
 from delivery.failure import Failure
 from delivery.passthrough import selected_stack, stack_in
 
@@ -70,6 +71,7 @@ def replaced(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PULUMI_HOME", str(root / "home"))
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://state")
     monkeypatch.setattr(passthrough, "executable", lambda: "pulumi")
+    monkeypatch.setattr(PulumiEngine, "create_stack", lambda engine: (root / f"made-{engine.stack}").touch())
     monkeypatch.setattr("os.execve", become)
     monkeypatch.chdir(root)
     return root
@@ -147,3 +149,36 @@ def test_the_example_of_this_machine_is_made_the_users_own(replaced: Path, line:
 
     environments = replaced / "stacks/environments"
     assert (environments / "Pulumi.local.yaml").read_text() == (environments / "Pulumi.local.example.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "made"),
+    [
+        ("config set trimaran:port 8081 --stack local", ["made-local"]),
+        ("config rm trimaran:port -s local", ["made-local"]),
+        ("config set trimaran:port 8081 --stack local --config-file mine.yaml", []),
+        ("config get trimaran:port --stack local", []),
+        ("destroy --stack local", []),
+        ("up --stack local", []),
+        ("config set a b --stack kubernetes-dev", []),
+    ],
+)
+def test_config_of_a_stack_here_can_be_set_before_its_first_up(replaced: Path, line: str, made: list[str]) -> None:
+    """What `up` hints at when it refuses a port works as it is typed; nothing else makes a stack unasked."""
+    with pytest.raises(SystemExit, match="pulumi was started"):
+        passthrough.run(replaced, line.split())
+
+    assert [path.name for path in replaced.glob("made-*")] == made
+
+
+def test_a_stack_that_is_there_is_not_made_again(replaced: Path) -> None:
+    """Its state says so."""
+    stacks = replaced / ".pulumi-state/.pulumi/stacks/trimaran"
+    stacks.mkdir(parents=True)
+    (stacks / "local.json").write_text("{}")
+    (replaced / ".pulumi-state/passphrase").write_text("p")
+
+    with pytest.raises(SystemExit, match="pulumi was started"):
+        passthrough.run(replaced, ["config", "set", "trimaran:port", "8081", "--stack", "local"])
+
+    assert list(replaced.glob("made-*")) == []

@@ -173,7 +173,7 @@ def test_a_key_is_wanted_and_kept_secret(local: Scratch) -> None:
 
 
 def test_a_taken_port_starts_nothing(local: Scratch) -> None:
-    """Another stack on the same port: one sentence, which names the holder."""
+    """Another stack on the same port: one sentence, which names the holder, and a command that mends it as it is typed."""
     running = len(local.processes())
     configure(local, "local-dev", local.port)
 
@@ -182,6 +182,10 @@ def test_a_taken_port_starts_nothing(local: Scratch) -> None:
     assert re.search(rf"error: port {local.port} on 127.0.0.1 is taken by nginx \(pid \d+\)\.\nhint: ", done.stderr)
     assert len(local.processes()) == running
     assert not list((local.root / ".pulumi-state").rglob("local-dev.json"))
+    local.run(*done.stderr.rpartition("or: ./trimaran ")[2].split())
+    written = (local.root / "stacks/environments/Pulumi.local-dev.yaml").read_text()
+    assert f"trimaran:port: {local.port}\n" not in written
+    assert "trimaran:port: " in written
 
 
 def test_an_app_that_never_gets_ready_leaves_nothing_running(local: Scratch) -> None:

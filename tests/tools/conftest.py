@@ -45,6 +45,10 @@ print("directory", os.getcwd())
 print("package", __file__)
 print("path", os.environ["PATH"])
 """
+STUB_USAGE = """
+import sys
+sys.exit("no such option" if "--wrong" in sys.argv else 0)
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,6 +114,10 @@ def python(request: pytest.FixtureRequest) -> Python:
     return found
 
 
+# For what is the same whichever Python sets up.
+with_one_python = pytest.mark.parametrize("python", pythons()[:1], ids=str, indirect=True)
+
+
 @pytest.fixture
 def clone(tmp_path: Path, python: Python) -> Iterator[Clone]:
     """The part of the tree that set-up reads, with an empty home and a PATH of plain system programs."""
@@ -128,6 +136,7 @@ def _made(directory: Path, python: Python, *parts: str) -> Iterator[Clone]:
         each.mkdir()
     _copy_tree(root, parts)
     (root / "delivery" / "cli.py").write_text(STUB_COMMAND_LINE)
+    (root / "delivery" / "usage.py").write_text(STUB_USAGE)
     for name in SYSTEM_PROGRAMS:
         found = shutil.which(name)
         if found is not None:
@@ -151,7 +160,7 @@ def faked(clone: Clone) -> Clone:
     clone.program("nginx", "exit 0")
     clone.program("redis-server", "exit 0")
     clone.program("chromium", "exit 0")
-    clone.program("pulumi", "echo v99.0.0")
+    clone.program("pulumi", "echo v3.999.0")
     return clone
 
 

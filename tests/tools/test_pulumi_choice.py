@@ -1,5 +1,6 @@
 """Which Pulumi CLI and language host are used, given what is on PATH and in the cache."""
 
+import subprocess
 from dataclasses import dataclass
 
 import pytest
@@ -30,6 +31,7 @@ CASES = {
     "official host beside the real CLI": Case(on_path=NEW, host="beside", chosen="path official"),
     "a host without its executor is a stand-in": Case(on_path=NEW, host="without executor", chosen="path stand-in"),
     "too old on PATH": Case(on_path=OLD, in_cache=SAME, chosen="cache stand-in"),
+    "the next major version on PATH": Case(on_path="echo v4.0.0", in_cache=SAME, chosen="cache stand-in"),
     "broken on PATH": Case(on_path=BROKEN, in_cache=SAME, chosen="cache stand-in"),
     "silent on PATH": Case(on_path=SILENT, in_cache=SAME, chosen="cache stand-in"),
     "only in the cache": Case(in_cache=SAME, chosen="cache stand-in"),
@@ -59,7 +61,22 @@ def test_says_why_not(clone: Clone) -> None:
 
     result = clone.shell("choose_pulumi")
 
-    assert result.stderr == f"{program} is 3.258.9; 3.259.0 or later is needed, so another is used\n"
+    assert result.stderr == f"{program} is 3.258.9; 3.259.0 or a later 3 is needed, so another is used\n"
+
+
+def test_one_that_hangs(clone: Clone) -> None:
+    """A CLI on PATH that does not answer is ended after a while, said to be silent, and asked once."""
+    program = clone.program("pulumi", f"echo $$ >>{clone.home}/asked; sleep 600")
+
+    result = clone.shell('patience_s=0.5; choose_pulumi; choose_pulumi; echo "$pulumi_from"')
+
+    pids = (clone.home / "asked").read_text().split()
+    assert result.stdout == "make\n"
+    assert result.stderr == (
+        f"{program} has not told its version in 0.5 s; 3.259.0 or a later 3 is needed, so another is used\n"
+    )
+    assert len(pids) == 1
+    assert subprocess.run(["kill", "-0", pids[0]], capture_output=True, check=False).returncode != 0
 
 
 @pytest.mark.parametrize(
