@@ -108,9 +108,10 @@ def admitted(
     wanted = body.get("response_format")
     if wanted and wanted.get("type") not in RESPONSE_FORMATS:
         raise refused(backend, "response_format", f"its type must be one of {', '.join(sorted(RESPONSE_FORMATS))}")
-    for field in () if caches else ("messages", "tools"):
-        if items := body.get(field):
-            body[field] = [_plain(item, ignored) for item in items]
+    if not caches:
+        for field in ("messages", "tools"):
+            if (items := body.get(field)) and not all(map(_is_plain, items)):
+                body[field] = [_plain(item, ignored) for item in items]
     return Admitted(body, frozenset(ignored))
 
 
@@ -144,6 +145,11 @@ def check_parts(messages: list[dict[str, Any]], backend: str, known: frozenset[s
 # What callers of Anthropic's models put into messages and tools, and nobody else reads.
 OF_ANTHROPIC = frozenset({"cache_control", "thinking_blocks"})
 THINKING = frozenset({"thinking", "redacted_thinking"})
+
+
+def _is_plain(item: dict[str, Any]) -> bool:
+    """Whether nothing in ``item`` can be Anthropic's; told without looking into lists."""
+    return OF_ANTHROPIC.isdisjoint(item) and not isinstance(item.get("content"), list)
 
 
 def _plain(item: dict[str, Any], ignored: set[str]) -> dict[str, Any]:

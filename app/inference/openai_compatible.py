@@ -6,7 +6,7 @@ What tells them apart is data: a row of ``variants``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,13 +64,13 @@ class OpenAICompatible:
                 body["messages"] = await self._map_messages(body["messages"], deadline, held)
             return await self._send(call, body, ignored)
 
-    async def _send(self, call: Call, body: dict[str, Any], ignored: frozenset[str]) -> Answer:
+    def _send(self, call: Call, body: dict[str, Any], ignored: frozenset[str]) -> Awaitable[Answer]:
         path, wire = _PATHS[call.endpoint]
         key = self.key()
         headers = {"authorization": f"Bearer {key}"} if key else {}
         if call.request_id:
             headers["x-request-id"] = call.request_id
-        return await http.open_answer(
+        return http.open_answer(
             self.http,
             self.base_url + path,
             msgspec.json.encode(body),

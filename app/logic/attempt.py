@@ -193,7 +193,10 @@ class Attempt:
         noted = self.noted
         usage = self.end.usage if self.end else self._answer.usage
         measured = Measured.REPORTED if self.end else Measured.PARTIAL
-        if noted.first_content_at is not None and (usage is None or self._may_be_placeholder(usage)):
+        is_counted = usage is not None and bool(
+            (self.end and usage.completion) or self._call.endpoint is Endpoint.EMBEDDINGS
+        )
+        if noted.first_content_at is not None and not is_counted:
             guess = estimate.usage(self._call.body, self._said(), self.transcript.share)
             if usage is None or estimate.is_placeholder(usage, guess):
                 usage, measured = estimate.completed(usage, guess), Measured.ESTIMATED
@@ -202,9 +205,6 @@ class Attempt:
         noted.usage, noted.measured = usage, measured
         rates = self.state.member.rates
         noted.picodollars = rates.cost(usage) if rates else None
-
-    def _may_be_placeholder(self, usage: Usage) -> bool:
-        return self._call.endpoint is not Endpoint.EMBEDDINGS and not (self.end and usage.completion)
 
     def _judge(self, end: End) -> None:
         """Notes what is wrong with a complete answer. One that goes on where another broke off may have nothing to add."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -195,7 +195,7 @@ class Reply:
         doubt.failure.blame = Blame.CALLER
         return doubt.failure
 
-    async def _start(self, state: BackendState, call: Call, *, is_last: bool) -> Attempt:
+    def _start(self, state: BackendState, call: Call, *, is_last: bool) -> Coroutine[None, None, Attempt]:
         """A whole answer shows nothing before its end. So where another backend could be asked instead, it is asked for as a stream and
         joined, and watched like one; or it is short, and its length says how long it may take.
         """
@@ -211,7 +211,7 @@ class Reply:
                 by = self._deadline if is_last else (now + self._deadline) / 2
                 if is_watched and most is not None:
                     by = now + patience_s + most / SLOW_TOKENS_PER_S
-        return await start(
+        return start(
             state,
             call,
             self.record,

@@ -53,7 +53,6 @@ class OpenAI:
         """The call that a parsed body asks for. Raises Fault with the field that is wrong."""
         _settle(body)
         request: Any = bodies.converted(body, self.request)
-        _refuse_no_answer(request)
         options: StreamOptions | None = getattr(request, "stream_options", None)
         return Call(
             endpoint=self.endpoint,
@@ -91,18 +90,14 @@ def _settle(body: Any) -> None:
 
 
 def _settle_limit(body: dict[str, Any], name: str) -> None:
+    """A limit of 0 asks for no answer at all, which only `/v1/completions` can give: the prompt, with `echo`. Raises Fault."""
     limit = body[name]
     if isinstance(limit, float) and limit.is_integer():
         limit = body[name] = int(limit)
     if limit == -1:
         del body[name]
-
-
-def _refuse_no_answer(request: Any) -> None:
-    """A limit of 0 asks for no answer at all, which only `/v1/completions` can give: the prompt, with `echo`."""
-    for name in _LIMITS:
-        if getattr(request, name, None) == 0 and not getattr(request, "echo", None):
-            raise Fault(400, f"{name}: expected at least 1, or -1 for no limit", param=name)
+    elif limit == 0 and not body.get("echo"):
+        raise Fault(400, f"{name}: expected at least 1, or -1 for no limit", param=name)
 
 
 def error_object(fault: Fault) -> dict[str, Any]:
