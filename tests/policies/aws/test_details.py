@@ -81,6 +81,20 @@ def test_a_functions_environment_counts_too() -> None:
             f"evil.example/123456789012.dkr.ecr.x.amazonaws.com@{DIGEST}",
             "evil.example/123456789012.dkr.ecr.x.amazonaws.com",
         ),
+        (
+            f"evil.example.com/a.dkr.ecr.b.amazonaws.com/app@{DIGEST}",
+            "evil.example.com/a.dkr.ecr.b.amazonaws.com/app",
+        ),
+        (
+            f"123456789012.dkr.ecr.us-east-1.evil.amazonaws.com/a@{DIGEST}",
+            "123456789012.dkr.ecr.us-east-1.evil.amazonaws.com/a",
+        ),
+        (f"123456789012.dkr.ecr.s3.amazonaws.com/a@{DIGEST}", "123456789012.dkr.ecr.s3.amazonaws.com/a"),
+        (
+            f"123456789012.dkr.ecr.s3-us-west-2.amazonaws.com/a@{DIGEST}",
+            "123456789012.dkr.ecr.s3-us-west-2.amazonaws.com/a",
+        ),
+        (f"123456789012.dkr.ecr.us-gov-west-1.amazonaws.com/a@{DIGEST}", None),
     ],
 )
 def test_an_images_registry(image: str, registry: str | None) -> None:
@@ -92,6 +106,21 @@ def test_an_images_registry(image: str, registry: str | None) -> None:
     )
 
     assert said("registry-allow-list", task("t", container(image=image))) == wanted
+
+
+def test_a_list_that_names_accounts_keeps_strangers_out() -> None:
+    """The account is the first part of an ECR registry's name."""
+    rule = rule_of("registry-allow-list")
+    assert rule is not None
+    ours = context()
+    ours = replace(ours, allowed=replace(ours.allowed, registries=("123456789012.dkr.ecr.*.amazonaws.com/*",)))
+    own, stranger = (
+        task("t", container(image=f"{account}.dkr.ecr.us-east-1.amazonaws.com/a@{DIGEST}"))
+        for account in ("123456789012", "999999999999")
+    )
+
+    assert outcome_of(rule, own, ours, {}).violations == ()
+    assert len(outcome_of(rule, stranger, ours, {}).violations) == 1
 
 
 @pytest.mark.parametrize(
