@@ -90,6 +90,7 @@ def _resource(urn: str, state: Mapping[str, Any], states: Mapping[str, Any], con
         inputs=state.get("inputs") or {},
         outputs=state.get("outputs") or {},
         provider=(states.get(provider) or {}).get("inputs") or {},
+        provider_name=provider.rpartition("::")[2],
         config=config,
         links=state.get("propertyDependencies") or {},
     )

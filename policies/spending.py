@@ -80,7 +80,9 @@ def regions(_: Inputs, scene: Scene) -> Iterator[str]:
     if "" in seen:
         cloud = cloud_of_type(seen[""][0].type)
         keys = " nor ".join(cloud.region_keys) if cloud else ""
-        raise NotKnown(f"the region of {seen[''][0].name} is said neither by it, its provider nor {keys}")
+        raise NotKnown(
+            f"the region of {seen[''][0].name} is not known: it, its provider or {keys} does not say it, or not before `up`"
+        )
 
 
 def budget(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str]]:

@@ -14,7 +14,7 @@ from cost.lines import Op
 from cost.usage import OwnPrice, Profile, Usage
 from tests.cost.aws.test_quantities import fargate, gpu_group
 from tests.cost.made import lines, usd
-from tests.plan.made import created, preview, state, step, urn
+from tests.plan.made import NOT_KNOWN, created, preview, state, step, urn
 
 _NAT = "aws:ec2/natGateway:NatGateway"
 _KINDS = st.sampled_from(["g6.xlarge", "g6e.xlarge", "g5.2xlarge", "no.such"])
@@ -167,3 +167,14 @@ def test_old_inputs_that_are_sparse_are_completed_by_outputs() -> None:
     assert line.before is not None
     assert line.before.quantity.detail == "t3.large"
     assert line.op is Op.UPDATE
+
+
+def test_a_price_in_a_region_that_is_not_known_is_unknown() -> None:
+    """An explicit provider whose region cannot be read may be anywhere, so the config's prices are not its own."""
+    provider = state("pulumi:providers:aws", "west", region=NOT_KNOWN)
+    nat = {**state("aws:ec2/natGateway:NatGateway"), "provider": f"{provider['urn']}::{NOT_KNOWN}"}
+
+    result = estimate(created(provider, nat))
+
+    assert {line.state for line in result.lines} == {State.UNKNOWN}
+    assert "in a region that is not known" in result.lines[0].reasons[0]

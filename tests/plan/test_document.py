@@ -79,6 +79,30 @@ def test_the_region_is_the_resources_then_the_providers_then_the_configs() -> No
     }
 
 
+@pytest.mark.parametrize("said", [{"region": NOT_KNOWN}, {"region": "[secret]"}, {"region": ["x"]}, {}], ids=str)
+def test_a_region_that_cannot_be_read_is_not_the_configs(said: dict[str, object]) -> None:
+    """An explicit provider never reads the config; the engine's own is made from it."""
+    provider = "pulumi:providers:aws"
+    explicit, default = state(provider, "west", **said), state(provider, "default_7_12_0", region="us-east-1")
+    one, two = (
+        {**state(NAT, name), "provider": f"{each['urn']}::{NOT_KNOWN}"}
+        for name, each in (("explicit", explicit), ("default", default))
+    )
+    unread = {**state(NAT, "unread"), "provider": f"{urn(provider, 'nowhere')}::{NOT_KNOWN}"}
+    implicit = {**state(NAT, "implicit"), "provider": f"{urn(provider, 'default')}::{NOT_KNOWN}"}
+    own = state(NAT, "own", **said)
+
+    found = read(created(explicit, default, one, two, unread, implicit, own)).after
+
+    assert {each.name: each.region for each in found.values()} == {
+        "explicit": "",
+        "default": "us-east-1",
+        "unread": "",
+        "implicit": "us-east-1",
+        "own": "" if said else "us-east-1",
+    }
+
+
 def test_the_component_is_the_outermost_one() -> None:
     """Nested parts are billed with the part a person knows."""
     outer = state("trimaran:aws:Engine", "engine", custom=False)
@@ -116,7 +140,9 @@ def test_a_type_says_where_it_is_in_its_own_clouds_words() -> None:
         state(run, "run", location="asia-east1"),
         state(disk, "disk", zone="asia-east1-b"),
         state(run, "silent"),
-        state(app, "app", location=NOT_KNOWN),
+        state("gcp:container/cluster:Cluster", "zonal", location="asia-east1-b"),
+        state("gcp:storage/bucket:Bucket", "wide", location="EU"),
+        state(app, "app"),
         state(pod, "pod", region="nowhere"),
         **{"gcp:region": "europe-west4", "azure-native:location": "eastus"},
     )
@@ -125,6 +151,8 @@ def test_a_type_says_where_it_is_in_its_own_clouds_words() -> None:
         "run": "asia-east1",
         "disk": "asia-east1",
         "silent": "europe-west4",
+        "zonal": "asia-east1",
+        "wide": "EU",
         "app": "eastus",
         "pod": "",
     }

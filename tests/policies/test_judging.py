@@ -10,6 +10,7 @@ import pytest
 
 from delivery.rehearsal.policies import PoliciesSection
 from delivery.rehearsal.sections import RehearsedPlan
+from plan.document import read
 from plan.inputs import Inputs
 from plan.resource import Resource
 from plan.tokens import UNKNOWN
@@ -210,6 +211,20 @@ def test_a_rehearsals_section() -> None:
     assert judged.lines[0] == f"{len(judge([], context()).rules)} rules, {len(judged.value['violations'])} violations"
     assert any("web would be in eu-west-1" in each for each in judged.refusals)
     assert ("aws:autoscaling/group:Group", "tags.key") in set(section.reads())
+
+
+@pytest.mark.parametrize("region", [UNKNOWN, "[secret]", None])
+def test_a_region_that_an_explicit_provider_hides_is_undecided(region: str | None) -> None:
+    """It may be any, whatever the stack's config says; and no price is that of the config's region."""
+    steps = [{**each, "newState": dict(each["newState"])} if "newState" in each else each for each in DOCUMENT["steps"]]
+    steps[0]["newState"]["inputs"] = {} if region is None else {"region": region}
+    config = {"aws:region": "us-east-1", "trimaran:limits": '{"regions": ["us-east-1"], "monthlyUsd": 900}'}
+    plan = read({"config": config, "steps": steps})
+
+    report = judge(plan.after.values(), Context.of(plan.stack, config, TODAY))
+
+    told = {each.rule: each.message for each in report.undecided}
+    assert "the region of web is not known" in told["region-allow-list"]
 
 
 def test_an_image_is_a_digest_in_the_fixtures_too() -> None:
