@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.clouds import cloud_of_type, known_as
 from plan.document import Preview
-from plan.inputs import Inputs, NotKnown
+from plan.inputs import Inputs, NotKnown, some
 from plan.resource import ENGINE, Resource
 from plan.scope import Reads
-from policies.check import NotCovered, Scene
+from policies.check import NotCovered, Scene, in_turn, together
 
 if TYPE_CHECKING:
     from cost.lines import Estimate
@@ -92,15 +92,20 @@ def budget(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str
         if not any(scene.of(type_) for each in clouds for type_ in each.scales):
             return
         there = [(one, kind) for each in clouds for type_, kind in each.budgets.items() for one in scene.of(type_)]
-        if not any(kind.notifies(one) for one, kind in there):
-            yield "it has no budget that notifies anybody." if there else "it has no budget."
-        cap = scene.context.monthly_usd
-        for one, kind in there:
-            limit = kind.limit_usd(one)
-            if cap is not None and limit is not None and limit > cap:
-                yield f"{one.name} warns only at {limit} USD; trimaran:limits.monthlyUsd is {cap}."
+        yield from together(_told(there), in_turn(there, lambda each: _warns_in_time(*each, scene)))
 
     return judge
+
+
+def _told(budgets: Sequence[tuple[Inputs, Budget]]) -> Iterator[str]:
+    if not some(budgets, lambda each: each[1].notifies(each[0])):
+        yield "it has no budget that notifies anybody." if budgets else "it has no budget."
+
+
+def _warns_in_time(one: Inputs, kind: Budget, scene: Scene) -> Iterator[str]:
+    cap, limit = scene.context.monthly_usd, kind.limit_usd(one)
+    if cap is not None and limit is not None and limit > cap:
+        yield f"{one.name} warns only at {limit} USD; trimaran:limits.monthlyUsd is {cap}."
 
 
 def cost_cap(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from catalog.gpu import AWS
-from plan.inputs import Inputs
+from plan.inputs import Inputs, known_first
 from policies.aws.scaling import GROUP, OVERRIDES, PROVIDER
 from policies.check import Check, Checks, Scene
 
@@ -25,22 +25,24 @@ def _of_the_type(resource: Inputs, scene: Scene) -> Iterator[str]:
 
 
 def _of_a_group(group: Inputs, scene: Scene) -> Iterator[str]:
-    wanted = (each.text("instanceType") for each in group.each(OVERRIDES) if each.has("instanceType"))
-    yield from _allowed(wanted, scene)
+    named = [each for each in group.each(OVERRIDES) if each.has("instanceType")]
+    yield from _allowed(known_first(named, lambda each: each.text("instanceType")), scene)
 
 
 def _chosen_by_ecs(provider: Inputs, scene: Scene) -> Iterator[str]:
-    yield from _allowed(provider.texts(_CHOSEN_BY_ECS), scene)
+    yield from _allowed(provider.each_text(_CHOSEN_BY_ECS), scene)
 
 
 def _allowed(instance_types: Iterable[str], scene: Scene) -> Iterator[str]:
     """What is wrong with instance types as a resource names them: `g6.xlarge`, or with a wildcard `g6.*`."""
     allowed = scene.context.allowed.gpu_kinds
-    for wanted in dict.fromkeys(instance_types):
-        for kind in kinds_of(wanted):
+    seen: set[str] = set()
+    for wanted in instance_types:
+        for kind in kinds_of(wanted) if wanted not in seen else ():
             if kind not in allowed:
                 what = f"has {kind} GPUs" if kind else "has an accelerator that the catalog does not know"
                 yield f"{wanted} {what}; {scene.context.environment} allows {', '.join(allowed)}."
+        seen.add(wanted)
 
 
 def kinds_of(instance_type: str) -> tuple[str, ...]:

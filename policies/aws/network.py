@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plan.inputs import Inputs
-from policies.check import Check, Checks, Scene
+from plan.inputs import Inputs, NotKnown, every, known_first
+from policies.check import Check, Checks, Scene, in_turn
 from policies.openings import Ports, opened_to_the_world
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
@@ -26,10 +26,10 @@ def _tls(listener: Inputs, scene: Scene) -> Iterator[str]:
             yield f"sslPolicy is {policy or 'not set'}, which offers TLS older than 1.2 or lacks 1.3."
         return
     actions = listener.each("defaultActions")
-    if actions and all(each.text("redirect.protocol") == "HTTPS" for each in actions):
+    if actions and every(actions, lambda each: each.text("redirect.protocol") == "HTTPS"):
         return
-    inside = [each.flag("internal") for each in scene.linked(listener, "loadBalancerArn", BALANCER)]
-    if scene.context.environment == "dev" and inside and all(inside):
+    balancers = scene.linked(listener, "loadBalancerArn", BALANCER)
+    if scene.context.environment == "dev" and balancers and every(balancers, lambda each: each.flag("internal")):
         return
     yield f"protocol is {protocol} and it does not only redirect to HTTPS: keys and prompts travel readable."
 
@@ -50,28 +50,33 @@ def _private_function(url: Inputs, scene: Scene) -> Iterator[str]:
 
 
 def _closed_group(group: Inputs, scene: Scene) -> Iterator[str]:
-    for rule in group.each("ingress"):
-        yield from _closed(rule.texts("cidrBlocks") + rule.texts("ipv6CidrBlocks"), _ports(rule, "protocol"), scene)
+    yield from in_turn(group.each("ingress"), lambda rule: _closed_blocks(rule, scene))
 
 
 def _closed_rule(rule: Inputs, scene: Scene) -> Iterator[str]:
     if rule.text("type") == "ingress":
-        yield from _closed(rule.texts("cidrBlocks") + rule.texts("ipv6CidrBlocks"), _ports(rule, "protocol"), scene)
+        yield from _closed_blocks(rule, scene)
 
 
 def _closed_ingress(rule: Inputs, scene: Scene) -> Iterator[str]:
-    ranges = tuple(rule.text(each) for each in ("cidrIpv4", "cidrIpv6") if rule.has(each))
-    yield from _closed(ranges, _ports(rule, "ipProtocol"), scene)
+    ranges = [each for each in ("cidrIpv4", "cidrIpv6") if rule.has(each)]
+    yield from opened_to_the_world(known_first(ranges, rule.text), _ports(rule, "ipProtocol"), scene)
 
 
-def _closed(ranges: tuple[str, ...], ports: Ports, scene: Scene) -> Iterator[str]:
-    return (f"{each} may connect to {ports.shown}." for each in opened_to_the_world(ranges, ports, scene))
+def _closed_blocks(rule: Inputs, scene: Scene) -> Iterator[str]:
+    ports = _ports(rule, "protocol")
+    yield from in_turn(
+        ("cidrBlocks", "ipv6CidrBlocks"), lambda each: opened_to_the_world(rule.each_text(each), ports, scene)
+    )
 
 
 def _ports(rule: Inputs, protocol: str) -> Ports:
-    if rule.text(protocol) in ("-1", "all"):
-        return Ports()
-    return Ports(first=rule.whole("fromPort"), last=rule.whole("toPort"))
+    try:
+        if rule.text(protocol) in ("-1", "all"):
+            return Ports()
+        return Ports(first=rule.whole("fromPort"), last=rule.whole("toPort"))
+    except NotKnown as reason:
+        return Ports(why=str(reason))  # where the world may connect to no port at all, that decides nothing
 
 
 def _idle_timeout(balancer: Inputs, scene: Scene) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_the_region_is_the_resources_then_the_providers_then_the_configs() -> No
 
 
 @pytest.mark.parametrize("said", [{"region": NOT_KNOWN}, {"region": "[secret]"}, {"region": ["x"]}, {}], ids=str)
-def test_a_region_that_cannot_be_read_is_not_the_configs(said: dict[str, object]) -> None:
+def test_a_region_that_cannot_be_read_is_not_the_configs(said: dict[str, Any]) -> None:
     """An explicit provider never reads the config; the engine's own is made from it."""
     provider = "pulumi:providers:aws"
     explicit, default = state(provider, "west", **said), state(provider, "default_7_12_0", region="us-east-1")

@@ -150,6 +150,30 @@ def test_a_digest_is_64_hex_digits(image: str, is_pinned: bool) -> None:
         ({"Action": "iam:PassRole", "Resource": "*"}, "a statement allows the action iam:PassRole on every resource."),
         ({"NotAction": "iam:*", "Resource": "*"}, "a statement allows everything except its NotAction."),
         ({"Effect": "Deny", "Action": "*", "Resource": "*"}, None),
+        ({"Action": "**", "Resource": "*"}, "a statement allows the action **."),
+        ({"Action": "?*", "Resource": "arn:x"}, "a statement allows the action ?*."),
+        ({"Action": "iam:**", "Resource": "*"}, "a statement allows the action iam:** on every resource."),
+        ({"Action": "iam:Pass*", "Resource": "*"}, "a statement allows the action iam:Pass* on every resource."),
+        ({"Action": "IAM:?assRole", "Resource": "**"}, "a statement allows the action IAM:?assRole on every resource."),
+        (
+            {"Action": "iam:PassRole", "Resource": "arn:aws:iam::*:role/*"},
+            "a statement allows the action iam:PassRole on every resource.",
+        ),
+        ({"Action": "iam:PassRole", "Resource": "arn:aws:iam::1:role/ours-*"}, None),
+        (
+            {"Action": "iam:*", "Resource": "arn:aws:iam::*:*"},
+            "a statement allows the action iam:* on every resource.",
+        ),
+        ({"Action": "iam:*", "Resource": "**"}, "a statement allows the action iam:* on every resource."),
+        ({"Action": "iam:*", "Resource": "arn:aws:iam::1:role/ours"}, None),
+        ({"Action": "s3:*", "Resource": "arn:aws:s3:::*/*"}, "a statement allows the action s3:* on every resource."),
+        (
+            {"Action": "s3:*", "NotResource": "arn:aws:s3:::mine"},
+            "a statement allows the action s3:* on every resource.",
+        ),
+        ({"Action": "s3:Get*", "NotResource": "arn:aws:s3:::mine"}, None),
+        ({"Action": "s3:Get*", "Resource": "*"}, None),
+        ({"Action": "bedrock:**", "Resource": "arn:x"}, "a statement allows the action bedrock:**."),
     ],
 )
 def test_which_statements_are_too_wide(statement: dict[str, Any], says: str | None) -> None:
@@ -372,3 +396,174 @@ def test_what_may_not_be_told_is_not_told() -> None:
 
     assert outcome.undecided == "t: cannot be decided: containerDefinitions is not JSON."
     assert json.dumps(outcome.violations) == "[]"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": UNKNOWN, "Action": "*", "Resource": "*"},
+        {"Effect": "Allow", "Action": UNKNOWN, "Resource": "*"},
+        {"Effect": "Allow", "Action": ["s3:GetObject", UNKNOWN], "Resource": "*"},
+        {"Effect": "Allow", "Action": "s3:*", "Resource": UNKNOWN},
+        {"Effect": "Allow", "Action": HIDDEN, "Resource": "*"},
+        UNKNOWN,
+    ],
+    ids=str,
+)
+def test_a_structured_policy_with_a_gap_is_undecided(statement: Any) -> None:
+    """What nobody can read yet is not taken for narrow; a wide action beside it is told all the same."""
+    rule = rule_of("no-wildcard-iam")
+    assert rule is not None
+    wide = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+    alone, both = (
+        outcome_of(rule, planned(supply.POLICY, "p", policy={"Statement": each}), context(), {})
+        for each in ([statement], [statement, wide])
+    )
+
+    assert (alone.violations, bool(alone.undecided)) == ((), True)
+    assert ("a statement allows the action *." in both.violations[0], bool(both.undecided)) == (True, True)
+
+
+def test_what_does_not_decide_may_stay_unknown() -> None:
+    """One action on a resource that is made with the policy is narrow whatever it is called."""
+    narrow = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": UNKNOWN}
+
+    assert said("no-wildcard-iam", planned(supply.POLICY, "p", policy={"Statement": [narrow]})) == ()
+
+
+_WORLD = {"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}
+_OPEN_TRUST = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
+_GROUP = "aws:ec2/securityGroup:SecurityGroup"
+_AMONG_IMAGES = task("t", container(name="a", image=UNKNOWN), container(name="b", image="nginx:1"))
+_BEHIND_AN_UNKNOWN: list[tuple[str, str, Resource]] = [
+    ("prod", "closed-security-groups", planned(_GROUP, "g", ingress=[UNKNOWN, _WORLD])),
+    ("prod", "closed-security-groups", planned(_GROUP, "g", ingress=[{**_WORLD, "cidrBlocks": [UNKNOWN]}, _WORLD])),
+    ("prod", "closed-security-groups", planned(_GROUP, "g", ingress=[{**_WORLD, "cidrBlocks": [UNKNOWN, "::/0"]}])),
+    ("prod", "closed-security-groups", reach.opened(cidrIpv4=UNKNOWN, cidrIpv6="::/0")),
+    ("prod", "image-digest", _AMONG_IMAGES),
+    ("prod", "registry-allow-list", _AMONG_IMAGES),
+    ("prod", "immutable-tags", planned("aws:ecr/repository:Repository", "r", imageTagMutability=UNKNOWN)),
+    ("prod", "health-checks", task("t", container(healthCheck=UNKNOWN), container(name="b", healthCheck=None))),
+    (
+        "prod",
+        "no-public-bucket",
+        planned("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "b", blockPublicAcls=UNKNOWN),
+    ),
+    (
+        "prod",
+        "encrypted-cache",
+        planned("aws:elasticache/replicationGroup:ReplicationGroup", "c", transitEncryptionEnabled=UNKNOWN),
+    ),
+    ("prod", "rollback-configured", capacity.service(deploymentCircuitBreaker=UNKNOWN, alarms=None)),
+    (
+        "dev",
+        "gpu-allow-list",
+        planned(
+            capacity.GROUP,
+            "g",
+            mixedInstancesPolicy={
+                "launchTemplate": {"overrides": [{"instanceType": UNKNOWN}, {"instanceType": "p5.48xlarge"}]}
+            },
+        ),
+    ),
+    (
+        "dev",
+        "gpu-allow-list",
+        planned(
+            capacity.PROVIDER,
+            "p",
+            managedInstancesProvider={
+                "instanceLaunchTemplate": {"instanceRequirements": {"allowedInstanceTypes": [UNKNOWN, "p5.48xlarge"]}}
+            },
+        ),
+    ),
+    (
+        "prod",
+        "no-wildcard-iam",
+        planned(supply.ROLE, "r", managedPolicyArns=[UNKNOWN, "arn:aws:iam::aws:policy/AdministratorAccess"]),
+    ),
+    ("prod", "bound-trust", planned(supply.ROLE, "r", assumeRolePolicy={"Statement": [UNKNOWN, _OPEN_TRUST]})),
+    (
+        "prod",
+        "bound-trust",
+        planned("aws:kms/key:Key", "k", policy={"Statement": [{**_OPEN_TRUST, "Principal": UNKNOWN}, _OPEN_TRUST]}),
+    ),
+    (
+        "prod",
+        "secrets-not-in-environment",
+        task(
+            "t",
+            container(environment=[{"name": "API_KEY", "value": UNKNOWN}]),
+            container(name="b", environment=[{"name": "API_KEY", "value": "abc"}]),
+        ),
+    ),
+    (
+        "prod",
+        "secrets-not-in-environment",
+        planned(
+            "aws:ssm/parameter:Parameter",
+            "p",
+            type="String",
+            name="/t",
+            value=UNKNOWN,
+            insecureValue="AKIAIOSFODNN7EXAMPLE",
+        ),
+    ),
+    (
+        "prod",
+        "encrypted-disks",
+        capacity.template(blockDeviceMappings=[{"ebs": UNKNOWN}, {"deviceName": "b", "ebs": {"volumeSize": 1}}]),
+    ),
+    (
+        "prod",
+        "encrypted-disks",
+        planned("aws:ec2/instance:Instance", "i", rootBlockDevice=UNKNOWN, ebsBlockDevices=[{"deviceName": "b"}]),
+    ),
+    ("dev", "scale-to-zero-in-dev", planned(capacity.GROUP, "g", minSize=UNKNOWN, warmPool={"minSize": 2})),
+]
+
+
+@pytest.mark.parametrize(
+    ("environment", "rule_id", "resource"),
+    _BEHIND_AN_UNKNOWN,
+    ids=[f"{at}-{rule}" for at, (_, rule, _) in enumerate(_BEHIND_AN_UNKNOWN)],
+)
+def test_what_is_not_known_hides_no_violation_behind_it(environment: str, rule_id: str, resource: Resource) -> None:
+    """One that is certain is told, and what stays open beside it too."""
+    rule = rule_of(rule_id)
+    assert rule is not None
+
+    outcome = outcome_of(rule, resource, context(environment), {resource.urn: resource})
+
+    assert len(outcome.violations) >= 1
+    assert outcome.undecided
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_the_world_at_a_port_that_is_not_known(public: bool) -> None:
+    """A private stack lets it in nowhere, so that is certain; a public one may."""
+    rule = rule_of("closed-security-groups")
+    assert rule is not None
+    opened = reach.opened(cidrIpv4="0.0.0.0/0", fromPort=UNKNOWN)
+
+    outcome = outcome_of(rule, opened, context(ingress={"public": public}), {opened.urn: opened})
+
+    assert (len(outcome.violations), bool(outcome.undecided)) == ((0, True) if public else (1, False))
+
+
+def test_an_unknown_among_what_must_all_hold_does_not_excuse_the_others() -> None:
+    """A listener that certainly forwards does not only redirect, whatever its other action is."""
+    actions = [{"redirect": UNKNOWN}, {"type": "forward"}]
+
+    assert len(said("tls-only", reach.listener(protocol="HTTP", defaultActions=actions))) == 1
+
+
+def test_an_environment_that_nobody_knows_needs_alarms_as_prod_does() -> None:
+    """As strict as in prod, for nobody can tell that it is not."""
+    rule = rule_of("rollback-configured")
+    assert rule is not None
+    service = capacity.service(alarms=None)
+
+    assert len(outcome_of(rule, service, replace(context(), environment="quality"), {}).violations) == 1
+    assert outcome_of(rule, service, replace(context(), environment="staging"), {}).violations == ()
