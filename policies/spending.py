@@ -34,14 +34,15 @@ class Spending:
     """What the rules about money ask of a cloud.
 
     `scales` are its types that grow with the load, `budgets` those that warn. `dearest` gives, by type, the inputs with what
-    may be cheaper for a while taken out. `most_replicas` lists the most replicas of each service, with a GPU and without.
+    may be cheaper for a while taken out. `most_replicas` gives, by the name of what rents machines, the most replicas of each
+    service that may run there; none where nothing says so and it may be as full as it can.
     `budget_reads` and `replica_reads` are the inputs that they may read, by type.
     """
 
     scales: tuple[str, ...]
     budgets: Mapping[str, Budget]
     dearest: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
-    most_replicas: Callable[[Scene], tuple[Sequence[int], Sequence[int]]]
+    most_replicas: Callable[[Scene], Iterator[tuple[str, Sequence[int]]]]
     budget_reads: Reads = field(default_factory=dict)
     replica_reads: Reads = field(default_factory=dict)
 
@@ -149,20 +150,21 @@ def _at_most(scene: Scene, clouds: Sequence[Spending]) -> Estimate:
         for each in scene.everything
     }
     preview = Preview(stack=scene.context.stack, config=scene.context.config, components={}, before={}, after=after)
-    gpu, cpu = _most_replicas(scene, clouds)
-    awake = Profile(replicas=gpu, busy_hours_per_day=Decimal(24), wakes_per_day=Decimal(0), api_replicas=cpu)
-    return estimate_of(preview, Usage(expected=awake))
+    full = Decimal(_AS_MANY_AS_FIT)
+    awake = Profile(replicas=full, busy_hours_per_day=Decimal(24), wakes_per_day=Decimal(0), api_replicas=full)
+    bounded = {name: Profile(replicas=most) for name, most in _most_replicas(scene, clouds).items()}
+    return estimate_of(preview, Usage(expected=awake, resources=bounded))
 
 
 def _unchanged(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     return inputs
 
 
-def _most_replicas(scene: Scene, clouds: Sequence[Spending]) -> tuple[Decimal, Decimal]:
-    """The most replicas with a GPU and without one; where no service has any, whatever else scales may be full all month."""
-    found = [each.most_replicas(scene) for each in clouds]
-    gpu = [count for counts, _ in found for count in counts] or [0]
-    cpu = [count for _, counts in found for count in counts]
-    # While a promotion runs there is a second engine, which replaces the first or goes again.
-    engines = max(gpu) if scene.context.promoting else sum(gpu)
-    return Decimal(engines or _AS_MANY_AS_FIT), Decimal(sum(cpu) or _AS_MANY_AS_FIT)
+def _most_replicas(scene: Scene, clouds: Sequence[Spending]) -> dict[str, Decimal]:
+    """The most replicas on each thing that rents machines, by its name."""
+    most: dict[str, int] = {}
+    for name, counts in (each for cloud in clouds for each in cloud.most_replicas(scene)):
+        # While a promotion runs there is a second engine, which replaces the first or goes again.
+        bound = (max(counts) if scene.context.promoting else sum(counts)) if counts else _AS_MANY_AS_FIT
+        most[name] = max(most.get(name, 0), bound)
+    return {name: Decimal(count) for name, count in most.items()}

@@ -10,14 +10,13 @@ from cost.inputs import amount_of
 from cost.quantity import MANAGED_INSTANCES, Billed, Quantity
 from cost.replicas import API_KEYS, GPU_KEYS, ReplicaHours, When, api_replicas, gpu_replicas
 from cost.usage import Usage
+from plan.aws import SCALABLE_TARGET, SERVICE, SERVICE_READS, TARGET_READS, scaling_of
 from plan.inputs import Inputs
 from plan.scope import Reads, Scope
 
-SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 PROVIDER = "aws:ecs/capacityProvider:CapacityProvider"
 CLUSTER = "aws:ecs/cluster:Cluster"
-SCALED = "aws:appautoscaling/target:Target"
 _LAUNCH = "managedInstancesProvider.instanceLaunchTemplate"
 _CPU_UNITS = 1024
 _MIB = 1024
@@ -116,7 +115,10 @@ def cluster(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
             )
 
 
-_RANGE: Reads = {SERVICE: ("desiredCount", "name"), SCALED: ("maxCapacity", "minCapacity", "resourceId")}
+_RANGE: Reads = {
+    SERVICE: ("desiredCount", *SERVICE_READS),
+    SCALABLE_TARGET: ("maxCapacity", "minCapacity", *TARGET_READS),
+}
 
 BILLED: Mapping[str, Billed] = {
     SERVICE: Billed(
@@ -167,19 +169,11 @@ def _fargate(resource: Inputs) -> str:
 
 def _range(resource: Inputs, scope: Scope) -> tuple[Amount, Amount]:
     """The fewest and the most tasks: what scaling allows, else what is wanted."""
-    scaled = _scaled(resource, scope)
+    scaled = scaling_of(resource, scope)
     if scaled:
         return amount_of(scaled, "minCapacity"), amount_of(scaled, "maxCapacity")
     wanted = amount_of(resource, "desiredCount", 0)
     return wanted, wanted
-
-
-def _scaled(resource: Inputs, scope: Scope) -> Inputs | None:
-    """The scalable target of a service: one that refers to it, or has its name."""
-    for target in scope.referring(resource, SCALED):
-        return target
-    name = resource.text("name") if resource.has("name") else resource.name
-    return next((each for each in scope.of(SCALED) if each.text("resourceId").endswith(f"/{name}")), None)
 
 
 def _managed(resource: Inputs, scope: Scope, usage: Usage) -> ReplicaHours:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator
 
 from catalog.gpu import AWS
+from plan.aws import SCALABLE_TARGET as TARGET
+from plan.aws import SERVICE, SERVICE_READS, TARGET_READS, scaling_of
 from plan.inputs import Inputs, NotKnown, known_first, some
 from policies.aws.containers import DEFINITIONS, TASK, containers, gpus
 from policies.check import Check, Checks, Scene, in_turn
 
-SERVICE = "aws:ecs/service:Service"
-TARGET = "aws:appautoscaling/target:Target"
 GROUP = "aws:autoscaling/group:Group"
 PROVIDER = "aws:ecs/capacityProvider:CapacityProvider"
 SCHEDULE = "aws:appautoscaling/scheduledAction:ScheduledAction"
@@ -92,23 +92,14 @@ def uses_gpu(service: Inputs, scene: Scene) -> bool:
 
 def least_tasks(service: Inputs, scene: Scene) -> int:
     """The fewest tasks of a service: what its scaling allows, else what it wants. Raises NotKnown."""
-    bounds = [each.whole("minCapacity") or 0 for each in _scaled(service, scene)]
-    return min(bounds) if bounds else service.whole("desiredCount") or 0
+    target = scaling_of(service, scene)
+    return (target.whole("minCapacity") if target else service.whole("desiredCount")) or 0
 
 
 def most_tasks(service: Inputs, scene: Scene) -> int:
     """The most tasks of a service: what its scaling allows, else what it wants. Raises NotKnown."""
-    bounds = [each.whole("maxCapacity") or 0 for each in _scaled(service, scene)]
-    return max(bounds) if bounds else service.whole("desiredCount") or 0
-
-
-def _scaled(service: Inputs, scene: Scene) -> tuple[Inputs, ...]:
-    """The scalable targets of a service: those that refer to it, or have its name."""
-    return scene.referring(service, TARGET) or tuple(
-        each
-        for each in scene.of(TARGET)
-        if not each.resource.links and each.text("resourceId").endswith(f"/{service.text('name', service.name)}")
-    )
+    target = scaling_of(service, scene)
+    return (target.whole("maxCapacity") if target else service.whole("desiredCount")) or 0
 
 
 def _services_on(group: Inputs, scene: Scene) -> tuple[Inputs, ...]:
@@ -124,7 +115,11 @@ def _tasks_per_instance(group: Inputs, service: Inputs, scene: Scene) -> int:
     return max(there // max(wanted, 1), 1)
 
 
-_TASKS = {SERVICE: ("desiredCount", "name"), TARGET: ("minCapacity", "resourceId"), TASK: (DEFINITIONS,)}
+_TASKS = {
+    SERVICE: ("desiredCount", *SERVICE_READS),
+    TARGET: ("minCapacity", *TARGET_READS),
+    TASK: (DEFINITIONS,),
+}
 
 CHECKS: Checks = {
     "max-replicas": {
@@ -138,8 +133,8 @@ CHECKS: Checks = {
             judge=_headroom,
             reads=("maxSize", OVERRIDES, f"{OVERRIDES}[].instanceType"),
             peers={
-                SERVICE: ("desiredCount", "name", "deploymentConfiguration.strategy"),
-                TARGET: ("minCapacity", "resourceId"),
+                SERVICE: ("desiredCount", "deploymentConfiguration.strategy", *SERVICE_READS),
+                TARGET: ("minCapacity", *TARGET_READS),
                 PROVIDER: (),
                 TASK: (DEFINITIONS,),
             },
