@@ -10,28 +10,50 @@ from policies.openings import Ports, opened_to_the_world
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 LISTENER = "aws:lb/listener:Listener"
+LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 SERVICE = "aws:ecs/service:Service"
 FUNCTION_URL = "aws:lambda/functionUrl:FunctionUrl"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 GROUP_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
 INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+_ENCRYPTED = ("HTTPS", "TLS")
 
 
 def _tls(listener: Inputs, scene: Scene) -> Iterator[str]:
     protocol = listener.text("protocol", "HTTP")
-    if protocol in ("HTTPS", "TLS"):
+    if protocol in _ENCRYPTED:
         policy = listener.text("sslPolicy")
         if "TLS13" not in policy:
             yield f"sslPolicy is {policy or 'not set'}, which offers TLS older than 1.2 or lacks 1.3."
         return
-    actions = listener.each("defaultActions")
-    if actions and every(actions, lambda each: each.text("redirect.protocol") == "HTTPS"):
-        return
-    balancers = scene.linked(listener, "loadBalancerArn", BALANCER)
-    if scene.context.environment == "dev" and balancers and every(balancers, lambda each: each.flag("internal")):
+    if _only_redirects(listener.each("defaultActions")) or _is_inside_dev(listener, scene):
         return
     yield f"protocol is {protocol} and it does not only redirect to HTTPS: keys and prompts travel readable."
+
+
+def _tls_by_rule(rule: Inputs, scene: Scene) -> Iterator[str]:
+    """A rule goes before what its listener does by default, so one of a plain listener must redirect as well."""
+    listeners = scene.linked(rule, "listenerArn", LISTENER)
+    if _only_redirects(rule.each("actions")):
+        return
+    if not listeners:
+        raise NotKnown("its listener is not one of this stack, so its protocol is not known")
+    for listener in listeners:
+        protocol = listener.text("protocol", "HTTP")
+        if protocol not in _ENCRYPTED and not _is_inside_dev(listener, scene):
+            yield f"it does not only redirect to HTTPS, and the protocol of {listener.name} is {protocol}: keys and prompts travel readable."
+
+
+def _only_redirects(actions: tuple[Inputs, ...]) -> bool:
+    return bool(actions) and every(actions, lambda each: each.text("redirect.protocol") == "HTTPS")
+
+
+def _is_inside_dev(listener: Inputs, scene: Scene) -> bool:
+    balancers = scene.linked(listener, "loadBalancerArn", BALANCER)
+    return (
+        scene.context.environment == "dev" and bool(balancers) and every(balancers, lambda each: each.flag("internal"))
+    )
 
 
 def _private_balancer(balancer: Inputs, scene: Scene) -> Iterator[str]:
@@ -98,6 +120,11 @@ CHECKS: Checks = {
             judge=_tls,
             reads=("defaultActions", "defaultActions[].redirect.protocol", "protocol", "sslPolicy"),
             peers={BALANCER: ("internal",)},
+        ),
+        LISTENER_RULE: Check(
+            judge=_tls_by_rule,
+            reads=("actions", "actions[].redirect.protocol"),
+            peers={BALANCER: ("internal",), LISTENER: ("protocol",)},
         ),
     },
     "no-public-ingress": {

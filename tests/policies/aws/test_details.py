@@ -567,3 +567,14 @@ def test_an_environment_that_nobody_knows_needs_alarms_as_prod_does() -> None:
 
     assert len(outcome_of(rule, service, replace(context(), environment="quality"), {}).violations) == 1
     assert outcome_of(rule, service, replace(context(), environment="staging"), {}).violations == ()
+
+
+def test_a_rule_of_a_listener_elsewhere_is_undecided() -> None:
+    """Nobody can tell here whether it is encrypted; one that redirects need not be."""
+    rule = rule_of("tls-only")
+    assert rule is not None
+    forwards = reach.forwarding(type="forward", targetGroupArn="arn")
+    redirects = reach.forwarding(type="redirect", redirect={"protocol": "HTTPS", "statusCode": "HTTP_301"})
+
+    assert "its listener is not one of this stack" in outcome_of(rule, forwards, context(), {}).undecided
+    assert outcome_of(rule, redirects, context(), {}) == Outcome()

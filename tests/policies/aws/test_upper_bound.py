@@ -94,7 +94,9 @@ def test_a_group_that_does_not_follow_its_tasks_may_be_full(scaling: dict[str, A
 
 def test_spot_is_counted_at_the_price_of_on_demand() -> None:
     """A Spot price may come up to it; so a cap that only Spot keeps is not kept."""
-    spot = {"mixedInstancesPolicy": {"instancesDistribution": {"onDemandPercentageAboveBaseCapacity": 0}}}
+    spot: dict[str, Any] = {
+        "mixedInstancesPolicy": {"instancesDistribution": {"onDemandPercentageAboveBaseCapacity": 0}}
+    }
 
     assert refuses_above(2, *machines(2, **spot))
 
@@ -175,4 +177,4 @@ def test_prices_and_rules_find_one_scaling(target: Resource, found: tuple[int, i
     by_prices = ecs._range(billed.sees(_SERVICE), billed)
 
     assert by_rules == found
-    assert tuple(each.expected for each in by_prices) == found
+    assert [each.expected for each in by_prices] == list(found)
