@@ -62,7 +62,8 @@ def _folded(key: str) -> str:
 
 def regions(_: Inputs, scene: Scene) -> Iterator[str]:
     """Each region that is not allowed, with what would be there."""
-    allowed = scene.context.regions
+    allowed = scene.context.limits.regions
+    scene.context.limits.check_read("regions")
     if allowed is None:
         return
     everything = [each for each in scene.everything if each.type.partition(":")[0] not in ENGINE]
@@ -104,7 +105,8 @@ def _told(budgets: Sequence[tuple[Inputs, Budget]]) -> Iterator[str]:
 
 
 def _warns_in_time(one: Inputs, kind: Budget, scene: Scene) -> Iterator[str]:
-    cap, limit = scene.context.monthly_usd, kind.limit_usd(one)
+    cap, limit = scene.context.limits.monthly_usd, kind.limit_usd(one)
+    scene.context.limits.check_read("monthlyUsd")
     if cap is not None and limit is not None and limit > cap:
         yield f"{one.name} warns only at {limit} USD; trimaran:limits.monthlyUsd is {cap}."
 
@@ -113,7 +115,8 @@ def cost_cap(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[s
     """Judges what a stack costs when every replica that is allowed runs all month."""
 
     def judge(_: Inputs, scene: Scene) -> Iterator[str]:
-        cap = scene.context.monthly_usd
+        cap = scene.context.limits.monthly_usd
+        scene.context.limits.check_read("monthlyUsd")
         if cap is None:
             return
         # Only here: the cost model brings pydantic with it, and a stack without a cap needs neither.

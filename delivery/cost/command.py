@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cost import report, usage
 from cost.amounts import Case
 from cost.estimate import estimate_of
-from cost.gates import Gates, budget_of, judge
+from cost.gates import Gates, judge
 from cost.lines import Estimate
 from cost.table import render
 from delivery.cost.cli import Format
@@ -43,7 +43,7 @@ def show(request: Request) -> None:
     preview = _preview(request)
     estimate = estimate_of(preview, stated)
     _print(request, estimate)
-    gates = replace(request.gates, budget_usd=budget_of(preview.config))
+    gates = request.gates.with_those_of(preview.config)
     verdict = judge(estimate, gates, request.case)
     for remark in verdict.blind:
         say(f"note: {remark}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -230,3 +231,56 @@ def test_a_region_that_an_explicit_provider_hides_is_undecided(region: str | Non
 def test_an_image_is_a_digest_in_the_fixtures_too() -> None:
     """So that a case fails for its own reason only."""
     assert IMAGE.partition("@")[2].startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("limits", "undecided"),
+    [
+        ('{"monthlyUsd": "[secret]", "regions": ["us-east-1"]}', {"monthly-cost-cap"}),
+        ('{"monthlyUsd": "nine"}', {"monthly-cost-cap"}),
+        ('{"monthlyUsd": NaN}', {"monthly-cost-cap"}),
+        ('{"monthlyUsd": true}', {"monthly-cost-cap"}),
+        ('{"monthlyUsd": -1}', {"monthly-cost-cap"}),
+        ('{"monthlyUsd": ["900"]}', {"monthly-cost-cap"}),
+        ('{"regions": 5}', {"region-allow-list"}),
+        ('{"regions": "us-east-1"}', {"region-allow-list"}),
+        ('{"regions": ["us-east-1", "[secret]"]}', {"region-allow-list"}),
+        ("[secret]", {"monthly-cost-cap", "region-allow-list"}),
+        ("900", {"monthly-cost-cap", "region-allow-list"}),
+        ("[" * 100_000, {"monthly-cost-cap", "region-allow-list"}),
+        ('{"monthlyUsd": 900, "regions": ["us-east-1"]}', set()),
+        ("{}", set()),
+        ("", set()),
+        ("null", set()),
+    ],
+    ids=[str(at) for at in range(16)],
+)
+def test_a_limit_that_cannot_be_read_leaves_its_rule_undecided(limits: str, undecided: set[str]) -> None:
+    """With a sentence and no traceback; another limit is held all the same, and one that is not set is none."""
+    one = planned("aws:kms/alias:Alias", "a")
+
+    report = judge([one], context(limits=limits))
+
+    assert {each.rule for each in report.undecided} == undecided
+    assert all("trimaran:limits" in each.message for each in report.undecided)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_public"),
+    [
+        (True, True),
+        ("true", True),
+        ("Yes", True),
+        (1, True),
+        (False, False),
+        ("false", False),
+        (None, False),
+        ([], False),
+    ],
+    ids=str,
+)
+def test_a_stack_is_public_to_the_rules_as_it_is_to_the_program(said: object, is_public: bool) -> None:
+    """Whose reader takes more than `true` for yes."""
+    config = {"trimaran:ingress": json.dumps({"public": said})}
+
+    assert Context.of("aws-ecs-prod", config, TODAY).public is is_public
