@@ -63,6 +63,97 @@ def test_anything_else_is_refused(text: str) -> None:
         parse(text)
 
 
+def _broken(**changes: Any) -> dict[str, Any]:
+    return preview(step(None, {**state(NAT), **changes}))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        _broken(type=None),
+        _broken(type=5),
+        _broken(inputs=["a"]),
+        _broken(outputs="a"),
+        _broken(propertyDependencies=["a"]),
+        _broken(propertyDependencies={"a": "b"}),
+        _broken(provider=5),
+        _broken(parent=["a"]),
+        {**created(state(NAT)), "config": ["a"]},
+        {"steps": [{"op": "create", "urn": 5, "newState": state(NAT)}]},
+        {"steps": [{"op": "create", "urn": "short", "newState": state(NAT)}]},
+        {"steps": [{"op": "update", "urn": "urn:pulumi:a::b"}]},
+        {"steps": [{"op": "create", "urn": urn(NAT, "one"), "newState": ["a"]}]},
+        {"steps": [{"op": "delete", "urn": urn(NAT, "one"), "oldState": {}}]},
+    ],
+    ids=str,
+)
+def test_a_plan_of_another_shape_is_refused(document: dict[str, Any]) -> None:
+    """Whatever part of it is not what the engine prints, with a sentence."""
+    with pytest.raises(NotAPreview):
+        parse(json.dumps(document))
+
+
+@pytest.mark.parametrize("depth", [700, 100_000])
+def test_a_plan_that_is_nested_without_end_is_refused(depth: int) -> None:
+    """As a text, and as a value that no reader could walk through."""
+    deep = "[" * depth + "]" * depth
+    text = json.dumps(_broken(inputs={"a": "deep"})).replace('"deep"', deep)
+
+    with pytest.raises(NotAPreview, match="nested deeper"):
+        parse(text)
+
+
+def test_a_side_that_is_null_is_not_there() -> None:
+    """Whoever prints the absent side as null means the same."""
+    document = preview(
+        {**step(state(NAT), None), "newState": None}, {**step(None, state(NAT, "two")), "oldState": None}
+    )
+
+    assert [each.name for each in read(document).after.values()] == ["two"]
+
+
+def test_parents_in_a_circle_end() -> None:
+    """No engine prints them, and nobody waits for ever on one that does."""
+    one, two = state(NAT, "a", parent=urn(NAT, "b")), state(NAT, "b", parent=urn(NAT, "a"))
+
+    assert read(created(one, two)).components[one["urn"]] == "b"
+
+
+_OLD, _NEW = state(NAT, connectivityType="public"), state(NAT, connectivityType="private")
+_REPLACEMENT = {
+    "delete-replaced": {"op": "delete-replaced", "urn": _OLD["urn"], "oldState": _OLD},
+    "replace": {"op": "replace", "urn": _OLD["urn"], "oldState": _OLD, "newState": _NEW},
+    "create-replacement": {"op": "create-replacement", "urn": _OLD["urn"], "oldState": _OLD, "newState": _NEW},
+}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ("delete-replaced", "replace", "create-replacement"),
+        ("create-replacement", "replace", "delete-replaced"),
+        ("delete-replaced", "create-replacement"),
+        ("replace",),
+    ],
+    ids=" ".join,
+)
+def test_a_replacement_is_what_it_will_be_in_whatever_steps_it_is_told(order: tuple[str, ...]) -> None:
+    """With `--show-replacement-steps` the old one may go before the new one comes."""
+    found = read(preview(*(_REPLACEMENT[each] for each in order)))
+
+    (before,), (after,) = found.before.values(), found.after.values()
+    assert (before.inputs, after.inputs, after.readable) == (_OLD["inputs"], _NEW["inputs"], True)
+
+
+def test_what_is_only_deleted_to_be_replaced_is_gone() -> None:
+    """Where no step has the new one; but a step of it without its state leaves it unreadable."""
+    deleted = _REPLACEMENT["delete-replaced"]
+    unwritten = {key: value for key, value in _REPLACEMENT["create-replacement"].items() if key != "newState"}
+
+    assert not read(preview(deleted)).after
+    assert [each.readable for each in read(preview(deleted, unwritten)).after.values()] == [False]
+
+
 def test_the_region_is_the_resources_then_the_providers_then_the_configs() -> None:
     """The nearest one that is known counts."""
     provider = "pulumi:providers:aws"

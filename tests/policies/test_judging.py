@@ -197,7 +197,11 @@ DOCUMENT: dict[str, Any] = {
             "urn": "urn:pulumi:aws-ecs-prod::t::aws:ec2/vpc:Vpc::looked-up",
             "newState": {"urn": "urn:looked-up", "type": "aws:ec2/vpc:Vpc", "external": True, "inputs": {}},
         },
-        {"op": "delete", "urn": "urn:gone", "oldState": {"urn": "urn:gone", "type": LISTENER}},
+        {
+            "op": "delete",
+            "urn": "urn:pulumi:aws-ecs-prod::t::aws:lb/listener:Listener::gone",
+            "oldState": {"urn": "urn:pulumi:aws-ecs-prod::t::aws:lb/listener:Listener::gone", "type": LISTENER},
+        },
     ],
 }
 
