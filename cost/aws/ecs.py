@@ -11,12 +11,14 @@ from cost.quantity import MANAGED_INSTANCES, Billed, Quantity
 from cost.replicas import API_KEYS, GPU_KEYS, ReplicaHours, When, api_replicas, gpu_replicas
 from cost.usage import Usage
 from plan.aws import SCALABLE_TARGET, SERVICE, SERVICE_READS, TARGET_READS, scaling_of
-from plan.inputs import Inputs
+from plan.inputs import Inputs, NotKnown
 from plan.scope import Reads, Scope
 
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 PROVIDER = "aws:ecs/capacityProvider:CapacityProvider"
 CLUSTER = "aws:ecs/cluster:Cluster"
+DEFAULTS = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
+_BY_DEFAULT = "defaultCapacityProviderStrategies"
 _LAUNCH = "managedInstancesProvider.instanceLaunchTemplate"
 _CPU_UNITS = 1024
 _MIB = 1024
@@ -31,7 +33,7 @@ _FREE_DISK_GB = 20
 
 def service(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """The tasks of a service on Fargate, always on and scaled out; nothing for tasks on instances."""
-    launch = _fargate(resource)
+    launch = _fargate(resource, scope)
     if not launch:
         return
     task = next(iter(scope.linked(resource, "taskDefinition", TASK)), None)
@@ -116,8 +118,10 @@ def cluster(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
 
 
 _RANGE: Reads = {
-    SERVICE: ("desiredCount", *SERVICE_READS),
+    SERVICE: ("capacityProviderStrategies", "cluster", "desiredCount", "launchType", *SERVICE_READS),
     SCALABLE_TARGET: ("maxCapacity", "minCapacity", *TARGET_READS),
+    CLUSTER: (),
+    DEFAULTS: ("clusterName", _BY_DEFAULT, f"{_BY_DEFAULT}[].capacityProvider"),
 }
 
 BILLED: Mapping[str, Billed] = {
@@ -127,9 +131,7 @@ BILLED: Mapping[str, Billed] = {
             **_RANGE,
             SERVICE: (
                 *_RANGE[SERVICE],
-                "capacityProviderStrategies",
                 "capacityProviderStrategies[].capacityProvider",
-                "launchType",
                 "networkConfiguration.assignPublicIp",
             ),
             TASK: ("cpu", "ephemeralStorage.sizeInGib", "memory", "runtimePlatform.cpuArchitecture"),
@@ -157,14 +159,33 @@ BILLED: Mapping[str, Billed] = {
 }
 
 
-def _fargate(resource: Inputs) -> str:
-    """`fargate`, `fargate-spot`, or nothing when the tasks run on instances."""
+def _fargate(resource: Inputs, scope: Scope) -> str:
+    """`fargate`, `fargate-spot`, or nothing when the tasks run on instances. Raises NotKnown."""
     strategies = [each.text("capacityProvider") for each in resource.each("capacityProviderStrategies")]
+    if not strategies and not resource.has("launchType"):
+        defaults = _of_its_cluster(resource, scope)
+        strategies = [each.text("capacityProvider") for one in defaults for each in one.each(_BY_DEFAULT)]
     if "FARGATE_SPOT" in strategies:
         return "fargate-spot"
     if "FARGATE" in strategies or resource.text("launchType") == "FARGATE":
         return "fargate"
     return ""
+
+
+def _of_its_cluster(resource: Inputs, scope: Scope) -> tuple[Inputs, ...]:
+    """What says where a service runs that does not say it itself: the default strategy of its cluster, else its own instances.
+
+    Raises NotKnown where the cluster is not one of this stack.
+    """
+    clusters = scope.linked(resource, "cluster", CLUSTER)
+    found = tuple(each for cluster in clusters for each in scope.referring(cluster, DEFAULTS))
+    if found or clusters:
+        return found
+    called = resource.text("cluster", "default").rpartition("/")[2]
+    found = tuple(each for each in scope.of(DEFAULTS) if each.shown("clusterName", "") == called)
+    if not found:
+        raise NotKnown("it runs where its cluster's default strategy says, and that is not in this stack")
+    return found
 
 
 def _range(resource: Inputs, scope: Scope) -> tuple[Amount, Amount]:
@@ -177,11 +198,22 @@ def _range(resource: Inputs, scope: Scope) -> tuple[Amount, Amount]:
 
 
 def _managed(resource: Inputs, scope: Scope, usage: Usage) -> ReplicaHours:
-    services = scope.referring(resource, SERVICE)
+    services = [each for each in scope.of(SERVICE) if _runs_on(each, resource, scope)]
     ranges = [_range(each, scope) for each in services]
     low = sum((each[0] for each in ranges), exactly(0))
     high = sum((each[1] for each in ranges), exactly(0))
     return gpu_replicas(low, high, usage, resource.name)
+
+
+def _runs_on(service: Inputs, provider: Inputs, scope: Scope) -> bool:
+    """Whether a service names a capacity provider, or leaves the choice to its cluster, whose default names it."""
+    urn = provider.resource.urn
+    if service.resource.refers_to(urn):
+        return True
+    defaults = [each for each in scope.of(DEFAULTS) if urn in each.resource.links.get(_BY_DEFAULT, ())]
+    if not defaults or service.has("launchType") or service.has("capacityProviderStrategies"):
+        return False
+    return any(each in defaults for each in _of_its_cluster(service, scope))
 
 
 def _task_hours(task: Inputs | None, hours: Amount, launch: str, when: When) -> Iterator[Quantity]:
