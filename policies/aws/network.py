@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from catalog.tls import USUAL, VERSIONS
 from plan.inputs import Inputs, NotKnown, every, known_first
-from policies.check import Check, Checks, Scene, in_turn
+from policies.check import Check, Checks, NotCovered, Scene, in_turn
 from policies.openings import Ports, opened_to_the_world
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
@@ -23,13 +24,20 @@ _ENCRYPTED = ("HTTPS", "TLS")
 def _tls(listener: Inputs, scene: Scene) -> Iterator[str]:
     protocol = listener.text("protocol", "HTTP")
     if protocol in _ENCRYPTED:
-        policy = listener.text("sslPolicy")
-        if "TLS13" not in policy:
-            yield f"sslPolicy is {policy or 'not set'}, which offers TLS older than 1.2 or lacks 1.3."
+        yield from _modern(listener.text("sslPolicy"))
         return
     if _only_redirects(listener.each("defaultActions")) or _is_inside_dev(listener, scene):
         return
     yield f"protocol is {protocol} and it does not only redirect to HTTPS: keys and prompts travel readable."
+
+
+def _modern(policy: str) -> Iterator[str]:
+    """A sentence where a security policy offers more than TLS 1.3 and 1.2, or less. Raises NotCovered for one of no table."""
+    versions = VERSIONS.get(policy or USUAL)
+    if versions is None:
+        raise NotCovered(f"catalog/tls.py does not know which TLS the sslPolicy {policy} offers")
+    if "1.3" not in versions or not set(versions) <= {"1.3", "1.2"}:
+        yield f"sslPolicy is {policy or 'not set'}, which offers TLS {', '.join(versions)}; it should be 1.3, with 1.2 or alone."
 
 
 def _tls_by_rule(rule: Inputs, scene: Scene) -> Iterator[str]:

@@ -578,3 +578,32 @@ def test_a_rule_of_a_listener_elsewhere_is_undecided() -> None:
 
     assert "its listener is not one of this stack" in outcome_of(rule, forwards, context(), {}).undecided
     assert outcome_of(rule, redirects, context(), {}) == Outcome()
+
+
+@pytest.mark.parametrize(
+    ("policy", "versions"),
+    [
+        ("ELBSecurityPolicy-TLS13-1-0-2021-06", "1.3, 1.2, 1.1, 1.0"),
+        ("ELBSecurityPolicy-TLS13-1-1-FIPS-2023-04", "1.3, 1.2, 1.1"),
+        ("ELBSecurityPolicy-TLS-1-2-2017-01", "1.2"),
+        ("ELBSecurityPolicy-2016-08", "1.2, 1.1, 1.0"),
+        ("ELBSecurityPolicy-TLS13-1-2-2021-06", ""),
+        ("ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", ""),
+        ("ELBSecurityPolicy-TLS13-1-3-FIPS-2023-04", ""),
+    ],
+)
+def test_a_security_policy_is_told_by_what_it_offers(policy: str, versions: str) -> None:
+    """Not by its name: one with TLS13 in it may offer TLS 1.0 too."""
+    wanted = (f"sslPolicy is {policy}, which offers TLS {versions}; it should be 1.3, with 1.2 or alone.",)
+
+    assert said("tls-only", reach.listener(sslPolicy=policy)) == (wanted if versions else ())
+
+
+def test_a_security_policy_of_no_table_is_undecided() -> None:
+    """One that AWS adds later is neither good nor bad for its name; without one AWS takes an old one."""
+    rule = rule_of("tls-only")
+    assert rule is not None
+    later = reach.listener(sslPolicy="ELBSecurityPolicy-TLS13-1-2-2031-01")
+
+    assert "ELBSecurityPolicy-TLS13-1-2-2031-01" in outcome_of(rule, later, context(), {}).uncovered
+    assert len(said("tls-only", reach.listener(sslPolicy=None))) == 1
