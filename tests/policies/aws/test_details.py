@@ -607,3 +607,48 @@ def test_a_security_policy_of_no_table_is_undecided() -> None:
 
     assert "ELBSecurityPolicy-TLS13-1-2-2031-01" in outcome_of(rule, later, context(), {}).uncovered
     assert len(said("tls-only", reach.listener(sslPolicy=None))) == 1
+
+
+def _on_attributes(where: str, requirements: dict[str, Any]) -> Resource:
+    if where == "template":
+        return capacity.template(instanceType=None, instanceRequirements=requirements)
+    if where == "provider":
+        launch = {"instanceLaunchTemplate": {"instanceRequirements": requirements}}
+        return planned(capacity.PROVIDER, "p", managedInstancesProvider=launch)
+    overrides = {"launchTemplate": {"overrides": [{"instanceRequirements": requirements}]}}
+    return planned(capacity.GROUP, "g", maxSize=1, minSize=0, mixedInstancesPolicy=overrides)
+
+
+@pytest.mark.parametrize("where", ["template", "provider", "group"])
+@pytest.mark.parametrize(
+    ("requirements", "named"),
+    [
+        ({"acceleratorCount": {"min": 1}, "acceleratorNames": ["h100"]}, "choose H100;"),
+        ({"acceleratorCount": {"min": 1}, "acceleratorNames": ["a100", "t4"]}, "choose A100, A100-80GB;"),
+        ({"acceleratorNames": ["v100"]}, "choose accelerators that the catalog does not know;"),
+        ({"acceleratorManufacturers": ["habana"]}, "choose accelerators that the catalog does not know;"),
+        ({"acceleratorTypes": ["gpu"]}, "H100"),
+        ({"vcpuCount": {"min": 4}}, "H100"),
+        ({"allowedInstanceTypes": ["p5.*"]}, "p5.* has H100 GPUs;"),
+        ({"acceleratorCount": {"max": 0}}, ""),
+        ({"acceleratorNames": ["l4", "t4"]}, ""),
+        ({"allowedInstanceTypes": ["g6.*", "m7i.*"]}, ""),
+    ],
+    ids=str,
+)
+def test_gpus_that_aws_chooses_by_attributes_count(where: str, requirements: dict[str, Any], named: str) -> None:
+    """Whatever the attributes leave open may come; an accelerator that they rule out does not."""
+    found = said("gpu-allow-list", _on_attributes(where, requirements), "dev")
+
+    assert (named in found[0]) if named else (found == ())
+
+
+def test_attributes_that_are_not_known_leave_the_gpus_undecided() -> None:
+    """And no more: a type beside them is judged."""
+    rule = rule_of("gpu-allow-list")
+    assert rule is not None
+    template = capacity.template(instanceType="p5.48xlarge", instanceRequirements={"acceleratorNames": UNKNOWN})
+
+    outcome = outcome_of(rule, template, context("dev"), {})
+
+    assert (len(outcome.violations), bool(outcome.undecided)) == (1, True)
