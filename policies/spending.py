@@ -23,7 +23,7 @@ _AS_MANY_AS_FIT = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How a cloud's type of budget is read: whether it tells anybody, and its limit in dollars a month."""
+    """How a cloud's type of budget is read: whether it tells anybody of costs, and its limit in dollars a month."""
 
     notifies: Callable[[Inputs], bool]
     limit_usd: Callable[[Inputs], Decimal | None]
@@ -101,14 +101,15 @@ def budget(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str
 
 def _told(budgets: Sequence[tuple[Inputs, Budget]]) -> Iterator[str]:
     if not some(budgets, lambda each: each[1].notifies(each[0])):
-        yield "it has no budget that notifies anybody." if budgets else "it has no budget."
+        yield "it has no budget of costs that notifies anybody." if budgets else "it has no budget."
 
 
 def _warns_in_time(one: Inputs, kind: Budget, scene: Scene) -> Iterator[str]:
     cap, limit = scene.context.limits.monthly_usd, kind.limit_usd(one)
     scene.context.limits.check_read("monthlyUsd")
     if cap is not None and limit is not None and limit > cap:
-        yield f"{one.name} warns only at {limit} USD; trimaran:limits.monthlyUsd is {cap}."
+        shown = f"{limit.quantize(Decimal('0.01')).normalize():f}"
+        yield f"{one.name} warns only at {shown} USD a month; trimaran:limits.monthlyUsd is {cap}."
 
 
 def cost_cap(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str]]:

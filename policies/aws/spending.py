@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
+from cost.amounts import DAYS_PER_MONTH
 from plan.aws import SCALABLE_TARGET as TARGET
 from plan.aws import SERVICE, SERVICE_READS, TARGET_READS
-from plan.inputs import Inputs, every
+from plan.inputs import Inputs, NotKnown, every
 from policies.aws.scaling import GROUP, PROVIDER, most_tasks
 from policies.check import Check, Checks, Scene
 from policies.spending import Budget, Spending, lacking_tags
 
 BUDGET = "aws:budgets/budget:Budget"
+# By the time that a budget is for, how many of these a month has.
+_A_MONTH = {
+    "DAILY": DAYS_PER_MONTH,
+    "MONTHLY": Decimal(1),
+    "QUARTERLY": Decimal(1) / 3,
+    "ANNUALLY": Decimal(1) / 12,
+}
 _MANAGED = "autoScalingGroupProvider.managedScaling"
 # What is billed or holds data, or what is billed stands on, and can carry tags as a map.
 _TAGGED = (
@@ -113,6 +122,22 @@ def _is_fargate(service: Inputs) -> bool:
     return service.text("launchType") == "FARGATE" or (bool(named) and set(named) <= {"FARGATE", "FARGATE_SPOT"})
 
 
+def _is_of_costs(budget: Inputs) -> bool:
+    """Whether it is about dollars; others count gigabytes, or how well reservations are used."""
+    return budget.text("budgetType") == "COST"
+
+
+def _monthly_usd(budget: Inputs) -> Decimal | None:
+    """Its limit for a month of 730 hours, whatever time it is for; None where it is not about costs. Raises NotKnown."""
+    limit = budget.number("limitAmount")
+    if limit is None or not _is_of_costs(budget):
+        return None
+    unit, time = budget.text("limitUnit", "USD"), budget.text("timeUnit", "MONTHLY")
+    if unit != "USD" or time not in _A_MONTH:
+        raise NotKnown(f"limitAmount is in {unit} for timeUnit {time}, which nobody here makes dollars a month of")
+    return limit * _A_MONTH[time]
+
+
 CHECKS: Checks = {
     "required-tags": {
         **dict.fromkeys(_TAGGED, Check(judge=_tags, reads=("tags",))),
@@ -123,13 +148,16 @@ SPENDING = Spending(
     scales=(SERVICE,),
     budgets={
         BUDGET: Budget(
-            notifies=lambda budget: budget.count("notifications") > 0,
-            limit_usd=lambda budget: budget.number("limitAmount"),
+            notifies=lambda budget: _is_of_costs(budget) and budget.count("notifications") > 0,
+            limit_usd=_monthly_usd,
         )
     },
     dearest={GROUP: _without_spot, PROVIDER: _managed_without_spot},
     most_replicas=_most_replicas,
-    budget_reads={SERVICE: (), BUDGET: ("limitAmount", "notifications")},
+    budget_reads={
+        SERVICE: (),
+        BUDGET: ("budgetType", "limitAmount", "limitUnit", "notifications", "timeUnit"),
+    },
     replica_reads={
         SERVICE: (
             "capacityProviderStrategies",

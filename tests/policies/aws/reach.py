@@ -180,7 +180,7 @@ CASES = (
         config={"limits": {"monthlyUsd": "900"}},
         good=(the_stack(), SERVICE, budget("900")),
         bad=(the_stack(), SERVICE, budget("901")),
-        says="monthly warns only at 901 USD; trimaran:limits.monthlyUsd is 900.",
+        says="monthly warns only at 901 USD a month; trimaran:limits.monthlyUsd is 900.",
     ),
     Case(
         rule="monthly-cost-cap",

@@ -15,7 +15,7 @@ from policies.aws.gpus import kinds_of
 from policies.judging import Outcome, outcome_of
 from policies.rules import rule_of
 from tests.policies.aws import capacity, reach, supply
-from tests.policies.plans import DIGEST, container, context, iam, planned, task, urn
+from tests.policies.plans import DIGEST, container, context, iam, planned, task, the_stack, urn
 
 SERVICE = "aws:ecs/service:Service"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
@@ -652,3 +652,37 @@ def test_attributes_that_are_not_known_leave_the_gpus_undecided() -> None:
     outcome = outcome_of(rule, template, context("dev"), {})
 
     assert (len(outcome.violations), bool(outcome.undecided)) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"timeUnit": "DAILY"}, "monthly warns only at 27375 USD a month"),
+        ({"timeUnit": "DAILY", "limitAmount": "29"}, ""),
+        ({"timeUnit": "QUARTERLY", "limitAmount": "2700"}, ""),
+        ({"timeUnit": "ANNUALLY", "limitAmount": "12000"}, "monthly warns only at 1000 USD a month"),
+        ({"budgetType": "USAGE", "limitUnit": "GB"}, "it has no budget of costs that notifies anybody."),
+        ({"notifications": []}, "it has no budget of costs that notifies anybody."),
+        ({}, ""),
+    ],
+    ids=str,
+)
+def test_a_budget_is_read_as_dollars_a_month(changes: dict[str, Any], says: str) -> None:
+    """Whatever time it is for; one of gigabytes is none of costs."""
+    violations, undecided = _budgeted(changes)
+
+    assert (says in violations[0] if says else violations == (), undecided) == (True, "")
+
+
+@pytest.mark.parametrize("changes", [{"timeUnit": "CUSTOM"}, {"limitUnit": "CNY"}, {"timeUnit": UNKNOWN}], ids=str)
+def test_a_budget_that_is_no_dollars_a_month_is_undecided(changes: dict[str, Any]) -> None:
+    """It may warn in time or not."""
+    assert (_budgeted(changes)[0], bool(_budgeted(changes)[1])) == ((), True)
+
+
+def _budgeted(changes: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+    rule, stack = rule_of("budget-exists"), the_stack()
+    assert rule is not None
+    planned_ = {each.urn: each for each in (stack, reach.SERVICE, reach.budget("900", **changes))}
+    outcome = outcome_of(rule, stack, context(limits={"monthlyUsd": "900"}), planned_)
+    return outcome.violations, outcome.undecided
