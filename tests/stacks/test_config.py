@@ -229,3 +229,38 @@ def test_a_key_is_shown_nowhere() -> None:
     assert config.api_keys is not None
     assert config.api_keys.get_secret_value() == "me=sk-hidden"
     assert "sk-hidden" not in repr(config) + str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("port", "hunter2"),
+        ("settings", {"systemPrompt": ["hunter2"]}),
+        ("settings", {"hunter2": 1}),
+        ("rollout", {"marginPoints": "hunter2"}),
+        ("rollout", {"steps": [1, "hunter2"]}),
+    ],
+    ids=str,
+)
+def test_no_sentence_shows_what_is_stored_as_a_secret(key: str, value: object) -> None:
+    """Neither the value nor what it is made of; in the clear it is shown, for then it stands in the file anyway."""
+    text = value if isinstance(value, str) else json.dumps(value)
+
+    with pytest.raises(ConfigError) as raised:
+        parse({f"trimaran:{key}": text}, "local", secret_keys={f"trimaran:{key}"})
+    with pytest.raises(ConfigError) as in_the_clear:
+        parse({f"trimaran:{key}": text}, "local")
+
+    assert "hunter2" not in f"{raised.value.sentence} {raised.value.hint}"
+    assert raised.value.sentence.startswith(f"trimaran:{key} must be ")
+    assert "--secret" in raised.value.hint or "edit stacks/environments" in raised.value.hint
+    assert "hunter2" in in_the_clear.value.sentence
+
+
+@pytest.mark.parametrize("key", ["target", "environment"])
+def test_what_a_stack_is_may_be_no_secret(key: str) -> None:
+    """Whoever cannot decrypt could not tell how strictly it is to be held."""
+    with pytest.raises(ConfigError, match=f"trimaran:{key} is stored as a secret, and must be readable") as raised:
+        parse({f"trimaran:{key}": "hunter2"}, "local", secret_keys={f"trimaran:{key}"})
+
+    assert "hunter2" not in str(raised.value)
