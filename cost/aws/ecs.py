@@ -87,19 +87,20 @@ def capacity_provider(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[
 
 def cluster(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """What the app itself publishes as metrics, what insights add, and data that tasks send to another zone."""
+    peers = len(scope.of(CLUSTER))
     yield Quantity(
         key="custom-metrics",
         item="custom metrics",
         skus=("aws:cloudwatch:metric",),
         unit="metric-month",
-        amount=usage.amount("custom_metrics", resource.name),
+        amount=usage.share("custom_metrics", resource.name, peers),
     )
     yield Quantity(
         key="data-between-zones",
         item="data between zones",
         skus=("aws:transfer:between-zones",),
         unit="GB",
-        amount=usage.amount("between_zones_gb", resource.name) * 2,
+        amount=usage.share("between_zones_gb", resource.name, peers) * 2,
         note="billed in both directions",
     )
     for setting in resource.each("settings"):

@@ -9,15 +9,17 @@ import pytest
 
 from catalog.prices import find, regions_of
 from cost.amounts import State
+from cost.estimate import estimate
 from cost.families import BILLED, FREE
 from cost.quantity import Quantity
+from cost.rates import MICRODOLLAR
 from cost.tokens import USAGE_KEYS
 from cost.usage import Profile
 from plan.document import read
 from plan.scope import Scope
 from tests.cost.made import usd
 from tests.cost.rows import Row
-from tests.plan.made import urn
+from tests.plan.made import created, state, urn
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +35,15 @@ def rows_of(cloud: str) -> tuple[Row, ...]:
     assert (ROOT / path).exists(), f"cost/{cloud} has no tests: create {path} with ROWS, a row for each billed type"
     rows: tuple[Row, ...] = importlib.import_module(f"tests.cost.{cloud}.rows").ROWS
     return rows
+
+
+# What a usage file says of one replica or one call, and not of the month of a stack.
+_OF_EACH = {"api_replicas", "busy_hours_per_day", "replicas", "wakes_per_day"}
+
+
+def _is_of_the_stack(row: object) -> bool:
+    assert isinstance(row, Row)
+    return bool(row.stated or row.further) and not row.beside and not row.referring and not set(row.stated) & _OF_EACH
 
 
 ROWS = [pytest.param(row, id=f"{row.type}: {row.key}") for cloud in clouds() for row in rows_of(cloud)]
@@ -73,6 +84,19 @@ def test_every_usage_key_has_a_row(cloud: str) -> None:
     missing = asked - {(row.type, key) for row in rows_of(cloud) for key in (*row.stated, *row.further)}
 
     assert not missing, f"add a row to tests/cost/{cloud}/rows.py that says {sorted(missing)}"
+
+
+@pytest.mark.parametrize("row", [each for each in ROWS if _is_of_the_stack(each.values[0])])
+def test_an_amount_for_the_whole_stack_is_billed_once(row: Row) -> None:
+    """However many resources share it: two alike cost what one does."""
+    inputs = dict(row.inputs)
+    region = dict.fromkeys(row.cloud.region_keys, row.cloud.usual_region)
+    two = created(state(row.type, "one", **inputs), state(row.type, "two", **inputs), **region)
+
+    found = [usd(line) for line in estimate(two, row.usage).lines if line.key == row.key]
+
+    assert len(found) == 2
+    assert abs(sum(found, -row.dollars)) <= MICRODOLLAR * 2  # each is rounded for itself
 
 
 @pytest.mark.parametrize("row", ROWS)

@@ -327,3 +327,25 @@ def test_a_type_that_nobody_has_declared_is_unknown() -> None:
 
     assert line.state is State.UNKNOWN
     assert line.urn == urn("aws:new/thing:Thing", "one")
+
+
+def test_only_public_load_balancers_share_what_goes_to_the_internet() -> None:
+    """One inside the network sends nothing there; units they share all."""
+    outside, inside = (
+        state("aws:lb/loadBalancer:LoadBalancer", name, internal=name == "inside", subnets=["a"])
+        for name in ("out", "inside")
+    )
+    found = estimate(created(outside, inside), expect(internet_gb=100, alb_lcus=2)).lines
+
+    assert {line.name: usd(line) for line in found if line.key == "data-to-the-internet"} == {"out": Decimal(9)}
+    units = [usd(line) for line in found if line.key == "load-balancer-units"]
+    assert units == [Decimal("0.008") * HOURS] * 2
+
+
+def test_keys_and_their_replicas_share_the_requests() -> None:
+    """A key of another kind is asked for none of its own."""
+    found = estimate(
+        created(state("aws:kms/key:Key", "a"), state("aws:kms/replicaKey:ReplicaKey", "b")), expect(kms_requests=20000)
+    )
+
+    assert [usd(line) for line in found.lines if line.key == "key-requests"] == [Decimal("0.03")] * 2
