@@ -12,7 +12,7 @@ from typing import Any
 
 from plan.limits import Limits, limits_of
 from policies.exceptions import Excepted
-from stacks.targets import named_in
+from stacks.targets import ENVIRONMENTS, named_in
 
 _NAMESPACE = "trimaran"
 # What the program's own reader takes for true (docs.pydantic.dev, Booleans, read 2026-11-30).
@@ -67,9 +67,8 @@ class Context:
     @classmethod
     def of(cls, stack: str, config: Mapping[str, str], today: date, exceptions: tuple[Excepted, ...] = ()) -> Context:
         """From a stack's name and its config as the engine hands it out: full keys, maps and lists as JSON."""
-        # Without a name nobody can tell where it is, so the strictest counts.
-        target, environment = named_in(stack) if stack else ("", "prod")
-        environment = config.get(f"{_NAMESPACE}:environment", environment)
+        target, in_name = named_in(stack)
+        environment = _strictest(in_name, config.get(f"{_NAMESPACE}:environment", ""))
         return cls(
             stack=stack,
             target=config.get(f"{_NAMESPACE}:target", target),
@@ -82,6 +81,12 @@ class Context:
             promoting=bool(_map(config, "candidate")),
             config=config,
         )
+
+
+def _strictest(*said: str) -> str:
+    """The strictest environment of those that are said; one that nobody knows counts as prod, and so does none at all."""
+    known = [each for each in said if each] or ["prod"]
+    return max(known, key=lambda each: ENVIRONMENTS.index(each) if each in ENVIRONMENTS else len(ENVIRONMENTS))
 
 
 def _map(config: Mapping[str, str], key: str) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from stacks.config import NAMESPACE, ConfigError, StackConfig
-from stacks.targets import TARGETS, named_in, nearest, unknown_target
+from stacks.targets import ENVIRONMENTS, TARGETS, named_in, nearest, unknown_target
 
 
 def parse(
@@ -76,7 +76,14 @@ def _target_and_environment(given: Mapping[str, str], stack: str) -> tuple[str, 
         raise ConfigError(unknown_target(target), set_target if "target" in given else f"./trimaran up {example}")
     if target_in_name in TARGETS:
         _refuse_another(given, "target", target_in_name, stack)
+    if environment_in_name:
         _refuse_another(given, "environment", environment_in_name, stack)
+    if not environment:
+        raise ConfigError(
+            f"nothing says which environment stack '{stack}' is in: neither {NAMESPACE}:environment nor the end of its name, "
+            f"which would be one of {', '.join(ENVIRONMENTS)}.",
+            f"./trimaran pulumi config set {NAMESPACE}:environment {ENVIRONMENTS[-1]} --stack {stack}",
+        )
     return target, environment
 
 

@@ -68,6 +68,28 @@ def test_an_environment_that_nobody_can_tell_counts_as_prod() -> None:
     assert "deletion-protection-in-prod" in {each.id for each in judge([], other).rules}
 
 
+@pytest.mark.parametrize(
+    ("stack", "config", "environment"),
+    [
+        ("aws-ecs-production", {}, "prod"),
+        ("PROD", {"target": "aws-ecs"}, "prod"),
+        ("aws-ecs-PROD", {}, "prod"),
+        ("chat-prod", {"environment": "dev"}, "prod"),
+        ("chat-dev", {"environment": "prod"}, "prod"),
+        ("chat", {"environment": "dev"}, "dev"),
+        ("aws-ecs-dev", {}, "dev"),
+        ("aws-ecs", {}, "dev"),
+    ],
+)
+def test_a_stack_is_held_as_the_strictest_that_is_said_of_it(
+    stack: str, config: dict[str, str], environment: str
+) -> None:
+    """And as prod where nothing says what it is."""
+    given = {f"trimaran:{key}": value for key, value in config.items()}
+
+    assert Context.of(stack, given, TODAY).environment == environment
+
+
 def test_an_unknown_input_is_named() -> None:
     """It neither passes nor fails."""
     report = judge([planned(capacity.TARGET, "scaling", maxCapacity=UNKNOWN)], context())

@@ -264,3 +264,26 @@ def test_what_a_stack_is_may_be_no_secret(key: str) -> None:
         parse({f"trimaran:{key}": "hunter2"}, "local", secret_keys={f"trimaran:{key}"})
 
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("stack", ["aws-ecs-production", "chat", "mine-prd"])
+def test_a_stack_whose_name_says_no_environment_must_say_it(stack: str) -> None:
+    """It is not dev because nobody has said so."""
+    given = {"trimaran:target": "local"}
+
+    with pytest.raises(ConfigError, match=f"nothing says which environment stack '{stack}' is in") as raised:
+        parse(given, stack)
+
+    assert "config set trimaran:environment prod" in raised.value.hint
+    assert parse({**given, "trimaran:environment": "staging"}, stack).environment is Environment.STAGING
+
+
+@pytest.mark.parametrize("stack", ["chat-prod", "PROD", "chat-PROD"])
+def test_an_environment_against_the_stacks_name_is_refused(stack: str) -> None:
+    """Whatever the target is called, and in whatever case."""
+    given = {"trimaran:target": "local", "trimaran:environment": "dev"}
+
+    with pytest.raises(ConfigError, match=f"trimaran:environment is 'dev', but the stack's name '{stack}' says 'prod'"):
+        parse(given, stack)
+
+    assert parse({"trimaran:target": "local"}, stack).environment is Environment.PROD
