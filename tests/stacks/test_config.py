@@ -287,3 +287,20 @@ def test_an_environment_against_the_stacks_name_is_refused(stack: str) -> None:
         parse(given, stack)
 
     assert parse({"trimaran:target": "local"}, stack).environment is Environment.PROD
+
+
+@pytest.mark.parametrize(
+    ("stack", "key", "value"),
+    [
+        (ECS, "api", {"cpu": True}),
+        (ECS, "api", {"memoryGib": True}),
+        (ECS, "api", {"min": True}),
+        (ECS, "limits", {"monthlyUsd": True}),
+        ("local", "rollout", {"marginPoints": True}),
+    ],
+    ids=str,
+)
+def test_true_is_no_number(stack: str, key: str, value: dict[str, object]) -> None:
+    """Though Python takes it for 1."""
+    with pytest.raises(ConfigError, match=f"trimaran:{key}.{next(iter(value))} is true; it must be"):
+        parsed(key, value, stack)
