@@ -17,7 +17,7 @@ from plan.resource import Resource
 from plan.tokens import UNKNOWN
 from policies import RULES, Context, bearing, judge
 from policies.check import Judge, Scene
-from policies.coverage import checks_of, reads_of
+from policies.coverage import checks_of, gap, reads_of, taken_for_harmless
 from policies.judging import outcome_of, outcome_of_check
 from policies.rule import Level, Rule
 from policies.rules import rule_of
@@ -310,3 +310,13 @@ def test_a_stack_is_public_to_the_rules_as_it_is_to_the_program(said: object, is
     config = {"trimaran:ingress": json.dumps({"public": said})}
 
     assert Context.of("aws-ecs-prod", config, TODAY).public is is_public
+
+
+def test_what_a_rule_passes_over_can_be_listed() -> None:
+    """Whoever adds one reads it: a line that names its topic, or every topic, was written before the rule."""
+    passed_over = taken_for_harmless("no-public-bucket")
+
+    assert {"aws:ec2/vpc:Vpc", "aws:kms/key:Key", "aws:lambda/functionUrl:FunctionUrl"} <= set(passed_over)
+    assert not {"aws:s3/bucket:Bucket", "aws:apprunner/service:Service"} & set(passed_over)
+    rule = the_rule("no-public-bucket")
+    assert all(gap(rule, planned(each, "x")) == "" for each in passed_over)
