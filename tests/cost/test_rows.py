@@ -137,6 +137,15 @@ def test_every_family_of_a_cloud_is_in_the_one_table() -> None:
         assert set(billed) <= set(BILLED), f"add cost/{cloud}/families.py to cost/families.py"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "cost").glob("*/free.py")), ids=lambda path: path.parent.name)
+def test_what_a_cloud_declares_free_is_in_the_one_table(path: Path) -> None:
+    """Also where the cloud bills nothing: what nobody reads would be unknown."""
+    cloud = path.parent.name
+    declared = importlib.import_module(f"cost.{cloud}.free").FREE
+
+    assert set(declared) <= set(FREE), f"add cost/{cloud}/free.py to FREE in cost/families.py"
+
+
 def test_every_usage_key_is_a_field_of_a_usage_file() -> None:
     """A price by a key that no usage file may say could never be told by anybody; a field that nobody asks for is dead."""
     asked = {key: type_ for type_, billed in BILLED.items() for key in billed.usage_keys}
