@@ -253,7 +253,7 @@ def test_an_instances_disks_are_all_billed() -> None:
 
 def test_an_attached_disk_without_a_size_is_unknown_and_volumes_of_their_own_are_not_billed_twice() -> None:
     """Outputs list these among an instance's disks."""
-    small = {"instanceType": "g6.xlarge", "rootBlockDevice": {"volumeSize": 8, "volumeType": "gp3"}}
+    small: dict[str, Any] = {"instanceType": "g6.xlarge", "rootBlockDevice": {"volumeSize": 8, "volumeType": "gp3"}}
     unsized = state("aws:ec2/instance:Instance", ebsBlockDevices=[{"deviceName": "/dev/sdb"}], **small)
     attached = state("aws:ec2/instance:Instance", outputs={"ebsBlockDevices": [_FAST]}, **small)
 
