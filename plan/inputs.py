@@ -116,8 +116,10 @@ class Inputs:
 
     def pairs(self, path: str) -> dict[str, str]:
         """A map of texts; a value that is not known stays as `UNKNOWN`. Raises NotKnown for the map itself."""
-        value = self._known(path)
-        return {str(key): str(each) for key, each in plain(value or {}).items()}
+        value = plain(self._known(path) or {})
+        if not isinstance(value, Mapping):
+            raise NotKnown(f"{self.prefix}{path} is no map")
+        return {str(key): str(each) for key, each in value.items()}
 
     def document(self, path: str) -> Any:
         """What a text of JSON holds, or the value itself; None where it is not set. Raises NotKnown."""

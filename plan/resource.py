@@ -25,7 +25,7 @@ class Resource:
     """One resource. `links` are the URNs that an input refers to, by the input's name.
 
     `custom` says that a provider makes it: a component only groups others. `default_tags` and `region` are what its provider
-    adds to it; empty where that is nothing or not known. `outputs` are there only for what exists. `readable` is False where
+    adds to it; the tags are None and the region is empty where that is not known. `outputs` are there only for what exists. `readable` is False where
     the engine could not write down what it will be.
     """
 
@@ -34,7 +34,7 @@ class Resource:
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any] = field(default_factory=dict)
     links: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    default_tags: Mapping[str, str] = field(default_factory=dict)
+    default_tags: Mapping[str, str] | None = field(default_factory=dict)
     region: str = ""
     custom: bool = True
     readable: bool = True
@@ -104,17 +104,20 @@ def region_of(
     return re.sub(f"{cloud.zone_suffix}$", "", first) if cloud.zone_suffix else first
 
 
-def _tags(provider: Mapping[str, Any]) -> dict[str, str]:
-    """The tags that a provider with these inputs gives to everything it makes."""
-    tags = _decoded(provider.get("defaultTags")).get("tags") or {}
-    return {str(key): str(value) for key, value in tags.items()}
+def _tags(provider: Mapping[str, Any]) -> dict[str, str] | None:
+    """The tags that a provider with these inputs gives to everything it makes; None where they cannot be read."""
+    block = _decoded(provider.get("defaultTags"))
+    tags = block.get("tags") if isinstance(block, Mapping) else block
+    if tags is None:
+        return {}
+    return {str(key): str(value) for key, value in tags.items()} if isinstance(tags, Mapping) else None
 
 
-def _decoded(value: Any) -> Mapping[str, Any]:
-    """A provider's structured input, which travels as a text of JSON."""
+def _decoded(value: Any) -> Any:
+    """A provider's structured input, which travels as a text of JSON; the text itself where it is none."""
     if isinstance(value, str):
         try:
-            value = plain(json.loads(value))
+            return plain(json.loads(value))
         except ValueError:
-            return {}
-    return value if isinstance(value, Mapping) else {}
+            return value
+    return value

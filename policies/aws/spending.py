@@ -58,7 +58,11 @@ _TAGGED = (
 
 def _tags(resource: Inputs, scene: Scene) -> Iterator[str]:
     """A resource's own tags with those that its provider adds; a tag whose value is not known yet counts as given."""
-    yield from lacking_tags({**resource.resource.default_tags, **resource.pairs("tags")}, scene)
+    own, added = resource.pairs("tags"), resource.resource.default_tags
+    lacking = list(lacking_tags({**(added or {}), **own}, scene))
+    if lacking and added is None:
+        raise NotKnown("it lacks a tag itself, and the defaultTags of its provider are not known or not shown")
+    yield from lacking
 
 
 def _propagated_tags(group: Inputs, scene: Scene) -> Iterator[str]:

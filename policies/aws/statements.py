@@ -129,8 +129,13 @@ def _statement(value: Any, path: str) -> Mapping[str, Any]:
 
 def _texts(value: Any, what: str) -> Iterator[str]:
     """A text, or the texts of a list: what policy documents write in either form. Raises NotKnown behind those that are known."""
-    seen = known_first(_listed(value), lambda each: _seen(each, what))
-    return (each for each in seen if isinstance(each, str))
+    return known_first(_listed(value), lambda each: _text(each, what))
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(_seen(value, what), str):
+        raise NotKnown(f"{what} is no text")
+    return str(value)
 
 
 def _listed(value: Any) -> list[Any]:

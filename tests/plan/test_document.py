@@ -250,6 +250,30 @@ def test_a_type_says_where_it_is_in_its_own_clouds_words() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        (NOT_KNOWN, None),
+        ("[secret]", None),
+        ({"tags": NOT_KNOWN}, None),
+        ({"tags": ["a"]}, None),
+        ("no json", None),
+        ({}, {}),
+        ('{"tags":{}}', {}),
+        ({"tags": {"owner": NOT_KNOWN}}, {"owner": NOT_KNOWN}),
+    ],
+    ids=str,
+)
+def test_tags_that_a_provider_hides_are_not_none(said: Any, known: dict[str, str] | None) -> None:
+    """What cannot be read is not the same as nothing; a tag without its value is there."""
+    provider = state("pulumi:providers:aws", "ours", defaultTags=said)
+    key = {**state("aws:kms/key:Key"), "provider": f"{provider['urn']}::{NOT_KNOWN}"}
+
+    (one,) = read(created(provider, key)).after.values()
+
+    assert one.default_tags == known
+
+
 def test_what_a_provider_adds_is_known_with_its_secrets_opened() -> None:
     """Its tags travel as a text of JSON, a secret in a wrapper."""
     provider = state("pulumi:providers:aws", "ours", defaultTags='{"tags":{"owner":"me"}}')

@@ -349,3 +349,14 @@ def test_keys_and_their_replicas_share_the_requests() -> None:
     )
 
     assert [usd(line) for line in found.lines if line.key == "key-requests"] == [Decimal("0.03")] * 2
+
+
+def test_an_alarm_whose_period_is_not_known_has_no_price() -> None:
+    """It may be the dearer kind; where another of its metrics certainly is, the whole alarm is."""
+    alarm = "aws:cloudwatch/metricAlarm:MetricAlarm"
+    quick, later = ({"metric": {"period": each}} for each in (10, NOT_KNOWN))
+
+    assert lines(state(alarm, period=NOT_KNOWN))["alarms"].state is State.UNKNOWN
+    assert lines(state(alarm, metricQueries=[later]))["alarms"].state is State.UNKNOWN
+    assert lines(state(alarm, metricQueries=[later, quick]))["alarms"].state is State.PRICED
+    assert lines(state(alarm, period=60))["alarms"].state is State.PRICED

@@ -690,3 +690,29 @@ def _budgeted(changes: dict[str, Any]) -> tuple[tuple[str, ...], str]:
     planned_ = {each.urn: each for each in (stack, reach.SERVICE, reach.budget("900", **changes))}
     outcome = outcome_of(rule, stack, context(limits={"monthlyUsd": "900"}), planned_)
     return outcome.violations, outcome.undecided
+
+
+def test_tags_that_nobody_can_read_leave_the_rule_undecided() -> None:
+    """Where the resource does not have them all itself."""
+    rule = rule_of("required-tags")
+    assert rule is not None
+    bare, whole = (
+        replace(planned("aws:kms/key:Key", "k", tags=tags), default_tags=None) for tags in ({"owner": "me"}, reach.TAGS)
+    )
+    wrong = planned("aws:kms/key:Key", "k", tags=["owner"])
+
+    assert "defaultTags of its provider are not known" in outcome_of(rule, bare, context(), {}).undecided
+    assert outcome_of(rule, whole, context(), {}) == Outcome()
+    assert "tags is no map" in outcome_of(rule, wrong, context(), {}).undecided
+
+
+def test_an_action_that_is_no_text_is_undecided() -> None:
+    """It is neither narrow nor wide."""
+    rule = rule_of("no-wildcard-iam")
+    assert rule is not None
+    odd = {"Effect": "Allow", "Action": {"Fn": "x"}, "Resource": "*"}
+
+    assert (
+        "an Action of a statement is no text"
+        in outcome_of(rule, planned(supply.POLICY, "p", policy={"Statement": [odd]}), context(), {}).undecided
+    )
