@@ -124,15 +124,22 @@ def cost_cap(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[s
         from cost.amounts import Case
         from cost.families import is_known
 
-        estimate = _at_most(scene, clouds)
+        open_: NotKnown | None = None
+        try:
+            replicas, bounds = _AS_MANY_AS_FIT, _most_replicas(scene, clouds)
+        except NotKnown as reason:  # then what runs in any case may be too much already
+            replicas, bounds, open_ = 0, {}, reason
+        estimate = _with_replicas(replicas, bounds, scene, clouds)
         most = estimate.total("after")
         if most.usd > cap:
             dearest = max(estimate.lines, key=lambda line: line.usd("after", Case.EXPECTED) or Decimal(0))
             yield (
-                f"if every replica that is allowed runs all month it costs {'at least ' * most.at_least}{most.usd:,.0f} USD, "
+                f"if every replica that is allowed runs all month it costs {'at least ' * (most.at_least or open_ is not None)}{most.usd:,.0f} USD, "
                 f"most of it {dearest.name} ({dearest.item}); trimaran:limits.monthlyUsd is {cap}."
             )
             return
+        if open_:
+            raise open_
         strangers = dict.fromkeys(line.type for line in estimate.unknown if not is_known(line.type))
         if strangers:
             raise NotCovered(f"no family in cost/ says what {', '.join(strangers)} costs")
@@ -143,8 +150,8 @@ def cost_cap(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[s
     return judge
 
 
-def _at_most(scene: Scene, clouds: Sequence[Spending]) -> Estimate:
-    """The estimate of what the stack will be with all replicas awake."""
+def _with_replicas(replicas: int, bounds: Mapping[str, Decimal], scene: Scene, clouds: Sequence[Spending]) -> Estimate:
+    """The estimate of what the stack will be with so many replicas awake all month, where its `bounds` allow them."""
     from cost.estimate import estimate_of
     from cost.usage import Profile, Usage
 
@@ -154,9 +161,9 @@ def _at_most(scene: Scene, clouds: Sequence[Spending]) -> Estimate:
         for each in scene.everything
     }
     preview = Preview(stack=scene.context.stack, config=scene.context.config, components={}, before={}, after=after)
-    full = Decimal(_AS_MANY_AS_FIT)
-    awake = Profile(replicas=full, busy_hours_per_day=Decimal(24), wakes_per_day=Decimal(0), api_replicas=full)
-    bounded = {name: Profile(replicas=most) for name, most in _most_replicas(scene, clouds).items()}
+    count = Decimal(replicas)
+    awake = Profile(replicas=count, busy_hours_per_day=Decimal(24), wakes_per_day=Decimal(0), api_replicas=count)
+    bounded = {name: Profile(replicas=most) for name, most in bounds.items()}
     return estimate_of(preview, Usage(expected=awake, resources=bounded))
 
 

@@ -106,12 +106,13 @@ def _open_to_all(statement: Mapping[str, Any]) -> Iterator[str]:
 def _open_to_github(statement: Mapping[str, Any]) -> Iterator[str]:
     if not some(principals(statement, "Federated"), lambda each: _GITHUB in each):
         return
-    subjects = condition(statement, f"{_GITHUB}:sub")
-    if not subjects:
-        yield "every repository on GitHub may take this role."
-    for subject in subjects:
+    nobody_named = True
+    for subject in condition(statement, f"{_GITHUB}:sub"):
+        nobody_named = False
         if not _BOUND_SUBJECT.fullmatch(subject):
             yield f"the subject '{subject}' is not bound to one repository and one environment, branch or event."
+    if nobody_named:
+        yield "every repository on GitHub may take this role."
 
 
 def _bound_use(shared: Inputs, scene: Scene) -> Iterator[str]:

@@ -101,15 +101,19 @@ def _is_somebody(said: object) -> bool:
     return len(fixed) == 1 or "/" in fixed[0]
 
 
-def condition(statement: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """The values that a condition asks a key to be equal to or like; none where nothing asks. Raises NotKnown."""
-    return tuple(
+def condition(statement: Mapping[str, Any], key: str) -> Iterator[str]:
+    """The values that a condition asks a key to be equal to or like; none where nothing asks.
+
+    Raises NotKnown, for one of them behind the others.
+    """
+    asked = [
         value
         for operator, name, values in _conditions(statement)
         if operator.split(":")[-1].removesuffix("IfExists") in ("StringEquals", "StringLike")
         if name.lower() == key.lower()
-        for value in _texts(values, "a value of a Condition")
-    )
+        for value in _listed(values)
+    ]
+    return _texts(asked, "a value of a Condition")
 
 
 def _conditions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:

@@ -439,6 +439,15 @@ def test_what_does_not_decide_may_stay_unknown() -> None:
 _WORLD = {"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}
 _OPEN_TRUST = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
 _GROUP = "aws:ec2/securityGroup:SecurityGroup"
+_OF_GITHUB = {
+    "Effect": "Allow",
+    "Principal": {"Federated": f"arn:x/{_ISSUER}"},
+    "Action": "x",
+    "Condition": {
+        "StringEquals": {f"{_ISSUER}:sub": UNKNOWN},
+        "StringLike": {f"{_ISSUER}:sub": [UNKNOWN, "repo:*/*:environment:prod"]},
+    },
+}
 _AMONG_IMAGES = task("t", container(name="a", image=UNKNOWN), container(name="b", image="nginx:1"))
 _BEHIND_AN_UNKNOWN: list[tuple[str, str, Resource]] = [
     ("prod", "closed-security-groups", planned(_GROUP, "g", ingress=[UNKNOWN, _WORLD])),
@@ -488,6 +497,7 @@ _BEHIND_AN_UNKNOWN: list[tuple[str, str, Resource]] = [
         planned(supply.ROLE, "r", managedPolicyArns=[UNKNOWN, "arn:aws:iam::aws:policy/AdministratorAccess"]),
     ),
     ("prod", "bound-trust", planned(supply.ROLE, "r", assumeRolePolicy={"Statement": [UNKNOWN, _OPEN_TRUST]})),
+    ("prod", "bound-trust", planned(supply.ROLE, "r", assumeRolePolicy={"Statement": [_OF_GITHUB]})),
     (
         "prod",
         "bound-trust",

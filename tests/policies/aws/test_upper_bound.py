@@ -178,3 +178,18 @@ def test_prices_and_rules_find_one_scaling(target: Resource, found: tuple[int, i
 
     assert by_rules == found
     assert [each.expected for each in by_prices] == list(found)
+
+
+def test_a_bound_that_is_not_known_hides_no_cost_that_is_certain() -> None:
+    """What runs in any case may be above the cap already; where it is not, nobody can tell."""
+    rule, stack = rule_of("monthly-cost-cap"), the_stack()
+    assert rule is not None
+    provider, service, target = engine(1)
+    target = replace(target, inputs={**target.inputs, "maxCapacity": UNKNOWN})
+    template, group = machines(40)
+    always_on = replace(group, inputs={**group.inputs, "minSize": 3})
+
+    for one, is_certain in ((always_on, True), (group, False)):
+        planned_ = {each.urn: each for each in (stack, GPU_TASK, provider, service, target, template, one)}
+        outcome = outcome_of(rule, stack, context(limits={"monthlyUsd": 2 * _G6_USD}), planned_)
+        assert (bool(outcome.violations), bool(outcome.undecided)) == (is_certain, not is_certain)
