@@ -54,7 +54,7 @@ class Inputs:
     def text(self, path: str, default: str = "") -> str:
         """A text. Raises NotKnown."""
         value = self._known(path)
-        return default if value is None else str(value)
+        return default if value is None else self._text(value, path)
 
     def shown(self, path: str, default: str) -> str:
         """A text as a sentence names it, where that may be missing or not known."""
@@ -89,11 +89,11 @@ class Inputs:
 
     def texts(self, path: str) -> tuple[str, ...]:
         """The items of a list of texts. Raises NotKnown where one of them is not known."""
-        return tuple(str(self._seen(item, path)) for item in self._items(path))
+        return tuple(self._text(item, path) for item in self._items(path))
 
     def each_text(self, path: str) -> Iterator[str]:
         """The items of a list of texts that are known; raises NotKnown only behind the last of them where one is not."""
-        return known_first(self._items(path), lambda item: str(self._seen(item, path)))
+        return known_first(self._items(path), lambda item: self._text(item, path))
 
     def count(self, path: str) -> int:
         """How many items a list has, even where they themselves are not known. Raises NotKnown."""
@@ -130,6 +130,12 @@ class Inputs:
             return json.loads(value)
         except ValueError:
             raise NotKnown(f"{self.prefix}{path} is not JSON") from None
+
+    def _text(self, item: Any, path: str) -> str:
+        value = self._seen(item, path)
+        if isinstance(value, Mapping | list):
+            raise NotKnown(f"{self.prefix}{path} is no text")
+        return str(value)
 
     def _items(self, path: str) -> Sequence[Any]:
         value = self._known(path)

@@ -123,3 +123,12 @@ def test_outputs_complete_what_inputs_lack() -> None:
     """For what exists; an input that is there wins."""
     assert thing({"text": "old", "a": "x"}, text="new").text("text") == "new"
     assert thing({"text": "old"}).text("text") == "old"
+
+
+@pytest.mark.parametrize("value", [{"b": "x"}, ["x", "y"], []], ids=str)
+def test_what_is_no_text_is_none_that_can_be_told(value: object) -> None:
+    """A map or a list, which somebody has written in place of one."""
+    with pytest.raises(NotKnown, match="a is no text"):
+        thing(a=value).text("a")
+    with pytest.raises(NotKnown, match="list is no text"):
+        thing(list=["x", value]).texts("list")
