@@ -12,8 +12,8 @@ class Cloud:
     """One cloud. `name` is that of its folders; `packages` are Pulumi's, each the beginning of its resources' types.
 
     `region_keys` are the config keys that say a stack's region; `region_inputs` the inputs by which a resource or its
-    provider says its own, `zone_inputs` those that name a zone: a region and one more part. A cloud without region keys
-    has no regions. `usual_region` is what messages and commands give as an example. `same_types` are other tokens, or
+    provider says its own, or a zone of it, which ends in `zone_suffix`, a pattern. A cloud without region keys has no
+    regions. `usual_region` is what messages and commands give as an example. `same_types` are other tokens, or
     beginnings of tokens, that an SDK has for one type.
     """
 
@@ -21,7 +21,7 @@ class Cloud:
     packages: tuple[str, ...]
     region_keys: tuple[str, ...] = ()
     region_inputs: tuple[str, ...] = ()
-    zone_inputs: tuple[str, ...] = ()
+    zone_suffix: str = ""
     usual_region: str = ""
     same_types: Mapping[str, str] = field(default_factory=dict)
 
@@ -42,8 +42,8 @@ CLOUDS: Mapping[str, Cloud] = {
             name="gcp",
             packages=("gcp",),
             region_keys=("gcp:region",),
-            region_inputs=("region", "location"),
-            zone_inputs=("zone",),
+            region_inputs=("region", "location", "zone"),
+            zone_suffix=r"-[a-z]",
             usual_region="us-central1",
         ),
         Cloud(

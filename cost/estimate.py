@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any
 
 from catalog.clouds import known_as
+from catalog.prices import regions_of
 from cost.amounts import NOTHING, unknown
 from cost.families import BILLED, FREE
 from cost.lines import Charge, Estimate, Line
 from cost.quantity import Quantity
 from cost.rates import Priced, price
 from cost.tokens import fallback_quantities, per_million_tokens
-from cost.usage import NO_USAGE, Usage
+from cost.usage import NO_USAGE, Usage, UsageError
 from plan import document
 from plan.document import Preview
 from plan.inputs import NotKnown
@@ -28,7 +30,7 @@ def estimate(preview: Mapping[str, Any], usage: Usage = NO_USAGE) -> Estimate:
 
 
 def estimate_of(preview: Preview, usage: Usage = NO_USAGE) -> Estimate:
-    """What a preview that is already parsed will cost."""
+    """What a preview that is already parsed will cost. Raises UsageError for a price of the user's own in a wrong unit."""
     usage = usage.with_stack_config(preview.config)
     before = _charges(preview.before, usage)
     after = _charges(preview.after, usage)
@@ -44,6 +46,29 @@ def estimate_of(preview: Preview, usage: Usage = NO_USAGE) -> Estimate:
 
 
 _Key = tuple[str, str]
+
+
+def refuse_strangers(usage: Usage, preview: Preview, estimate: Estimate) -> None:
+    """Raise UsageError for a resource that the stack does not have, or a price of what nothing is billed by: both would be
+    read and have no effect.
+    """
+    resources = {each.name for each in (*preview.before.values(), *preview.after.values())}
+    charges = (side for line in estimate.lines for side in (line.before, line.after) if side)
+    skus = {sku for each in charges for sku in each.quantity.skus}
+    for what, given, known, where in (
+        ("resources", usage.resources, resources, "is no resource of this stack"),
+        (
+            "prices",
+            [each for each in usage.prices if not regions_of(each)],
+            skus,
+            "is no price that anything is billed by",
+        ),
+    ):
+        for name in given:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                meant = f"; did you mean '{close[0]}'" if close else ""
+                raise UsageError(f"'{what}.{name}' {where}{meant}")
 
 
 def _charges(resources: Mapping[str, Resource], usage: Usage) -> dict[_Key, Charge]:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from cost.amounts import Case
 from cost.lines import Estimate
 from cost.rows import dollars, total_text
+from plan.limits import limits_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
-    """The limits that were given; None is no limit. `budget_usd` is the stack's own `limits.monthlyUsd`."""
+    """The limits that were given; None is no limit. `budget_usd` is the stack's own `limits.monthlyUsd`, `unread` why it is
+    set and cannot be read.
+    """
 
     max_usd_per_month: Decimal | None = None
     max_increase_usd: Decimal | None = None
     max_increase_percent: Decimal | None = None
     budget_usd: Decimal | None = None
     fail_on_unknown: bool = False
+    unread: str = ""
+
+    def with_those_of(self, config: Mapping[str, str]) -> Gates:
+        """The same with the limit that a stack's own config sets."""
+        limits = limits_of(config)
+        return replace(self, budget_usd=limits.monthly_usd, unread=limits.unread.get("monthlyUsd", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +61,11 @@ def judge(estimate: Estimate, gates: Gates, case: Case) -> GateVerdict:
             f"{percent.quantize(Decimal('0.1'))} % more a month ({dollars(before.usd)} to {dollars(after.usd)}) "
             f"is above --max-increase-percent of {gates.max_increase_percent} %."
         )
+    if gates.unread:
+        refused.append(f"{gates.unread}.")
     if gates.fail_on_unknown and estimate.unknown:
         refused.append(_unknown(estimate))
     return GateVerdict(refused=tuple(refused), blind=tuple(_blind(estimate, gates, case, percent)))
-
-
-def budget_of(config: Mapping[str, str]) -> Decimal | None:
-    """The stack's own limit on dollars a month, `limits.monthlyUsd`; None where its config sets none."""
-    try:
-        return Decimal(str(json.loads(config.get("trimaran:limits") or "{}")["monthlyUsd"]))
-    except (ValueError, KeyError, TypeError, ArithmeticError):
-        return None
 
 
 def _blind(estimate: Estimate, gates: Gates, case: Case, percent: Decimal | None) -> list[str]:

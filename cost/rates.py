@@ -9,7 +9,7 @@ from decimal import Decimal
 from catalog.prices import Rate, find, regions_of
 from cost.amounts import Amount, State, unknown
 from cost.quantity import Quantity
-from cost.usage import Usage
+from cost.usage import Usage, UsageError
 
 # A charge is a whole number of these, so that the lines that are shown add up to the total exactly.
 MICRODOLLAR = Decimal("0.000001")
@@ -24,7 +24,10 @@ class Priced:
 
 
 def price(quantity: Quantity, region: str, usage: Usage) -> Priced:
-    """Dollars for a quantity. Without a rate they are unknown; without an amount they stay open."""
+    """Dollars for a quantity. Without a rate they are unknown; without an amount they stay open.
+
+    Raises UsageError for a price of the user's own that is for another unit.
+    """
     if not quantity.skus:
         why = quantity.amount.why or "which one is billed cannot be told before it runs"
         return Priced(usd=unknown(why), rate=None)
@@ -32,7 +35,8 @@ def price(quantity: Quantity, region: str, usage: Usage) -> Priced:
     first = rates[0]
     if first is None:
         return Priced(usd=unknown(_missing(quantity.skus[0], region)), rate=None)
-    _same_unit(quantity, first)
+    for each in rates:
+        _same_unit(quantity, each, usage)
     if quantity.amount.state is State.UNKNOWN:
         return Priced(usd=quantity.amount, rate=first)
     known = [each.usd for each in rates if each]
@@ -57,8 +61,12 @@ def _missing(sku: str, region: str) -> str:
     return f"no rate for {sku} in {region or 'a region that is not known'}{known}"
 
 
-def _same_unit(quantity: Quantity, rate: Rate) -> None:
-    if quantity.unit != rate.unit:
+def _same_unit(quantity: Quantity, rate: Rate | None, usage: Usage) -> None:
+    if rate and quantity.unit != rate.unit:
+        if usage.own_rate(rate.sku, rate.region):
+            raise UsageError(
+                f"prices.{rate.sku} is per '{rate.unit}', but '{quantity.item}' is billed per '{quantity.unit}'"
+            )
         raise ValueError(
             f"{rate.sku} is priced per {rate.unit}, but the quantity '{quantity.item}' is in {quantity.unit}."
         )

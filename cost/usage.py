@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from catalog.prices import Rate
 from cost.amounts import DAYS_PER_MONTH, Amount, Case, State, depends
+from plan.inputs import number_in
 
 _Count = Annotated[Decimal | None, Field(ge=0)]
 _Share = Annotated[Decimal | None, Field(ge=0, le=1)]
@@ -186,20 +188,54 @@ def parse(text: str, source: str) -> Usage:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise UsageError(f"{source}{line}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    except RecursionError:
+        raise UsageError(f"{source}: nested deeper than any usage file is") from None
     if not isinstance(values, dict) or "version" not in values:
         raise UsageError(f"{source}: a usage file is a mapping that starts with 'version: 1'")
     try:
-        return Usage.model_validate(values)
+        usage = Usage.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{source}:{_line(node, first['loc'])}: {_explain(first)}") from None
+    for case, key, sentence in _out_of_order(usage):
+        raise UsageError(f"{source}:{_line(node, (case, key))}: {sentence}")
+    return usage
+
+
+def _out_of_order(usage: Usage) -> Iterator[tuple[str, str, str]]:
+    """Each case and key whose number is on the wrong side of another case's, with a sentence."""
+    for key in Profile.model_fields:
+        stated = [(case.value, getattr(getattr(usage, case), key, None)) for case in Case]
+        given = [(case, number) for case, number in stated if number is not None]
+        for (lower, least), (upper, most) in pairwise(given):
+            if least > most:
+                yield upper, key, f"'{key}' is {least} in '{lower}' and {most} in '{upper}', which must not be less"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads 0.1 and 2026-11-20 as they are written."""
+    """Reads 0.1 and 2026-11-20 as they are written, and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A map. Raises ConstructorError for a key that stands in it twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key.value}' stands twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: Decimal(str(node.value)))
+def _number(_: yaml.Loader, node: yaml.ScalarNode) -> Decimal | str:
+    """A number as it is written; `.inf` and the like stay texts, which the field that they are for refuses."""
+    number = number_in(node.value)
+    return str(node.value) if number is None else number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _number)
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: str(node.value))
 
 

@@ -105,9 +105,9 @@ class StackFile:
         from stacks.config import ConfigError
         from stacks.parsing import parse
 
-        raw, secret_keys = self._flat()
+        raw, encrypted = self._flat()
         try:
-            return parse(raw, self.stack, secret_keys=secret_keys)
+            return parse(raw, self.stack, secret_keys={_key_of(each) for each in encrypted}, encrypted=encrypted)
         except ConfigError as error:
             raise Failure(error.sentence, error.hint, ExitCode.USAGE) from None
 
@@ -170,23 +170,23 @@ class StackFile:
         """A key of ours as the file spells it: the engine takes it without the namespace too."""
         return key if key in self._document().config else f"{NAMESPACE}:{key}"
 
-    def _flat(self) -> tuple[dict[str, str], set[str]]:
-        """The config as the engine hands it to a program: full keys, texts, maps as JSON; and the keys of secrets.
+    def _flat(self) -> tuple[dict[str, str], list[str]]:
+        """The config as the engine hands it to a program: full keys, texts, maps as JSON; and the places of encrypted values.
 
-        An encrypted value stands as a valid text of its own, since only the engine can read it.
+        One stands as a text that is valid for a key that is meant to be secret, since only the engine can read it.
         """
         raw: dict[str, str] = {}
-        secret_keys: set[str] = set()
+        encrypted: list[str] = []
         for name, value in self._document().config.items():
-            key = name if ":" in name else f"{NAMESPACE}:{name}"
-            if _is_secret(value):
-                secret_keys.add(key)
+            key = full_key(name)
+            encrypted += encrypted_in(value, key)
+            if is_encrypted(value):
                 raw[key] = "encrypted=encrypted"
             elif isinstance(value, bool | dict | list):
                 raw[key] = json.dumps(value, default=str)
             else:
                 raw[key] = "" if value is None else str(value)
-        return raw, secret_keys
+        return raw, encrypted
 
     def _document(self, path: Path | None = None) -> _Document:
         """What the stack's own file says, or another one; nothing where it is not there. Raises Failure for one that
@@ -215,5 +215,27 @@ class StackFile:
         )
 
 
-def _is_secret(value: object) -> bool:
+def full_key(key: str) -> str:
+    """A config key with its namespace, which is ours where the file gives none."""
+    return key if ":" in key else f"{NAMESPACE}:{key}"
+
+
+def is_encrypted(value: object) -> bool:
+    """Whether a value stands encrypted in a config file."""
     return isinstance(value, dict) and set(value) == {"secure"}
+
+
+def encrypted_in(value: object, place: str) -> Iterator[str]:
+    """The places of encrypted values in one, as the engine's `--path` has them."""
+    if is_encrypted(value):
+        yield place
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from encrypted_in(item, f"{place}.{key}")
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            yield from encrypted_in(item, f"{place}[{at}]")
+
+
+def _key_of(place: str) -> str:
+    return place.partition(".")[0].partition("[")[0]

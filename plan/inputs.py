@@ -6,14 +6,17 @@ A reader is a price or a rule. What it reads it has declared, so that the list o
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 from catalog.clouds import known_as
 from plan.resource import Resource
 from plan.tokens import HIDDEN, is_unknown, opened, plain
+
+_Item = TypeVar("_Item")
+_Read = TypeVar("_Read")
 
 
 class NotKnown(ValueError):
@@ -51,7 +54,14 @@ class Inputs:
     def text(self, path: str, default: str = "") -> str:
         """A text. Raises NotKnown."""
         value = self._known(path)
-        return default if value is None else str(value)
+        return default if value is None else self._text(value, path)
+
+    def shown(self, path: str, default: str) -> str:
+        """A text as a sentence names it, where that may be missing or not known."""
+        try:
+            return self.text(path, default)
+        except NotKnown:
+            return default
 
     def flag(self, path: str, *, default: bool = False) -> bool:
         """A yes or no. Raises NotKnown."""
@@ -79,20 +89,26 @@ class Inputs:
 
     def texts(self, path: str) -> tuple[str, ...]:
         """The items of a list of texts. Raises NotKnown where one of them is not known."""
-        return tuple(str(self._seen(item, path)) for item in self._items(path))
+        return tuple(self._text(item, path) for item in self._items(path))
+
+    def each_text(self, path: str) -> Iterator[str]:
+        """The items of a list of texts that are known; raises NotKnown only behind the last of them where one is not."""
+        return known_first(self._items(path), lambda item: self._text(item, path))
 
     def count(self, path: str) -> int:
         """How many items a list has, even where they themselves are not known. Raises NotKnown."""
         return len(self._items(path))
 
     def each(self, path: str) -> tuple[Inputs, ...]:
-        """The items of a list of maps; one map counts as a list of one. Raises NotKnown."""
+        """The items of a list of maps; one map counts as a list of one. Raises NotKnown for the list itself, not for an item:
+        one that is not known, or no map, is so when it is read.
+        """
         return tuple(
             Inputs(
                 resource=self.resource,
                 reader=self.reader,
                 declared=self.declared,
-                values=self._seen(item, path),
+                values=item,
                 prefix=f"{self.prefix}{path}[].",
             )
             for item in self._items(path)
@@ -100,8 +116,10 @@ class Inputs:
 
     def pairs(self, path: str) -> dict[str, str]:
         """A map of texts; a value that is not known stays as `UNKNOWN`. Raises NotKnown for the map itself."""
-        value = self._known(path)
-        return {str(key): str(each) for key, each in plain(value or {}).items()}
+        value = plain(self._known(path) or {})
+        if not isinstance(value, Mapping):
+            raise NotKnown(f"{self.prefix}{path} is no map")
+        return {str(key): str(each) for key, each in value.items()}
 
     def document(self, path: str) -> Any:
         """What a text of JSON holds, or the value itself; None where it is not set. Raises NotKnown."""
@@ -112,6 +130,12 @@ class Inputs:
             return json.loads(value)
         except ValueError:
             raise NotKnown(f"{self.prefix}{path} is not JSON") from None
+
+    def _text(self, item: Any, path: str) -> str:
+        value = self._seen(item, path)
+        if isinstance(value, Mapping | list):
+            raise NotKnown(f"{self.prefix}{path} is no text")
+        return str(value)
 
     def _items(self, path: str) -> Sequence[Any]:
         value = self._known(path)
@@ -136,8 +160,35 @@ class Inputs:
             )
         if not self.resource.readable:
             raise NotKnown("the engine could not write down what it will be")
-        value = _walked(self.values, path)
+        values = opened(self.values)
+        if not isinstance(values, Mapping) and not is_unknown(values) and values != HIDDEN:
+            raise NotKnown(f"an item of {self.prefix.removesuffix('[].')} is no map")
+        value = _walked(values, path)
         return _walked(self.fallback, path) if value is None else value
+
+
+def known_first(items: Iterable[_Item], read: Callable[[_Item], _Read]) -> Iterator[_Read]:
+    """What is read of each item; of those that raise NotKnown the first does so behind all others, for it hides none of them."""
+    open_: NotKnown | None = None
+    for item in items:
+        try:
+            seen = read(item)
+        except NotKnown as reason:
+            open_ = open_ or reason
+        else:
+            yield seen
+    if open_:
+        raise open_
+
+
+def some(items: Iterable[_Item], holds: Callable[[_Item], bool]) -> bool:
+    """Whether any item holds; one that certainly does decides, whatever of the others is not known. Raises NotKnown."""
+    return any(known_first(items, holds))
+
+
+def every(items: Iterable[_Item], holds: Callable[[_Item], bool]) -> bool:
+    """Whether all items hold; one that certainly does not decides, whatever of the others is not known. Raises NotKnown."""
+    return all(known_first(items, holds))
 
 
 def number_in(value: Any) -> Decimal | None:
@@ -147,14 +198,6 @@ def number_in(value: Any) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
-
-
-def texts_in(value: Any) -> Iterator[str]:
-    """A text, or the texts of a list: what JSON documents write in either form."""
-    if isinstance(value, str):
-        yield value
-    else:
-        yield from (each for each in value or () if isinstance(each, str))
 
 
 def _walked(values: Any, path: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from catalog.clouds import known_as
 from plan.inputs import Inputs
@@ -11,6 +12,18 @@ from plan.resource import Resource
 
 # By resource type, the input paths that a reader may read: `a.b` of a map, `a[].b` of each item of a list.
 Reads = Mapping[str, tuple[str, ...]]
+
+
+class Peers(Protocol):
+    """What a reader may ask of the resources around one: all of a type, and those that refer to it."""
+
+    def of(self, type_: str) -> tuple[Inputs, ...]:
+        """All resources of a type."""
+        ...
+
+    def referring(self, one: Inputs, type_: str) -> tuple[Inputs, ...]:
+        """The resources of a type that refer to `one` by any input."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

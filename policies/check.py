@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from plan.inputs import Inputs
+from plan.inputs import Inputs, NotKnown
 from plan.resource import Resource
 from plan.scope import Reads, Scope
 from policies.context import Context
@@ -48,8 +49,33 @@ class Scene:
         return self.scope
 
 
+_Part = TypeVar("_Part")
+
 # Yields a sentence with the value seen for each thing that is wrong.
 Judge = Callable[[Inputs, Scene], Iterator[str]]
+
+
+def in_turn(parts: Iterable[_Part], judge: Callable[[_Part], Iterator[str]]) -> Iterator[str]:
+    """What is wrong with each of several parts; one that cannot be decided hides nothing of the others.
+
+    Raises NotCovered or NotKnown at the end, the first of the stricter kind.
+    """
+    open_: list[NotCovered | NotKnown] = []
+    try:
+        for part in parts:
+            try:
+                yield from judge(part)
+            except (NotCovered, NotKnown) as reason:
+                open_.append(reason)
+    except NotKnown as reason:  # of the parts' own source
+        open_.append(reason)
+    if open_:
+        raise min(open_, key=lambda each: isinstance(each, NotKnown))
+
+
+def together(*judgements: Iterator[str]) -> Iterator[str]:
+    """What several judgements say, as `in_turn` of parts."""
+    return in_turn(judgements, lambda each: each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from plan.limits import Limits, limits_of
 from policies.exceptions import Excepted
-from stacks.targets import named_in
+from stacks.targets import ENVIRONMENTS, named_in
 
 _NAMESPACE = "trimaran"
+# What the program's own reader takes for true (docs.pydantic.dev, Booleans, read 2026-11-30).
+_YES = frozenset({"1", "on", "t", "true", "y", "yes"})
 _ALLOWED = Path(__file__).with_name("allowed.yaml")
 
 
@@ -46,7 +48,7 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The stack that is judged. `monthly_usd` and `regions` are None where its config sets no limit.
+    """The stack that is judged, with the limits that its config sets.
 
     `public` is what it says of its ingress; `promoting`, whether it has a candidate beside the version that serves.
     """
@@ -57,8 +59,7 @@ class Context:
     today: date
     allowed: Allowed
     exceptions: tuple[Excepted, ...] = ()
-    monthly_usd: Decimal | None = None
-    regions: tuple[str, ...] | None = None
+    limits: Limits = field(default_factory=Limits)
     public: bool = False
     promoting: bool = False
     config: Mapping[str, str] = field(default_factory=dict)
@@ -66,11 +67,8 @@ class Context:
     @classmethod
     def of(cls, stack: str, config: Mapping[str, str], today: date, exceptions: tuple[Excepted, ...] = ()) -> Context:
         """From a stack's name and its config as the engine hands it out: full keys, maps and lists as JSON."""
-        # Without a name nobody can tell where it is, so the strictest counts.
-        target, environment = named_in(stack) if stack else ("", "prod")
-        environment = config.get(f"{_NAMESPACE}:environment", environment)
-        limits = _map(config, "limits")
-        monthly_usd, regions = limits.get("monthlyUsd"), limits.get("regions")
+        target, in_name = named_in(stack)
+        environment = _strictest(in_name, config.get(f"{_NAMESPACE}:environment", ""))
         return cls(
             stack=stack,
             target=config.get(f"{_NAMESPACE}:target", target),
@@ -78,19 +76,26 @@ class Context:
             today=today,
             allowed=Allowed.in_(environment),
             exceptions=exceptions,
-            monthly_usd=None if monthly_usd is None else Decimal(str(monthly_usd)),
-            regions=None if regions is None else tuple(str(each) for each in regions),
-            public=_map(config, "ingress").get("public") is True,
+            limits=limits_of(config),
+            public=str(_map(config, "ingress").get("public")).lower() in _YES,
             promoting=bool(_map(config, "candidate")),
             config=config,
         )
 
 
+def _strictest(*said: str) -> str:
+    """The strictest environment of those that are said; one that nobody knows counts as prod, and so does none at all."""
+    known = [each for each in said if each] or ["prod"]
+    return max(known, key=lambda each: ENVIRONMENTS.index(each) if each in ENVIRONMENTS else len(ENVIRONMENTS))
+
+
 def _map(config: Mapping[str, str], key: str) -> Mapping[str, Any]:
-    """A structured value of the config. The program itself refuses one that is malformed, so here it counts as not set."""
+    """A structured value of the config. The program itself refuses one that is malformed, so here it counts as not set, which
+    is the stricter for those that are read so.
+    """
     try:
         value = json.loads(config.get(f"{_NAMESPACE}:{key}") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -80,6 +80,13 @@ def gap(rule: Rule, resource: Resource) -> str:
     return f"no check of {folder} knows {resource.type}, and none of its lists declares it harmless"
 
 
+def taken_for_harmless(rule_id: str) -> tuple[str, ...]:
+    """Every type that a rule is not held against because a list declares it harmless: for the rule, its topic or every topic."""
+    checked = {type_ for checks in (*_CHECKS, _OVER_STACK) for type_ in checks.get(rule_id, {})}
+    declared = {type_ for each in _HARMLESS if rule_id in _rules_of(each) for type_ in each.types}
+    return tuple(sorted(declared - checked))
+
+
 @cache
 def _cannot_break(type_: str) -> frozenset[str]:
     """The rules that a type is declared harmless for."""

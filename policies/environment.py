@@ -13,7 +13,8 @@ _SECRET_WORDS = {"KEY", "KEYS", "TOKEN", "SECRET", "SECRETS", "PASSWORD", "PASSW
 _REFERENCES = ("_FILE", "_PATH", "_ARN", "_NAME", "_ID", "_URL", "_PARAMETER", "_ENV")
 _SECRET_VALUES = re.compile(
     r"sk-[A-Za-z0-9_-]{16,}|hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[A-Z0-9]{16}|-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|[a-z]+://[^/\s:@]*:[^/\s:@]+@"
+    # The scheme as RFC 3986 has it: `postgresql+psycopg2` is one; a password may hold a colon.
+    r"|[A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@"
 )
 
 

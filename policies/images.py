@@ -20,8 +20,15 @@ def not_pinned(where: str, image: str) -> Iterator[str]:
 def not_ours(where: str, image: str, scene: Scene) -> Iterator[str]:
     """A sentence where an image is from a registry that is not allowed."""
     name = _full_name(image)
-    if not any(fnmatchcase(name, pattern) for pattern in scene.context.allowed.registries):
+    if not any(_is_from(name, pattern) for pattern in scene.context.allowed.registries):
         yield f"{where} comes from '{name}', which is no registry of yours."
+
+
+def _is_from(name: str, pattern: str) -> bool:
+    """Whether a pattern covers a name: its registry part by part, so that no wildcard reaches beyond a dot, and then its path."""
+    (host, _, path), (wanted_host, _, wanted_path) = name.partition("/"), pattern.partition("/")
+    labels, wanted = host.split("."), wanted_host.split(".")
+    return len(labels) == len(wanted) and all(map(fnmatchcase, labels, wanted)) and fnmatchcase(path, wanted_path)
 
 
 def _full_name(image: str) -> str:

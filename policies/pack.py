@@ -104,6 +104,7 @@ def _planned(args: Any, config: Mapping[str, str]) -> Resource:
         custom=args.provider is not None,
         inputs=serialize_properties(args.props),
         provider=serialize_properties(args.provider.props) if args.provider else {},
+        provider_name=args.provider.name if args.provider else "",
         config=config,
     )
 

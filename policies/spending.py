@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.clouds import cloud_of_type, known_as
 from plan.document import Preview
-from plan.inputs import Inputs, NotKnown
+from plan.inputs import Inputs, NotKnown, some
 from plan.resource import ENGINE, Resource
 from plan.scope import Reads
-from policies.check import NotCovered, Scene
+from policies.check import NotCovered, Scene, in_turn, together
 
 if TYPE_CHECKING:
     from cost.lines import Estimate
@@ -23,7 +23,7 @@ _AS_MANY_AS_FIT = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How a cloud's type of budget is read: whether it tells anybody, and its limit in dollars a month."""
+    """How a cloud's type of budget is read: whether it tells anybody of costs, and its limit in dollars a month."""
 
     notifies: Callable[[Inputs], bool]
     limit_usd: Callable[[Inputs], Decimal | None]
@@ -34,14 +34,15 @@ class Spending:
     """What the rules about money ask of a cloud.
 
     `scales` are its types that grow with the load, `budgets` those that warn. `dearest` gives, by type, the inputs with what
-    may be cheaper for a while taken out. `most_replicas` lists the most replicas of each service, with a GPU and without.
+    may be cheaper for a while taken out. `most_replicas` gives, by the name of what rents machines, the most replicas of each
+    service that may run there; none where nothing says so and it may be as full as it can.
     `budget_reads` and `replica_reads` are the inputs that they may read, by type.
     """
 
     scales: tuple[str, ...]
     budgets: Mapping[str, Budget]
     dearest: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]]
-    most_replicas: Callable[[Scene], tuple[Sequence[int], Sequence[int]]]
+    most_replicas: Callable[[Scene], Iterator[tuple[str, Sequence[int]]]]
     budget_reads: Reads = field(default_factory=dict)
     replica_reads: Reads = field(default_factory=dict)
 
@@ -61,7 +62,8 @@ def _folded(key: str) -> str:
 
 def regions(_: Inputs, scene: Scene) -> Iterator[str]:
     """Each region that is not allowed, with what would be there."""
-    allowed = scene.context.regions
+    allowed = scene.context.limits.regions
+    scene.context.limits.check_read("regions")
     if allowed is None:
         return
     everything = [each for each in scene.everything if each.type.partition(":")[0] not in ENGINE]
@@ -80,7 +82,9 @@ def regions(_: Inputs, scene: Scene) -> Iterator[str]:
     if "" in seen:
         cloud = cloud_of_type(seen[""][0].type)
         keys = " nor ".join(cloud.region_keys) if cloud else ""
-        raise NotKnown(f"the region of {seen[''][0].name} is said neither by it, its provider nor {keys}")
+        raise NotKnown(
+            f"the region of {seen[''][0].name} is not known: it, its provider or {keys} does not say it, or not before `up`"
+        )
 
 
 def budget(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str]]:
@@ -90,37 +94,52 @@ def budget(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str
         if not any(scene.of(type_) for each in clouds for type_ in each.scales):
             return
         there = [(one, kind) for each in clouds for type_, kind in each.budgets.items() for one in scene.of(type_)]
-        if not any(kind.notifies(one) for one, kind in there):
-            yield "it has no budget that notifies anybody." if there else "it has no budget."
-        cap = scene.context.monthly_usd
-        for one, kind in there:
-            limit = kind.limit_usd(one)
-            if cap is not None and limit is not None and limit > cap:
-                yield f"{one.name} warns only at {limit} USD; trimaran:limits.monthlyUsd is {cap}."
+        yield from together(_told(there), in_turn(there, lambda each: _warns_in_time(*each, scene)))
 
     return judge
+
+
+def _told(budgets: Sequence[tuple[Inputs, Budget]]) -> Iterator[str]:
+    if not some(budgets, lambda each: each[1].notifies(each[0])):
+        yield "it has no budget of costs that notifies anybody." if budgets else "it has no budget."
+
+
+def _warns_in_time(one: Inputs, kind: Budget, scene: Scene) -> Iterator[str]:
+    cap, limit = scene.context.limits.monthly_usd, kind.limit_usd(one)
+    scene.context.limits.check_read("monthlyUsd")
+    if cap is not None and limit is not None and limit > cap:
+        shown = f"{limit.quantize(Decimal('0.01')).normalize():f}"
+        yield f"{one.name} warns only at {shown} USD a month; trimaran:limits.monthlyUsd is {cap}."
 
 
 def cost_cap(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str]]:
     """Judges what a stack costs when every replica that is allowed runs all month."""
 
     def judge(_: Inputs, scene: Scene) -> Iterator[str]:
-        cap = scene.context.monthly_usd
+        cap = scene.context.limits.monthly_usd
+        scene.context.limits.check_read("monthlyUsd")
         if cap is None:
             return
         # Only here: the cost model brings pydantic with it, and a stack without a cap needs neither.
         from cost.amounts import Case
         from cost.families import is_known
 
-        estimate = _at_most(scene, clouds)
+        open_: NotKnown | None = None
+        try:
+            replicas, bounds = _AS_MANY_AS_FIT, _most_replicas(scene, clouds)
+        except NotKnown as reason:  # then what runs in any case may be too much already
+            replicas, bounds, open_ = 0, {}, reason
+        estimate = _with_replicas(replicas, bounds, scene, clouds)
         most = estimate.total("after")
         if most.usd > cap:
             dearest = max(estimate.lines, key=lambda line: line.usd("after", Case.EXPECTED) or Decimal(0))
             yield (
-                f"if every replica that is allowed runs all month it costs {'at least ' * most.at_least}{most.usd:,.0f} USD, "
+                f"if every replica that is allowed runs all month it costs {'at least ' * (most.at_least or open_ is not None)}{most.usd:,.0f} USD, "
                 f"most of it {dearest.name} ({dearest.item}); trimaran:limits.monthlyUsd is {cap}."
             )
             return
+        if open_:
+            raise open_
         strangers = dict.fromkeys(line.type for line in estimate.unknown if not is_known(line.type))
         if strangers:
             raise NotCovered(f"no family in cost/ says what {', '.join(strangers)} costs")
@@ -131,8 +150,8 @@ def cost_cap(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[s
     return judge
 
 
-def _at_most(scene: Scene, clouds: Sequence[Spending]) -> Estimate:
-    """The estimate of what the stack will be with all replicas awake."""
+def _with_replicas(replicas: int, bounds: Mapping[str, Decimal], scene: Scene, clouds: Sequence[Spending]) -> Estimate:
+    """The estimate of what the stack will be with so many replicas awake all month, where its `bounds` allow them."""
     from cost.estimate import estimate_of
     from cost.usage import Profile, Usage
 
@@ -142,20 +161,21 @@ def _at_most(scene: Scene, clouds: Sequence[Spending]) -> Estimate:
         for each in scene.everything
     }
     preview = Preview(stack=scene.context.stack, config=scene.context.config, components={}, before={}, after=after)
-    gpu, cpu = _most_replicas(scene, clouds)
-    awake = Profile(replicas=gpu, busy_hours_per_day=Decimal(24), wakes_per_day=Decimal(0), api_replicas=cpu)
-    return estimate_of(preview, Usage(expected=awake))
+    count = Decimal(replicas)
+    awake = Profile(replicas=count, busy_hours_per_day=Decimal(24), wakes_per_day=Decimal(0), api_replicas=count)
+    bounded = {name: Profile(replicas=most) for name, most in bounds.items()}
+    return estimate_of(preview, Usage(expected=awake, resources=bounded))
 
 
 def _unchanged(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     return inputs
 
 
-def _most_replicas(scene: Scene, clouds: Sequence[Spending]) -> tuple[Decimal, Decimal]:
-    """The most replicas with a GPU and without one; where no service has any, whatever else scales may be full all month."""
-    found = [each.most_replicas(scene) for each in clouds]
-    gpu = [count for counts, _ in found for count in counts] or [0]
-    cpu = [count for _, counts in found for count in counts]
-    # While a promotion runs there is a second engine, which replaces the first or goes again.
-    engines = max(gpu) if scene.context.promoting else sum(gpu)
-    return Decimal(engines or _AS_MANY_AS_FIT), Decimal(sum(cpu) or _AS_MANY_AS_FIT)
+def _most_replicas(scene: Scene, clouds: Sequence[Spending]) -> dict[str, Decimal]:
+    """The most replicas on each thing that rents machines, by its name."""
+    most: dict[str, int] = {}
+    for name, counts in (each for cloud in clouds for each in cloud.most_replicas(scene)):
+        # While a promotion runs there is a second engine, which replaces the first or goes again.
+        bound = (max(counts) if scene.context.promoting else sum(counts)) if counts else _AS_MANY_AS_FIT
+        most[name] = max(most.get(name, 0), bound)
+    return {name: Decimal(count) for name, count in most.items()}

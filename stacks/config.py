@@ -68,6 +68,7 @@ def _key_lines(keys: SecretStr) -> SecretStr:
 
 
 Whole = Annotated[int, BeforeValidator(no_bool)]
+Number = Annotated[float, BeforeValidator(no_bool)]
 Steps = Annotated[tuple[Whole, ...], AfterValidator(_ascending_to_100)]
 STEPS = "rising percentages that end at 100"
 
@@ -107,7 +108,7 @@ class Rollout:
 
     steps: Steps = Field(default=(5, 25, 50, 100), description=STEPS)
     max_bake_s: Whole = Field(default=3600, ge=1, le=604800, description="seconds, from 1 to 604800", examples=["3600"])
-    margin_points: float = Field(default=10, gt=0, le=100, description="points above 0, up to 100", examples=["10"])
+    margin_points: Number = Field(default=10, gt=0, le=100, description="points above 0, up to 100", examples=["10"])
     on_undecided: WhenUndecided = Field(default=WhenUndecided.BLUE, description="blue or hold", examples=["blue"])
 
 
@@ -142,8 +143,8 @@ class Scaling:
 class Api:
     """The app in front, on CPU and always on."""
 
-    cpu: float = Field(default=1, gt=0, le=16, description="a number of vCPUs", examples=["1"])
-    memory_gib: float = Field(default=2, gt=0, le=120, description="a number of GiB", examples=["2"])
+    cpu: Number = Field(default=1, gt=0, le=16, description="a number of vCPUs", examples=["1"])
+    memory_gib: Number = Field(default=2, gt=0, le=120, description="a number of GiB", examples=["2"])
     min: Whole = Field(default=1, ge=1, le=100, description="a whole number from 1 to 100", examples=["1"])
     max: Whole = Field(default=2, ge=1, le=100, description="a whole number from 1 to 100", examples=["4"])
 
@@ -175,7 +176,9 @@ class Alerts:
 class Limits:
     """What a deploy may not exceed; None is no limit."""
 
-    monthly_usd: Decimal | None = Field(default=None, gt=0, description="dollars above 0", examples=["900"])
+    monthly_usd: Annotated[Decimal, BeforeValidator(no_bool)] | None = Field(
+        default=None, gt=0, description="dollars above 0", examples=["900"]
+    )
     regions: tuple[str, ...] | None = Field(default=None, description="a list of regions", examples=["us-east-1"])
 
 

@@ -15,22 +15,30 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from stacks.config import NAMESPACE, ConfigError, StackConfig
-from stacks.targets import TARGETS, named_in, nearest, unknown_target
+from stacks.targets import ENVIRONMENTS, TARGETS, named_in, nearest, unknown_target
 
 
 def parse(
-    raw: Mapping[str, str], stack: str, *, secret_keys: Collection[str] = (), rehearsal: bool = False
+    raw: Mapping[str, str],
+    stack: str,
+    *,
+    secret_keys: Collection[str] = (),
+    encrypted: Collection[str] = (),
+    rehearsal: bool = False,
 ) -> StackConfig:
     """The stack's config from the engine's flat map (full keys; maps and lists as JSON), with every key checked.
 
-    It is of the class that the stack's target names. `secret_keys` are the keys whose values are stored encrypted;
-    `rehearsal` says that nothing real is made. Raises ConfigError.
+    It is of the class that the stack's target names. `secret_keys` are the keys whose values are stored encrypted, which no
+    sentence shows; `encrypted` the places (`trimaran:settings.model`) whose values are not opened in `raw`, so that only a key
+    that is meant to be secret may be one. `rehearsal` says that nothing real is made. Raises ConfigError.
     """
     given = {key.removeprefix(f"{NAMESPACE}:"): text for key, text in raw.items() if key.startswith(f"{NAMESPACE}:")}
+    _refuse_secret_names(secret_keys, stack)
     target, environment = _target_and_environment(given, stack)
     kind = TARGETS[target].config_type()
     _refuse_unread(given, target, kind, stack)
     _refuse_plain_keys(given, kind, secret_keys, stack)
+    _refuse_encrypted(encrypted, kind, target, stack)
     derived = {
         "stack": stack,
         "target": target,
@@ -43,7 +51,7 @@ def parse(
     try:
         return TypeAdapter(kind).validate_python({**data, **derived})
     except ValidationError as error:
-        raise _translated(error, kind, target, stack) from None
+        raise _translated(error, kind, target, stack, secret_keys) from None
 
 
 def keys_of(kind: type[StackConfig]) -> tuple[str, ...]:
@@ -68,7 +76,14 @@ def _target_and_environment(given: Mapping[str, str], stack: str) -> tuple[str, 
         raise ConfigError(unknown_target(target), set_target if "target" in given else f"./trimaran up {example}")
     if target_in_name in TARGETS:
         _refuse_another(given, "target", target_in_name, stack)
+    if environment_in_name:
         _refuse_another(given, "environment", environment_in_name, stack)
+    if not environment:
+        raise ConfigError(
+            f"nothing says which environment stack '{stack}' is in: neither {NAMESPACE}:environment nor the end of its name, "
+            f"which would be one of {', '.join(ENVIRONMENTS)}.",
+            f"./trimaran pulumi config set {NAMESPACE}:environment {ENVIRONMENTS[-1]} --stack {stack}",
+        )
     return target, environment
 
 
@@ -78,6 +93,31 @@ def _refuse_another(given: Mapping[str, str], key: str, in_name: str, stack: str
             f"{NAMESPACE}:{key} is '{given[key]}', but the stack's name '{stack}' says '{in_name}'.",
             f"./trimaran pulumi config rm {NAMESPACE}:{key} --stack {stack}",
         )
+
+
+def _refuse_secret_names(secret_keys: Collection[str], stack: str) -> None:
+    """What a stack is must be readable: it decides how strictly the stack is held, also where nobody can decrypt."""
+    for key in ("target", "environment"):
+        if f"{NAMESPACE}:{key}" in secret_keys:
+            raise ConfigError(
+                f"{NAMESPACE}:{key} is stored as a secret, and must be readable.",
+                f"./trimaran pulumi config rm {NAMESPACE}:{key} --stack {stack}",
+            )
+
+
+def _refuse_encrypted(places: Iterable[str], kind: type[StackConfig], target: str, stack: str) -> None:
+    """An encrypted value that is needed in the clear, here where only the engine could open it."""
+    for place in places:
+        namespace, _, path = place.partition(":")
+        key = path.partition(".")[0].partition("[")[0]
+        is_meant = namespace == NAMESPACE and path == key and _is_secret(_fields_of(kind)[key])
+        if not is_meant and (namespace == NAMESPACE or place in TARGETS[target].region_keys):
+            meant = [each for each, info in _fields_of(kind).items() if _is_secret(info)]
+            raise ConfigError(
+                f"{place} is encrypted, and only the engine can open it; of this target's keys "
+                f"{', '.join(meant) or 'none'} may be.",
+                f"./trimaran pulumi config set --plaintext --path {shlex.quote(place)} VALUE --stack {stack}",
+            )
 
 
 def _region(raw: Mapping[str, str], target: str) -> str:
@@ -158,13 +198,21 @@ def _refuse_plain_keys(given: Iterable[str], kind: type[StackConfig], secret_key
             )
 
 
-def _translated(error: ValidationError, kind: type[StackConfig], target: str, stack: str) -> ConfigError:
-    """The first thing that is wrong, in our words; a key that does not exist comes before a wrong value."""
+def _translated(
+    error: ValidationError, kind: type[StackConfig], target: str, stack: str, secret_keys: Collection[str]
+) -> ConfigError:
+    """The first thing that is wrong, in our words; a key that does not exist comes before a wrong value.
+
+    Of a value that is stored encrypted nothing is shown, neither what it is nor what it is made of.
+    """
     first = min(error.errors(), key=lambda each: each["type"] != "unexpected_keyword_argument")
     path = tuple(str(part) for part in first["loc"])
+    is_stored_secret = bool(path) and f"{NAMESPACE}:{path[0]}" in secret_keys
+    if is_stored_secret:
+        path = path[:1]
     owner, info = _field_at(kind, path)
     shown = f"{NAMESPACE}:{_dotted(path)}"
-    if first["type"] == "unexpected_keyword_argument":
+    if first["type"] == "unexpected_keyword_argument" and not is_stored_secret:
         known = list(_fields_of(owner))
         return ConfigError(
             f"config key '{shown}' {_unread([part for part in path if not part.isdigit()], target)}{nearest(path[-1], known)} Known keys: {', '.join(known)}.",
@@ -172,7 +220,10 @@ def _translated(error: ValidationError, kind: type[StackConfig], target: str, st
         )
     expected = info.description or "something else"
     is_secret = _is_secret(_fields_of(kind)[path[0]])
-    if first["type"] == "value_error" and (reason := str(first["ctx"]["error"])):
+    if is_stored_secret and not is_secret:
+        is_secret = True
+        sentence = f"{shown} must be {expected}; it is stored as a secret and not shown."
+    elif first["type"] == "value_error" and (reason := str(first["ctx"]["error"])):
         sentence = f"{shown}: {reason}."
     elif is_secret:
         sentence = f"{shown} must be {expected}."

@@ -85,9 +85,13 @@ ENVIRONMENTS = ("dev", "staging", "prod")
 
 
 def named_in(stack: str) -> tuple[str, str]:
-    """Target and environment of a stack called <target>-<environment>; a name without an environment counts as dev."""
+    """Target and environment of a stack called <target>-<environment>, in whatever case. A target's own name counts as dev;
+    of any other name without an environment nobody can tell, and it is empty.
+    """
     name, _, suffix = stack.rpartition("-")
-    return (name, suffix) if name and suffix in ENVIRONMENTS else (stack, "dev")
+    if suffix.lower() in ENVIRONMENTS:
+        return name or stack, suffix.lower()
+    return stack, "dev" if stack in TARGETS else ""
 
 
 def load(name: str) -> Program:

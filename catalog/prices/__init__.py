@@ -62,8 +62,13 @@ def family_of(sku: str) -> str:
 
 @cache
 def _family(name: str) -> Mapping[str, Any]:
-    path = RATES / f"{name}.json"
-    if not path.exists():
+    # A name comes out of a plan: it is looked for among the files, never made into a path.
+    if name not in _names():
         return {"sources": [], "rates": {}}
-    family: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    family: Mapping[str, Any] = json.loads((RATES / f"{name}.json").read_text(encoding="utf-8"))
     return family
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(path.stem for path in RATES.glob("*.json"))

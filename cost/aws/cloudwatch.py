@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cost.amounts import Amount, exactly
+from cost.amounts import Amount, State, exactly
 from cost.inputs import amount_of
 from cost.quantity import Billed, Quantity
 from cost.usage import Usage
@@ -26,7 +26,9 @@ def alarm(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     if not queries:
         periods = [amount_of(resource, "period", _STANDARD_PERIOD_S)]
     quick = any(each.expected is not None and each.expected < _STANDARD_PERIOD_S for each in periods)
-    yield _alarms(exactly(max(len(periods), 1)), "alarm-high-resolution" if quick else "alarm")
+    open_ = next((each for each in periods if each.state is State.UNKNOWN), None)
+    count = exactly(max(len(periods), 1)) if quick or open_ is None else open_
+    yield _alarms(count, "alarm-high-resolution" if quick else "alarm")
 
 
 def scaling_policy(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from cost.amounts import HOURS_PER_MONTH, NOTHING, Amount, exactly, unknown
@@ -26,6 +27,32 @@ _FREE_IOPS = 3000
 _FREE_MIBPS = 125
 _DISTRIBUTION = "mixedInstancesPolicy.instancesDistribution"
 _OVERRIDES = "mixedInstancesPolicy.launchTemplate.overrides"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Paths:
+    """Where a type says what a disk is."""
+
+    size: str = "volumeSize"
+    kind: str = "volumeType"
+    iops: str = "iops"
+    throughput: str = "throughput"
+
+    @classmethod
+    def in_block(cls, block: str) -> _Paths:
+        """As a block of a resource says it."""
+        each = cls()
+        return cls(**{name: f"{block}.{getattr(each, name)}" for name in ("size", "kind", "iops", "throughput")})
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Each of them, as it is declared."""
+        return self.size, self.kind, self.iops, self.throughput
+
+
+_ALL_MONTH = exactly(1)
+_MAPPED = _Paths.in_block("ebs")
+_ROOT = _Paths.in_block("rootBlockDevice")
 
 
 def group(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
@@ -56,7 +83,7 @@ def group(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
 
 
 def instance(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
-    """One instance that never stops, with its root disk."""
+    """One instance that never stops, with its root disk and those that are attached to it."""
     kind = resource.text("instanceType")
     hours = always(exactly(1))
     yield Quantity(
@@ -68,18 +95,12 @@ def instance(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]
         detail=kind,
     )
     if resource.has("rootBlockDevice"):
-        size = amount_of(resource, "rootBlockDevice.volumeSize")
-        volume = resource.text("rootBlockDevice.volumeType", "gp2")
-        yield Quantity(
-            key="root-disk",
-            item="root disk",
-            skus=(f"aws:ebs:{volume}",),
-            unit="GB-month",
-            amount=size,
-            detail=volume,
-        )
+        yield from _disk(resource, _ROOT, "root-disk", "root disk")
     else:
         yield _unknown_disk(When.ALWAYS_ON)
+    # Outputs list volumes too that are resources of their own, so only what the program attaches here counts.
+    for disk in replace(resource, fallback={}).each("ebsBlockDevices"):
+        yield from _disk(disk, _Paths(), "disk", "further disks")
 
 
 def capacity_reservation(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
@@ -98,15 +119,7 @@ def capacity_reservation(resource: Inputs, scope: Scope, usage: Usage) -> Iterat
 
 def volume(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """A disk on its own."""
-    kind = resource.text("type", "gp2")
-    yield Quantity(
-        key="disk",
-        item="disk",
-        skus=(f"aws:ebs:{kind}",),
-        unit="GB-month",
-        amount=amount_of(resource, "size"),
-        detail=kind,
-    )
+    yield from _disk(resource, _Paths(size="size", kind="type"), "disk", "disk")
 
 
 BILLED: Mapping[str, Billed] = {
@@ -128,10 +141,7 @@ BILLED: Mapping[str, Billed] = {
             TEMPLATE: (
                 "blockDeviceMappings",
                 "blockDeviceMappings[].ebs",
-                "blockDeviceMappings[].ebs.iops",
-                "blockDeviceMappings[].ebs.throughput",
-                "blockDeviceMappings[].ebs.volumeSize",
-                "blockDeviceMappings[].ebs.volumeType",
+                *(f"blockDeviceMappings[].{each}" for each in _MAPPED.all),
                 "instanceType",
             ),
         },
@@ -143,13 +153,14 @@ BILLED: Mapping[str, Billed] = {
             INSTANCE: (
                 "instanceType",
                 "rootBlockDevice",
-                "rootBlockDevice.volumeSize",
-                "rootBlockDevice.volumeType",
+                *_ROOT.all,
+                "ebsBlockDevices",
+                *(f"ebsBlockDevices[].{each}" for each in _Paths().all),
             )
         },
     ),
     RESERVATION: Billed(handler=capacity_reservation, reads={RESERVATION: ("instanceCount", "instanceType")}),
-    VOLUME: Billed(handler=volume, reads={VOLUME: ("size", "type")}),
+    VOLUME: Billed(handler=volume, reads={VOLUME: ("iops", "size", "throughput", "type")}),
 }
 
 
@@ -208,15 +219,19 @@ def _disks(template: Inputs | None, hours: Amount, when: When) -> Iterator[Quant
         return
     for mapping in mappings:
         if mapping.has("ebs"):
-            yield from _disk(mapping, hours / HOURS_PER_MONTH, when)
+            months = hours / HOURS_PER_MONTH
+            yield from _disk(mapping, _MAPPED, "root-disks", "root disks", months, f".{when}", f", {when.words}")
 
 
-def _disk(mapping: Inputs, months: Amount, when: When) -> Iterator[Quantity]:
-    kind = mapping.text("ebs.volumeType", "gp2")
-    size = amount_of(mapping, "ebs.volumeSize")
+def _disk(
+    holder: Inputs, paths: _Paths, key: str, item: str, months: Amount = _ALL_MONTH, when: str = "", shown: str = ""
+) -> Iterator[Quantity]:
+    """A disk by its size and, where it is of type gp3, by what it does above what that has anyway."""
+    kind = holder.text(paths.kind, "gp2")
+    size = amount_of(holder, paths.size)
     yield Quantity(
-        key=f"root-disks.{when}",
-        item=f"root disks, {when.words}",
+        key=f"{key}{when}",
+        item=f"{item}{shown}",
         skus=(f"aws:ebs:{kind}",),
         unit="GB-month",
         amount=size * months,
@@ -225,14 +240,14 @@ def _disk(mapping: Inputs, months: Amount, when: When) -> Iterator[Quantity]:
     if kind != "gp3":
         return
     for what, path, free, sku, unit in (
-        ("throughput", "ebs.throughput", _FREE_MIBPS, "gp3-throughput", "MiBps-month"),
-        ("operations", "ebs.iops", _FREE_IOPS, "gp3-iops", "IOPS-month"),
+        ("throughput", paths.throughput, _FREE_MIBPS, "gp3-throughput", "MiBps-month"),
+        ("operations", paths.iops, _FREE_IOPS, "gp3-iops", "IOPS-month"),
     ):
-        above = (amount_of(mapping, path, free) - exactly(free)).at_least(0)
+        above = (amount_of(holder, path, free) - exactly(free)).at_least(0)
         if not above.is_nothing:
             yield Quantity(
-                key=f"disk-{what}.{when}",
-                item=f"disk {what}, {when.words}",
+                key=f"disk-{what}{when}",
+                item=f"disk {what}{shown}",
                 skus=(f"aws:ebs:{sku}",),
                 unit=unit,
                 amount=above * months,

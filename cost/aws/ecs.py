@@ -10,14 +10,15 @@ from cost.inputs import amount_of
 from cost.quantity import MANAGED_INSTANCES, Billed, Quantity
 from cost.replicas import API_KEYS, GPU_KEYS, ReplicaHours, When, api_replicas, gpu_replicas
 from cost.usage import Usage
-from plan.inputs import Inputs
+from plan.aws import SCALABLE_TARGET, SERVICE, SERVICE_READS, TARGET_READS, scaling_of
+from plan.inputs import Inputs, NotKnown
 from plan.scope import Reads, Scope
 
-SERVICE = "aws:ecs/service:Service"
 TASK = "aws:ecs/taskDefinition:TaskDefinition"
 PROVIDER = "aws:ecs/capacityProvider:CapacityProvider"
 CLUSTER = "aws:ecs/cluster:Cluster"
-SCALED = "aws:appautoscaling/target:Target"
+DEFAULTS = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
+_BY_DEFAULT = "defaultCapacityProviderStrategies"
 _LAUNCH = "managedInstancesProvider.instanceLaunchTemplate"
 _CPU_UNITS = 1024
 _MIB = 1024
@@ -32,7 +33,7 @@ _FREE_DISK_GB = 20
 
 def service(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """The tasks of a service on Fargate, always on and scaled out; nothing for tasks on instances."""
-    launch = _fargate(resource)
+    launch = _fargate(resource, scope)
     if not launch:
         return
     task = next(iter(scope.linked(resource, "taskDefinition", TASK)), None)
@@ -86,19 +87,20 @@ def capacity_provider(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[
 
 def cluster(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
     """What the app itself publishes as metrics, what insights add, and data that tasks send to another zone."""
+    peers = len(scope.of(CLUSTER))
     yield Quantity(
         key="custom-metrics",
         item="custom metrics",
         skus=("aws:cloudwatch:metric",),
         unit="metric-month",
-        amount=usage.amount("custom_metrics", resource.name),
+        amount=usage.share("custom_metrics", resource.name, peers),
     )
     yield Quantity(
         key="data-between-zones",
         item="data between zones",
         skus=("aws:transfer:between-zones",),
         unit="GB",
-        amount=usage.amount("between_zones_gb", resource.name) * 2,
+        amount=usage.share("between_zones_gb", resource.name, peers) * 2,
         note="billed in both directions",
     )
     for setting in resource.each("settings"):
@@ -116,7 +118,12 @@ def cluster(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quantity]:
             )
 
 
-_RANGE: Reads = {SERVICE: ("desiredCount", "name"), SCALED: ("maxCapacity", "minCapacity", "resourceId")}
+_RANGE: Reads = {
+    SERVICE: ("capacityProviderStrategies", "cluster", "desiredCount", "launchType", *SERVICE_READS),
+    SCALABLE_TARGET: ("maxCapacity", "minCapacity", *TARGET_READS),
+    CLUSTER: (),
+    DEFAULTS: ("clusterName", _BY_DEFAULT, f"{_BY_DEFAULT}[].capacityProvider"),
+}
 
 BILLED: Mapping[str, Billed] = {
     SERVICE: Billed(
@@ -125,9 +132,7 @@ BILLED: Mapping[str, Billed] = {
             **_RANGE,
             SERVICE: (
                 *_RANGE[SERVICE],
-                "capacityProviderStrategies",
                 "capacityProviderStrategies[].capacityProvider",
-                "launchType",
                 "networkConfiguration.assignPublicIp",
             ),
             TASK: ("cpu", "ephemeralStorage.sizeInGib", "memory", "runtimePlatform.cpuArchitecture"),
@@ -155,9 +160,12 @@ BILLED: Mapping[str, Billed] = {
 }
 
 
-def _fargate(resource: Inputs) -> str:
-    """`fargate`, `fargate-spot`, or nothing when the tasks run on instances."""
+def _fargate(resource: Inputs, scope: Scope) -> str:
+    """`fargate`, `fargate-spot`, or nothing when the tasks run on instances. Raises NotKnown."""
     strategies = [each.text("capacityProvider") for each in resource.each("capacityProviderStrategies")]
+    if not strategies and not resource.has("launchType"):
+        defaults = _of_its_cluster(resource, scope)
+        strategies = [each.text("capacityProvider") for one in defaults for each in one.each(_BY_DEFAULT)]
     if "FARGATE_SPOT" in strategies:
         return "fargate-spot"
     if "FARGATE" in strategies or resource.text("launchType") == "FARGATE":
@@ -165,29 +173,48 @@ def _fargate(resource: Inputs) -> str:
     return ""
 
 
+def _of_its_cluster(resource: Inputs, scope: Scope) -> tuple[Inputs, ...]:
+    """What says where a service runs that does not say it itself: the default strategy of its cluster, else its own instances.
+
+    Raises NotKnown where the cluster is not one of this stack.
+    """
+    clusters = scope.linked(resource, "cluster", CLUSTER)
+    found = tuple(each for cluster in clusters for each in scope.referring(cluster, DEFAULTS))
+    if found or clusters:
+        return found
+    called = resource.text("cluster", "default").rpartition("/")[2]
+    found = tuple(each for each in scope.of(DEFAULTS) if each.shown("clusterName", "") == called)
+    if not found:
+        raise NotKnown("it runs where its cluster's default strategy says, and that is not in this stack")
+    return found
+
+
 def _range(resource: Inputs, scope: Scope) -> tuple[Amount, Amount]:
     """The fewest and the most tasks: what scaling allows, else what is wanted."""
-    scaled = _scaled(resource, scope)
+    scaled = scaling_of(resource, scope)
     if scaled:
         return amount_of(scaled, "minCapacity"), amount_of(scaled, "maxCapacity")
     wanted = amount_of(resource, "desiredCount", 0)
     return wanted, wanted
 
 
-def _scaled(resource: Inputs, scope: Scope) -> Inputs | None:
-    """The scalable target of a service: one that refers to it, or has its name."""
-    for target in scope.referring(resource, SCALED):
-        return target
-    name = resource.text("name") if resource.has("name") else resource.name
-    return next((each for each in scope.of(SCALED) if each.text("resourceId").endswith(f"/{name}")), None)
-
-
 def _managed(resource: Inputs, scope: Scope, usage: Usage) -> ReplicaHours:
-    services = scope.referring(resource, SERVICE)
+    services = [each for each in scope.of(SERVICE) if _runs_on(each, resource, scope)]
     ranges = [_range(each, scope) for each in services]
     low = sum((each[0] for each in ranges), exactly(0))
     high = sum((each[1] for each in ranges), exactly(0))
     return gpu_replicas(low, high, usage, resource.name)
+
+
+def _runs_on(service: Inputs, provider: Inputs, scope: Scope) -> bool:
+    """Whether a service names a capacity provider, or leaves the choice to its cluster, whose default names it."""
+    urn = provider.resource.urn
+    if service.resource.refers_to(urn):
+        return True
+    defaults = [each for each in scope.of(DEFAULTS) if urn in each.resource.links.get(_BY_DEFAULT, ())]
+    if not defaults or service.has("launchType") or service.has("capacityProviderStrategies"):
+        return False
+    return any(each in defaults for each in _of_its_cluster(service, scope))
 
 
 def _task_hours(task: Inputs | None, hours: Amount, launch: str, when: When) -> Iterator[Quantity]:

@@ -20,7 +20,8 @@ def replication_group(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[
     """Shards times nodes, or the number of nodes of a group without shards."""
     yield _nodes(resource, _node_count(resource))
     if not amount_of(resource, "snapshotRetentionLimit", 0).is_nothing:
-        amount = usage.amount("backup_gb", resource.name)
+        kept = [each for each in scope.of(GROUP) if not amount_of(each, "snapshotRetentionLimit", 0).is_nothing]
+        amount = usage.share("backup_gb", resource.name, len(kept))
         yield Quantity(
             key="cache-backups", item="cache backups", skus=("aws:elasticache:backup",), unit="GB-month", amount=amount
         )

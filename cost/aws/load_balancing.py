@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from cost.amounts import HOURS_PER_MONTH, Amount, exactly
+from cost.amounts import DAYS_PER_MONTH, HOURS_PER_MONTH, Amount, exactly
 from cost.inputs import count_of
 from cost.quantity import Billed, Quantity
 from cost.replicas import always
@@ -36,7 +36,7 @@ def load_balancer(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quan
         item="load balancer units",
         skus=(f"aws:elb:{kind}-lcu",),
         unit=unit,
-        amount=_capacity_units(resource, usage),
+        amount=_capacity_units(resource, len(scope.of(BALANCER)), usage),
         note=_assumption(resource, usage),
     )
     if not resource.flag("internal"):
@@ -54,7 +54,7 @@ def load_balancer(resource: Inputs, scope: Scope, usage: Usage) -> Iterator[Quan
             item="data to the internet",
             skus=("aws:transfer:internet",),
             unit="GB",
-            amount=_internet_gb(resource, usage),
+            amount=_internet_gb(resource, sum(not each.flag("internal") for each in scope.of(BALANCER)), usage),
         )
 
 
@@ -67,22 +67,23 @@ BILLED: Mapping[str, Billed] = {
 }
 
 
-def _capacity_units(resource: Inputs, usage: Usage) -> Amount:
-    """Unit-hours a month: said, or from the requests by whatever of connections and data needs most."""
+def _capacity_units(resource: Inputs, peers: int, usage: Usage) -> Amount:
+    """Unit-hours a month: said, or from the requests by whatever of connections and data needs most; one balancer's part."""
     if usage.says("alb_lcus", resource.name) or not usage.says("requests_per_day", resource.name):
-        return usage.amount("alb_lcus", resource.name) * HOURS_PER_MONTH
-    per_second = usage.amount("requests_per_day", resource.name) / _SECONDS_PER_DAY
+        return usage.share("alb_lcus", resource.name, peers) * HOURS_PER_MONTH
+    per_second = usage.share("requests_per_day", resource.name, peers) / _SECONDS_PER_DAY
     opened = per_second / _NEW_CONNECTIONS_PER_S
     open_at_once = per_second * usage.amount("seconds_per_request", default=DEFAULT_SECONDS) / _OPEN_CONNECTIONS
     gb_per_hour = per_second * 3600 * usage.amount("response_kb", default=DEFAULT_RESPONSE_KB) / _KB_PER_GB
     return opened.or_more(open_at_once).or_more(gb_per_hour / _GB_PER_HOUR) * HOURS_PER_MONTH
 
 
-def _internet_gb(resource: Inputs, usage: Usage) -> Amount:
+def _internet_gb(resource: Inputs, peers: int, usage: Usage) -> Amount:
+    """What one of the public balancers sends."""
     if usage.says("internet_gb", resource.name) or not usage.says("requests_per_day", resource.name):
-        return usage.amount("internet_gb", resource.name)
+        return usage.share("internet_gb", resource.name, peers)
     response_kb = usage.amount("response_kb", default=DEFAULT_RESPONSE_KB)
-    return usage.per_month("requests_per_day") * response_kb / _KB_PER_GB
+    return usage.share("requests_per_day", resource.name, peers) * DAYS_PER_MONTH * response_kb / _KB_PER_GB
 
 
 def _assumption(resource: Inputs, usage: Usage) -> str:

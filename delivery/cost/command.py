@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cost import report, usage
 from cost.amounts import Case
-from cost.estimate import estimate_of
-from cost.gates import Gates, budget_of, judge
+from cost.estimate import estimate_of, refuse_strangers
+from cost.gates import Gates, judge
 from cost.lines import Estimate
 from cost.table import render
 from delivery.cost.cli import Format
@@ -41,9 +41,9 @@ def show(request: Request) -> None:
     """Print the estimate. Raises Failure: 3 where a limit is passed, 5 where there is nothing to measure."""
     stated = _usage(request.usage)
     preview = _preview(request)
-    estimate = estimate_of(preview, stated)
+    estimate = _estimate(request, preview, stated)
     _print(request, estimate)
-    gates = replace(request.gates, budget_usd=budget_of(preview.config))
+    gates = request.gates.with_those_of(preview.config)
     verdict = judge(estimate, gates, request.case)
     for remark in verdict.blind:
         say(f"note: {remark}")
@@ -51,6 +51,16 @@ def show(request: Request) -> None:
         for sentence in verdict.refused[1:]:
             say(f"error: {sentence}")
         raise Failure(verdict.refused[0], "", ExitCode.GATE_SAID_NO)
+
+
+def _estimate(request: Request, preview: Preview, stated: usage.Usage) -> Estimate:
+    """The estimate. Raises Failure where what the usage file says does not fit the stack."""
+    try:
+        estimate = estimate_of(preview, stated)
+        refuse_strangers(stated, preview, estimate)
+    except usage.UsageError as error:
+        raise Failure(f"{request.usage}: {error}.", "docs/cost.md explains every key", ExitCode.USAGE) from None
+    return estimate
 
 
 def _print(request: Request, estimate: Estimate) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cost.amounts import Case
 from cost.estimate import estimate_of
 from cost.families import bearing
-from cost.gates import Gates, budget_of, judge
+from cost.gates import Gates, judge
 from cost.report import values
 from cost.rows import change_text, summary, total_text
 from delivery.rehearsal.sections import RehearsedPlan, SectionResult
@@ -28,7 +28,7 @@ class CostSection:
         plan = read(planned.digest)
         estimate = estimate_of(plan)
         case = Case.EXPECTED
-        verdict = judge(estimate, Gates(budget_usd=budget_of(plan.config)), case)
+        verdict = judge(estimate, Gates().with_those_of(plan.config), case)
         total = f"{total_text(estimate.total('after'))} a month ({change_text(estimate, case)})"
         hint = f"line by line: ./trimaran cost {planned.stack} --rehearsed"
         return SectionResult(

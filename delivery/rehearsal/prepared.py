@@ -30,7 +30,8 @@ def prepared(root: Path, stack: str, clouds: Sequence[RehearsedCloud], foundatio
     record = RehearsalRecord()
     with scratch(root) as project:
         config = project.add_stack(stack)
-        quota = (config.get("trimaran:limits") or {}).get("gpuQuota")
+        limits = config.get("trimaran:limits")
+        quota = limits.get("gpuQuota") if isinstance(limits, dict) else None
         with serving(clouds, record, gpu_quota=quota, refusing=False) as ports:
             below = foundation_in(config, foundation)
             if below:

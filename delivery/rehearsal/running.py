@@ -59,7 +59,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsed:
-    """A stack on the throw-away project, with the providers that stand in for its clouds; `config` is without secrets."""
+    """A stack on the throw-away project, with the providers that stand in for its clouds; in `config` secrets are hidden."""
 
     scratch: Scratch
     stack: str

@@ -19,8 +19,9 @@ from catalog import rehearsal
 from delivery.engine import executable
 from delivery.failure import Failure
 from delivery.rehearsal import program
-from delivery.stack_file import StackFile
+from delivery.stack_file import StackFile, encrypted_in, full_key, is_encrypted
 from delivery.yaml_text import loaded
+from plan.tokens import HIDDEN
 
 _HERE = Path(__file__).resolve().parents[2]
 _PASSPHRASE = "rehearsal"
@@ -41,14 +42,15 @@ class Scratch:
     directory: Path
 
     def add_stack(self, stack: str) -> dict[str, Any]:
-        """Make a stack with the config of the real one, or of its example; return that config."""
-        config, secrets = _readable(StackFile(root=self.root, stack=stack).planned())
-        self.write_config(stack, config)
+        """Make a stack with the config of the real one, or of its example; return that config with its secrets hidden."""
+        planned = {full_key(key): value for key, value in StackFile(root=self.root, stack=stack).planned().items()}
+        secrets = [place for key, value in planned.items() for place in encrypted_in(value, key)]
+        self.write_config(stack, _with(_STAND_IN, planned))
         self._call("stack", "init", stack, "--no-select")
         if secrets:
             pairs = [part for key in secrets for part in ("--secret", f"{key}={_STAND_IN}")]
             self._call("config", "set-all", "--path", *pairs, "--stack", stack)
-        return config
+        return dict(_with(HIDDEN, planned))
 
     def config(self, stack: str) -> dict[str, Any]:
         """The config of a stack as it stands in the throw-away project."""
@@ -142,25 +144,10 @@ def _project(document: Mapping[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
-def _readable(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The config without encrypted values, and the paths where those stood."""
-    secrets: list[str] = []
-    return dict(_without_secrets(config, "", secrets)), secrets
-
-
-def _without_secrets(value: Any, path: str, secrets: list[str]) -> Any:
-    if not isinstance(value, dict):
-        return value
-    kept = {}
-    for key, item in value.items():
-        inside = f"{path}.{key}" if path else _full_key(str(key))
-        if isinstance(item, dict) and set(item) == {"secure"}:
-            secrets.append(inside)
-        else:
-            kept[key] = _without_secrets(item, inside, secrets)
-    return kept
-
-
-def _full_key(key: str) -> str:
-    """A config key with its namespace, which is ours where the file gives none."""
-    return key if ":" in key else f"trimaran:{key}"
+def _with(stand_in: str, value: Any) -> Any:
+    """A value with every encrypted one in it replaced."""
+    if is_encrypted(value):
+        return stand_in
+    if isinstance(value, dict):
+        return {key: _with(stand_in, item) for key, item in value.items()}
+    return [_with(stand_in, item) for item in value] if isinstance(value, list) else value

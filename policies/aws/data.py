@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plan.inputs import Inputs
-from policies.check import Check, Checks, Scene
+from plan.inputs import Inputs, some
+from policies.check import Check, Checks, Scene, in_turn
 
 BUCKET = "aws:s3/bucket:Bucket"
 BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
@@ -21,15 +21,12 @@ def _private_bucket(bucket: Inputs, scene: Scene) -> Iterator[str]:
 
 
 def _whole_block(block: Inputs, scene: Scene) -> Iterator[str]:
-    open_ = [each for each in _BLOCKS if not block.flag(each)]
-    if open_:
-        yield f"{', '.join(open_)} {'is' if len(open_) == 1 else 'are'} not true."
+    yield from _not_true(block, *_BLOCKS)
 
 
 def _blocked_by_name(bucket: Inputs, scene: Scene) -> bool:
-    return bucket.has("bucket") and any(
-        each.text("bucket") == bucket.text("bucket") for each in scene.of(BLOCK) if not each.resource.links
-    )
+    unlinked = [each for each in scene.of(BLOCK) if not each.resource.links]
+    return bucket.has("bucket") and some(unlinked, lambda each: each.text("bucket") == bucket.text("bucket"))
 
 
 def _rotates(key: Inputs, scene: Scene) -> Iterator[str]:
@@ -48,9 +45,12 @@ def _log_retention(logs: Inputs, scene: Scene) -> Iterator[str]:
 
 
 def _encrypted_cache(cache: Inputs, scene: Scene) -> Iterator[str]:
-    for field in ("transitEncryptionEnabled", "atRestEncryptionEnabled"):
-        if not cache.flag(field):
-            yield f"{field} is not true."
+    yield from _not_true(cache, "transitEncryptionEnabled", "atRestEncryptionEnabled")
+
+
+def _not_true(resource: Inputs, *fields: str) -> Iterator[str]:
+    """A sentence for each field that is certainly not true. Raises NotKnown at the end."""
+    yield from in_turn(fields, lambda each: iter(() if resource.flag(each) else (f"{each} is not true.",)))
 
 
 CHECKS: Checks = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plan.inputs import Inputs
-from policies.check import Check, Checks, Judge, Scene
+from plan.inputs import Inputs, known_first
+from policies.check import Check, Checks, Judge, Scene, together
 
 SERVICE = "aws:ecs/service:Service"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
@@ -18,19 +18,26 @@ _PROTECTION = "enableDeletionProtection"
 
 
 def _rollback(service: Inputs, scene: Scene) -> Iterator[str]:
-    for field in ("enable", "rollback"):
-        if not service.flag(f"deploymentCircuitBreaker.{field}"):
-            yield f"deploymentCircuitBreaker.{field} is not true, so a version that does not start stays deployed."
-            break
-    if scene.context.environment != "prod":
-        return
-    for field in ("enable", "rollback"):
-        if not service.flag(f"alarms.{field}"):
-            yield f"alarms.{field} is not true, so a version that starts but fails its callers stays deployed."
-            break
-    else:
-        if service.count("alarms.alarmNames") == 0:
-            yield "alarms.alarmNames is empty, so no alarm can roll a version back."
+    yield from together(
+        _undone(service, "deploymentCircuitBreaker", "a version that does not start stays deployed"),
+        *((_by_alarms(service), _baked(service)) if scene.context.environment not in ("dev", "staging") else ()),
+    )
+
+
+def _undone(service: Inputs, block: str, otherwise: str) -> Iterator[str]:
+    switches = known_first(("enable", "rollback"), lambda each: (each, service.flag(f"{block}.{each}")))
+    off = next((each for each, is_on in switches if not is_on), "")
+    if off:
+        yield f"{block}.{off} is not true, so {otherwise}."
+
+
+def _by_alarms(service: Inputs) -> Iterator[str]:
+    yield from (told := list(_undone(service, "alarms", "a version that starts but fails its callers stays deployed")))
+    if not told and service.count("alarms.alarmNames") == 0:
+        yield "alarms.alarmNames is empty, so no alarm can roll a version back."
+
+
+def _baked(service: Inputs) -> Iterator[str]:
     strategy = service.text("deploymentConfiguration.strategy", "ROLLING")
     if strategy != "ROLLING" and not service.whole("deploymentConfiguration.bakeTimeInMinutes"):
         yield f"bakeTimeInMinutes is 0 or not set, so a {strategy} deployment removes the old version at once."

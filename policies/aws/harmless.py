@@ -191,7 +191,8 @@ _NETWORK: tuple[Harmless, ...] = (
         ),
     ),
     Harmless(
-        why="Says where a listener sends which request; the listener itself is judged.",
+        why="Says where a listener sends which request, or under which certificate; whether a request travels readable is judged "
+        "for a rule too, the rest at the listener.",
         types=("aws:lb/listenerRule:ListenerRule", "aws:lb/listenerCertificate:ListenerCertificate"),
         topics=(EVERY,),
     ),

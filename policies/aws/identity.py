@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
 
-from plan.inputs import Inputs
-from policies.aws.containers import DEFINITIONS, TASK, called, containers
-from policies.aws.statements import actions, condition, is_bound, is_for_everybody, principals, resources, statements
-from policies.check import Check, Checks, Scene
+from plan.inputs import Inputs, some
+from policies.aws.containers import DEFINITIONS, TASK, called, containers, maps_in
+from policies.aws.statements import (
+    actions,
+    condition,
+    is_bound,
+    is_everything,
+    is_for_everybody,
+    principals,
+    resources,
+    statements,
+)
+from policies.check import Check, Checks, Scene, in_turn, together
 from policies.environment import exposed
 
 ROLE = "aws:iam/role:Role"
@@ -28,6 +39,8 @@ _SHARED = (
     "aws:sns/topicPolicy:TopicPolicy",
 )
 _ADMINISTRATORS = ("AdministratorAccess", "PowerUserAccess", "IAMFullAccess")
+# By it a service is given a role, and so whatever the role may do.
+_PASSING_ON = "iam:passrole"
 _GITHUB = "token.actions.githubusercontent.com"
 _BOUND_SUBJECT = re.compile(r"repo:[^/:*?]+/[^/:*?]+:[^*?]+")
 
@@ -39,57 +52,87 @@ def _no_wide_attachment(attachment: Inputs, scene: Scene) -> Iterator[str]:
 
 
 def _no_wide_role(role: Inputs, scene: Scene) -> Iterator[str]:
-    yield from _administrators(role.texts("managedPolicyArns"))
-    for inline in role.each("inlinePolicies"):
-        yield from _wide(inline)
+    yield from together(
+        _administrators(role.each_text("managedPolicyArns")), in_turn(role.each("inlinePolicies"), _wide)
+    )
 
 
 def _no_wide_policy(policy: Inputs, scene: Scene) -> Iterator[str]:
     yield from _wide(policy)
 
 
-def _administrators(arns: tuple[str, ...]) -> Iterator[str]:
+def _administrators(arns: Iterable[str]) -> Iterator[str]:
     for arn in arns:
         if arn.rpartition("/")[2] in _ADMINISTRATORS:
             yield f"it is given {arn.rpartition('/')[2]}."
 
 
 def _wide(holder: Inputs) -> Iterator[str]:
-    for statement in statements(holder, "policy"):
-        everywhere = "*" in resources(statement)
-        if "NotAction" in statement:
-            yield "a statement allows everything except its NotAction."
-        for action in actions(statement):
-            if action in ("*", "*:*") or action.lower() == "bedrock:*":
-                yield f"a statement allows the action {action}."
-            elif everywhere and (action.endswith(":*") or action.lower() == "iam:passrole"):
-                yield f"a statement allows the action {action} on every resource."
+    yield from in_turn(statements(holder, "policy"), _too_wide)
+
+
+def _too_wide(statement: Mapping[str, Any]) -> Iterator[str]:
+    if "NotAction" in statement:
+        yield "a statement allows everything except its NotAction."
+    yield from in_turn(actions(statement), lambda each: _wide_action(each, statement))
+
+
+def _wide_action(action: str, statement: Mapping[str, Any]) -> Iterator[str]:
+    """Wildcards are told by what they match, in whatever way they are written: `**` is `*`, and `iam:Pass*` is PassRole too."""
+    service, _, verb = action.lower().rpartition(":")
+    whole_service = "*" in verb and set(verb) <= set("*?")
+    if whole_service and (set(service) <= set("*?") or fnmatchcase("bedrock", service)):
+        yield f"a statement allows the action {action}."
+    elif (whole_service or fnmatchcase(_PASSING_ON, action.lower())) and _is_everywhere(statement):
+        yield f"a statement allows the action {action} on every resource."
+
+
+def _is_everywhere(statement: Mapping[str, Any]) -> bool:
+    """Whether a statement speaks of all resources, or of all except some. Raises NotKnown."""
+    return "NotResource" in statement or some(resources(statement), is_everything)
 
 
 def _bound_trust(role: Inputs, scene: Scene) -> Iterator[str]:
-    for statement in statements(role, "assumeRolePolicy"):
-        if "*" in principals(statement, "AWS"):
-            yield "everybody in AWS may take this role."
-        if not any(_GITHUB in each for each in principals(statement, "Federated")):
-            continue
-        subjects = condition(statement, f"{_GITHUB}:sub")
-        if not subjects:
-            yield "every repository on GitHub may take this role."
-        for subject in subjects:
-            if not _BOUND_SUBJECT.fullmatch(subject):
-                yield f"the subject '{subject}' is not bound to one repository and one environment, branch or event."
+    yield from in_turn(
+        statements(role, "assumeRolePolicy"), lambda each: together(_open_to_all(each), _open_to_github(each))
+    )
+
+
+def _open_to_all(statement: Mapping[str, Any]) -> Iterator[str]:
+    if some(principals(statement, "AWS"), lambda each: each == "*"):
+        yield "everybody in AWS may take this role."
+
+
+def _open_to_github(statement: Mapping[str, Any]) -> Iterator[str]:
+    if not some(principals(statement, "Federated"), lambda each: _GITHUB in each):
+        return
+    nobody_named = True
+    for subject in condition(statement, f"{_GITHUB}:sub"):
+        nobody_named = False
+        if not _BOUND_SUBJECT.fullmatch(subject):
+            yield f"the subject '{subject}' is not bound to one repository and one environment, branch or event."
+    if nobody_named:
+        yield "every repository on GitHub may take this role."
 
 
 def _bound_use(shared: Inputs, scene: Scene) -> Iterator[str]:
-    for statement in statements(shared, "policy"):
-        if is_for_everybody(statement) and not is_bound(statement):
-            yield f"everybody is allowed {', '.join(actions(statement)) or 'all but some actions'} on it."
+    yield from in_turn(statements(shared, "policy"), _open_use)
+
+
+def _open_use(statement: Mapping[str, Any]) -> Iterator[str]:
+    if is_for_everybody(statement) and not is_bound(statement):
+        yield f"everybody is allowed {', '.join(actions(statement)) or 'all but some actions'} on it."
 
 
 def _no_secrets_in_task(task: Inputs, scene: Scene) -> Iterator[str]:
-    for container in containers(task):
-        pairs = {str(each.get("name")): str(each.get("value", "")) for each in container.get("environment") or ()}
-        yield from exposed(pairs, called(container))
+    yield from in_turn(containers(task), _shown_by)
+
+
+def _shown_by(container: Mapping[str, Any]) -> Iterator[str]:
+    yield from in_turn(
+        maps_in(container, "environment"),
+        lambda each: exposed({str(each.get("name")): str(each.get("value", ""))}, called(container)),
+    )
 
 
 def _no_secrets_in_function(function: Inputs, scene: Scene) -> Iterator[str]:
@@ -103,9 +146,8 @@ def _no_secret_parameter(parameter: Inputs, scene: Scene) -> Iterator[str]:
     name = parameter.text("name") if parameter.has("name") else parameter.name
     variable = re.sub(r"\W", "_", name.rpartition("/")[2])
     kind = parameter.text("type")
-    for field in ("value", "insecureValue"):
-        if parameter.has(field):
-            yield from exposed({variable: parameter.text(field)}, f"a parameter of type {kind}")
+    fields = [each for each in ("value", "insecureValue") if parameter.has(each)]
+    yield from in_turn(fields, lambda each: exposed({variable: parameter.text(each)}, f"a parameter of type {kind}"))
 
 
 CHECKS: Checks = {

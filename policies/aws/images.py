@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from plan.inputs import Inputs, NotKnown
-from plan.tokens import is_unknown
-from policies.aws.containers import DEFINITIONS, TASK, called, containers
-from policies.check import Check, Checks, Scene
+from plan.inputs import Inputs
+from policies.aws.containers import DEFINITIONS, TASK, called, containers, text_in
+from policies.check import Check, Checks, Scene, in_turn, together
 from policies.images import not_ours, not_pinned
 
 FUNCTION = "aws:lambda/function:Function"
@@ -16,8 +16,7 @@ _IMMUTABLE = ("IMMUTABLE", "IMMUTABLE_WITH_EXCLUSION")
 
 
 def _digests(task: Inputs, scene: Scene) -> Iterator[str]:
-    for where, image in _images(task):
-        yield from not_pinned(where, image)
+    yield from in_turn(containers(task), lambda each: not_pinned(*_image(each)))
 
 
 def _digest(function: Inputs, scene: Scene) -> Iterator[str]:
@@ -26,8 +25,7 @@ def _digest(function: Inputs, scene: Scene) -> Iterator[str]:
 
 
 def _registries(task: Inputs, scene: Scene) -> Iterator[str]:
-    for where, image in _images(task):
-        yield from not_ours(where, image, scene)
+    yield from in_turn(containers(task), lambda each: not_ours(*_image(each), scene))
 
 
 def _registry(function: Inputs, scene: Scene) -> Iterator[str]:
@@ -36,20 +34,23 @@ def _registry(function: Inputs, scene: Scene) -> Iterator[str]:
 
 
 def _immutable(repository: Inputs, scene: Scene) -> Iterator[str]:
+    yield from together(_mutable(repository), _not_scanned(repository))
+
+
+def _mutable(repository: Inputs) -> Iterator[str]:
     mutability = repository.text("imageTagMutability", "MUTABLE")
     if mutability not in _IMMUTABLE:
         yield f"imageTagMutability is {mutability}, so a tag can be pushed over."
+
+
+def _not_scanned(repository: Inputs) -> Iterator[str]:
     if not repository.flag("imageScanningConfiguration.scanOnPush"):
         yield "imageScanningConfiguration.scanOnPush is not true, so nobody hears of known holes."
 
 
-def _images(task: Inputs) -> Iterator[tuple[str, str]]:
+def _image(container: Mapping[str, Any]) -> tuple[str, str]:
     """Where an image is named and what it is. Raises NotKnown."""
-    for container in containers(task):
-        image = str(container.get("image", ""))
-        if is_unknown(image):
-            raise NotKnown(f"the image of {called(container)} is not known before the first `up`")
-        yield f"the image of {called(container)}", image
+    return f"the image of {called(container)}", text_in(container, "image")
 
 
 CHECKS: Checks = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plan.inputs import Inputs
-from policies.check import Check, Checks, Scene
+from policies.check import Check, Checks, Scene, in_turn, together
 
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 INSTANCE = "aws:ec2/instance:Instance"
@@ -28,11 +28,22 @@ def _encrypted_volume(volume: Inputs, scene: Scene) -> Iterator[str]:
 
 
 def _encrypted_disks(instance: Inputs, scene: Scene) -> Iterator[str]:
+    yield from together(_encrypted_root(instance), _encrypted_each(instance, _MORE_DISKS, "encrypted"))
+
+
+def _encrypted_root(instance: Inputs) -> Iterator[str]:
     if not instance.flag("rootBlockDevice.encrypted"):
         yield "rootBlockDevice.encrypted is not true."
-    for disk in instance.each(_MORE_DISKS):
-        if not disk.flag("encrypted"):
-            yield f"the disk {disk.text('deviceName', 'without a name')} is not encrypted."
+
+
+def _encrypted_each(resource: Inputs, disks: str, field: str) -> Iterator[str]:
+    yield from in_turn(resource.each(disks), lambda disk: _encrypted(disk, field))
+
+
+def _encrypted(disk: Inputs, field: str) -> Iterator[str]:
+    block, _, _ = field.rpartition(".")
+    if (not block or disk.has(block)) and not disk.flag(field):
+        yield f"the disk {disk.shown('deviceName', 'without a name')} is not encrypted."
 
 
 def _encrypted_task_disk(service: Inputs, scene: Scene) -> Iterator[str]:
@@ -43,9 +54,7 @@ def _encrypted_task_disk(service: Inputs, scene: Scene) -> Iterator[str]:
 def _encrypted_mappings(template: Inputs, scene: Scene) -> Iterator[str]:
     if not template.count(_DISKS):
         yield f"{_DISKS} is empty, so the root disk is as the machine image has it."
-    for disk in template.each(_DISKS):
-        if disk.has("ebs") and not disk.flag("ebs.encrypted"):
-            yield f"the disk {disk.text('deviceName', 'without a name')} is not encrypted."
+    yield from _encrypted_each(template, _DISKS, "ebs.encrypted")
 
 
 CHECKS: Checks = {

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from plan.inputs import Inputs
-from policies.aws.containers import DEFINITIONS, TASK, called, containers
-from policies.check import Check, Checks, Scene
+from policies.aws.containers import DEFINITIONS, TASK, called, containers, map_in
+from policies.check import Check, Checks, Scene, in_turn
 
 TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
 
 
 def _probed_task(task: Inputs, scene: Scene) -> Iterator[str]:
-    for container in containers(task):
-        # A sidecar serves only its own task; ECS restarts it when it exits.
-        serves = container.get("portMappings") and container.get("essential", True)
-        if serves and not (container.get("healthCheck") or {}).get("command"):
-            yield f"{called(container)} has no healthCheck.command."
+    yield from in_turn(containers(task), _probed)
+
+
+def _probed(container: Mapping[str, Any]) -> Iterator[str]:
+    # A sidecar serves only its own task; ECS restarts it when it exits.
+    serves = container.get("portMappings") and container.get("essential", True)
+    if serves and not map_in(container, "healthCheck").get("command"):
+        yield f"{called(container)} has no healthCheck.command."
 
 
 def _probed_group(target_group: Inputs, scene: Scene) -> Iterator[str]:

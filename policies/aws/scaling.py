@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator
 
 from catalog.gpu import AWS
-from plan.inputs import Inputs, NotKnown
+from plan.aws import SCALABLE_TARGET as TARGET
+from plan.aws import SERVICE, SERVICE_READS, TARGET_READS, scaling_of
+from plan.inputs import Inputs, NotKnown, known_first, some
 from policies.aws.containers import DEFINITIONS, TASK, containers, gpus
-from policies.check import Check, Checks, Scene
+from policies.check import Check, Checks, Scene, in_turn
 
-SERVICE = "aws:ecs/service:Service"
-TARGET = "aws:appautoscaling/target:Target"
 GROUP = "aws:autoscaling/group:Group"
 PROVIDER = "aws:ecs/capacityProvider:CapacityProvider"
 SCHEDULE = "aws:appautoscaling/scheduledAction:ScheduledAction"
@@ -46,24 +46,30 @@ def _bounded(resource: Inputs, field: str, cap: int, scene: Scene) -> Iterator[s
 
 
 def _headroom(group: Inputs, scene: Scene) -> Iterator[str]:
-    splits = (each.text("deploymentConfiguration.strategy", "ROLLING") for each in scene.of(SERVICE))
+    splits = known_first(scene.of(SERVICE), lambda each: each.text("deploymentConfiguration.strategy", "ROLLING"))
     strategy = next((each for each in splits if each != "ROLLING"), None)
-    if strategy is None:
-        return
-    for service in _services_on(group, scene):
-        tasks, room = max(least_tasks(service, scene), 1), group.whole("maxSize") or 0
-        needed = 2 * math.ceil(tasks / _tasks_per_instance(group, service, scene))
-        if room < needed:
-            yield (
-                f"maxSize is {room}; while a {strategy} deployment moves traffic, {service.name} needs {needed} instances "
-                f"for {tasks} old and {tasks} new tasks."
-            )
+    if strategy is not None:
+        yield from in_turn(_services_on(group, scene), lambda each: _room_for_both(group, each, strategy, scene))
+
+
+def _room_for_both(group: Inputs, service: Inputs, strategy: str, scene: Scene) -> Iterator[str]:
+    tasks, room = max(least_tasks(service, scene), 1), group.whole("maxSize") or 0
+    needed = 2 * math.ceil(tasks / _tasks_per_instance(group, service, scene))
+    if room < needed:
+        yield (
+            f"maxSize is {room}; while a {strategy} deployment moves traffic, {service.name} needs {needed} instances "
+            f"for {tasks} old and {tasks} new tasks."
+        )
 
 
 def _no_idle_instances(group: Inputs, scene: Scene) -> Iterator[str]:
-    for field in ("minSize", "warmPool.minSize"):
-        if (group.whole(field) or 0) > 0:
-            yield f"{field} is {group.whole(field)}, so instances run and cost money while nobody works."
+    yield from in_turn(("minSize", "warmPool.minSize"), lambda each: _none_kept(group, each))
+
+
+def _none_kept(group: Inputs, field: str) -> Iterator[str]:
+    least = group.whole(field) or 0
+    if least > 0:
+        yield f"{field} is {least}, so instances run and cost money while nobody works."
 
 
 def _no_idle_gpu_tasks(service: Inputs, scene: Scene) -> Iterator[str]:
@@ -81,28 +87,19 @@ def uses_gpu(service: Inputs, scene: Scene) -> bool:
     tasks = scene.linked(service, "taskDefinition", TASK)
     if not tasks:
         raise NotKnown("taskDefinition is not one of this stack")
-    return any(gpus(each) for task in tasks for each in containers(task))
+    return some(tasks, lambda task: some(containers(task), lambda each: gpus(each) > 0))
 
 
 def least_tasks(service: Inputs, scene: Scene) -> int:
     """The fewest tasks of a service: what its scaling allows, else what it wants. Raises NotKnown."""
-    bounds = [each.whole("minCapacity") or 0 for each in _scaled(service, scene)]
-    return min(bounds) if bounds else service.whole("desiredCount") or 0
+    target = scaling_of(service, scene)
+    return (target.whole("minCapacity") if target else service.whole("desiredCount")) or 0
 
 
 def most_tasks(service: Inputs, scene: Scene) -> int:
     """The most tasks of a service: what its scaling allows, else what it wants. Raises NotKnown."""
-    bounds = [each.whole("maxCapacity") or 0 for each in _scaled(service, scene)]
-    return max(bounds) if bounds else service.whole("desiredCount") or 0
-
-
-def _scaled(service: Inputs, scene: Scene) -> tuple[Inputs, ...]:
-    """The scalable targets of a service: those that refer to it, or have its name."""
-    return scene.referring(service, TARGET) or tuple(
-        each
-        for each in scene.of(TARGET)
-        if not each.resource.links and each.text("resourceId").endswith(f"/{service.text('name', service.name)}")
-    )
+    target = scaling_of(service, scene)
+    return (target.whole("maxCapacity") if target else service.whole("desiredCount")) or 0
 
 
 def _services_on(group: Inputs, scene: Scene) -> tuple[Inputs, ...]:
@@ -118,7 +115,11 @@ def _tasks_per_instance(group: Inputs, service: Inputs, scene: Scene) -> int:
     return max(there // max(wanted, 1), 1)
 
 
-_TASKS = {SERVICE: ("desiredCount", "name"), TARGET: ("minCapacity", "resourceId"), TASK: (DEFINITIONS,)}
+_TASKS = {
+    SERVICE: ("desiredCount", *SERVICE_READS),
+    TARGET: ("minCapacity", *TARGET_READS),
+    TASK: (DEFINITIONS,),
+}
 
 CHECKS: Checks = {
     "max-replicas": {
@@ -132,8 +133,8 @@ CHECKS: Checks = {
             judge=_headroom,
             reads=("maxSize", OVERRIDES, f"{OVERRIDES}[].instanceType"),
             peers={
-                SERVICE: ("desiredCount", "name", "deploymentConfiguration.strategy"),
-                TARGET: ("minCapacity", "resourceId"),
+                SERVICE: ("desiredCount", "deploymentConfiguration.strategy", *SERVICE_READS),
+                TARGET: ("minCapacity", *TARGET_READS),
                 PROVIDER: (),
                 TASK: (DEFINITIONS,),
             },

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
-from plan.inputs import Inputs
-from policies.aws.containers import DEFINITIONS, TASK
-from policies.aws.scaling import GROUP, PROVIDER, SERVICE, TARGET, most_tasks, uses_gpu
+from cost.amounts import DAYS_PER_MONTH
+from plan.aws import SCALABLE_TARGET as TARGET
+from plan.aws import SERVICE, SERVICE_READS, TARGET_READS
+from plan.inputs import Inputs, NotKnown, every
+from policies.aws.scaling import GROUP, PROVIDER, most_tasks
 from policies.check import Check, Checks, Scene
 from policies.spending import Budget, Spending, lacking_tags
 
 BUDGET = "aws:budgets/budget:Budget"
+# By the time that a budget is for, how many of these a month has.
+_A_MONTH = {
+    "DAILY": DAYS_PER_MONTH,
+    "MONTHLY": Decimal(1),
+    "QUARTERLY": Decimal(1) / 3,
+    "ANNUALLY": Decimal(1) / 12,
+}
+_MANAGED = "autoScalingGroupProvider.managedScaling"
 # What is billed or holds data, or what is billed stands on, and can carry tags as a map.
 _TAGGED = (
     "aws:cloudwatch/logGroup:LogGroup",
@@ -47,7 +58,11 @@ _TAGGED = (
 
 def _tags(resource: Inputs, scene: Scene) -> Iterator[str]:
     """A resource's own tags with those that its provider adds; a tag whose value is not known yet counts as given."""
-    yield from lacking_tags({**resource.resource.default_tags, **resource.pairs("tags")}, scene)
+    own, added = resource.pairs("tags"), resource.resource.default_tags
+    lacking = list(lacking_tags({**(added or {}), **own}, scene))
+    if lacking and added is None:
+        raise NotKnown("it lacks a tag itself, and the defaultTags of its provider are not known or not shown")
+    yield from lacking
 
 
 def _propagated_tags(group: Inputs, scene: Scene) -> Iterator[str]:
@@ -75,13 +90,56 @@ def _managed_without_spot(provider: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**provider, "managedInstancesProvider": {**managed, "instanceLaunchTemplate": template}}
 
 
-def _most_replicas(scene: Scene) -> tuple[Sequence[int], Sequence[int]]:
-    """An Auto Scaling group has room for twice the tasks, blue beside green, but only while a deployment runs."""
-    gpu: list[int] = []
-    cpu: list[int] = []
-    for service in scene.of(SERVICE):
-        (gpu if uses_gpu(service, scene) else cpu).append(most_tasks(service, scene))
-    return gpu, cpu
+def _most_replicas(scene: Scene) -> Iterator[tuple[str, Sequence[int]]]:
+    """An Auto Scaling group has room for twice the tasks, blue beside green, but only while a deployment runs.
+
+    One that does not follow the tasks on it, or that no service of this stack is known to use, may be as full as it can.
+    """
+    for provider in scene.of(PROVIDER):
+        if provider.has("managedInstancesProvider"):
+            yield provider.name, _most_on((provider,), scene)
+    for group in scene.of(GROUP):
+        providers = scene.referring(group, PROVIDER)
+        yield group.name, _most_on(providers, scene) if every(providers, _follows_tasks) else ()
+
+
+def _follows_tasks(provider: Inputs) -> bool:
+    """Whether ECS keeps as many instances as tasks need, and none to spare. Raises NotKnown."""
+    spare = (provider.whole(f"{_MANAGED}.targetCapacity") or 100) < 100
+    return provider.text(f"{_MANAGED}.status", "DISABLED") == "ENABLED" and not spare
+
+
+def _most_on(providers: Sequence[Inputs], scene: Scene) -> Sequence[int]:
+    """The most tasks of each service on these providers, and of those that may come to run on them besides."""
+    # A daemon has a task on each instance that is there for others.
+    services = [each for each in scene.of(SERVICE) if each.text("schedulingStrategy", "REPLICA") != "DAEMON"]
+    ours = [each for each in services if any(each.resource.refers_to(one.resource.urn) for one in providers)]
+    everywhere = [one.resource.urn for one in scene.of(PROVIDER)]
+    floating = [
+        each for each in services if not any(map(each.resource.refers_to, everywhere)) and not _is_fargate(each)
+    ]
+    return [most_tasks(each, scene) for each in (*ours, *floating)] if ours else ()
+
+
+def _is_fargate(service: Inputs) -> bool:
+    named = [each.text("capacityProvider") for each in service.each("capacityProviderStrategies")]
+    return service.text("launchType") == "FARGATE" or (bool(named) and set(named) <= {"FARGATE", "FARGATE_SPOT"})
+
+
+def _is_of_costs(budget: Inputs) -> bool:
+    """Whether it is about dollars; others count gigabytes, or how well reservations are used."""
+    return budget.text("budgetType") == "COST"
+
+
+def _monthly_usd(budget: Inputs) -> Decimal | None:
+    """Its limit for a month of 730 hours, whatever time it is for; None where it is not about costs. Raises NotKnown."""
+    limit = budget.number("limitAmount")
+    if limit is None or not _is_of_costs(budget):
+        return None
+    unit, time = budget.text("limitUnit", "USD"), budget.text("timeUnit", "MONTHLY")
+    if unit != "USD" or time not in _A_MONTH:
+        raise NotKnown(f"limitAmount is in {unit} for timeUnit {time}, which nobody here makes dollars a month of")
+    return limit * _A_MONTH[time]
 
 
 CHECKS: Checks = {
@@ -94,12 +152,27 @@ SPENDING = Spending(
     scales=(SERVICE,),
     budgets={
         BUDGET: Budget(
-            notifies=lambda budget: budget.count("notifications") > 0,
-            limit_usd=lambda budget: budget.number("limitAmount"),
+            notifies=lambda budget: _is_of_costs(budget) and budget.count("notifications") > 0,
+            limit_usd=_monthly_usd,
         )
     },
     dearest={GROUP: _without_spot, PROVIDER: _managed_without_spot},
     most_replicas=_most_replicas,
-    budget_reads={SERVICE: (), BUDGET: ("limitAmount", "notifications")},
-    replica_reads={SERVICE: ("desiredCount", "name"), TARGET: ("maxCapacity", "resourceId"), TASK: (DEFINITIONS,)},
+    budget_reads={
+        SERVICE: (),
+        BUDGET: ("budgetType", "limitAmount", "limitUnit", "notifications", "timeUnit"),
+    },
+    replica_reads={
+        SERVICE: (
+            "capacityProviderStrategies",
+            "capacityProviderStrategies[].capacityProvider",
+            "desiredCount",
+            "launchType",
+            "schedulingStrategy",
+            *SERVICE_READS,
+        ),
+        TARGET: ("maxCapacity", *TARGET_READS),
+        PROVIDER: ("managedInstancesProvider", f"{_MANAGED}.status", f"{_MANAGED}.targetCapacity"),
+        GROUP: (),
+    },
 )

@@ -102,3 +102,11 @@ def test_the_command_tells_a_wrong_row_in_a_line(
     assert told[0] == "error: some.csv, line 2: source 'hearsay' is not in sources.csv."
     assert told[1].startswith("hint: ")
     assert {path.name: path.read_bytes() for path in RATES.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "name", ["../rates/aws-ebs:gp3", "x" * 300 + ":y", "a\0b:c", "../../../pyproject:x"], ids=str.__len__
+)
+def test_a_name_out_of_a_plan_is_no_path(name: str) -> None:
+    """Whatever somebody has written in place of an instance type."""
+    assert find(f"aws:ec2:{name}", "us-east-1") is None

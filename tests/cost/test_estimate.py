@@ -5,16 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cost.amounts import Case, State
-from cost.estimate import estimate
+from cost.estimate import estimate, estimate_of, refuse_strangers
 from cost.lines import Op
-from cost.usage import OwnPrice, Profile, Usage
+from cost.usage import OwnPrice, Profile, Usage, UsageError
+from plan.document import read
 from tests.cost.aws.test_quantities import fargate, gpu_group
 from tests.cost.made import lines, usd
-from tests.plan.made import created, preview, state, step, urn
+from tests.plan.made import NOT_KNOWN, created, preview, state, step, urn
 
 _NAT = "aws:ec2/natGateway:NatGateway"
 _KINDS = st.sampled_from(["g6.xlarge", "g6e.xlarge", "g5.2xlarge", "no.such"])
@@ -167,3 +169,49 @@ def test_old_inputs_that_are_sparse_are_completed_by_outputs() -> None:
     assert line.before is not None
     assert line.before.quantity.detail == "t3.large"
     assert line.op is Op.UPDATE
+
+
+def test_a_price_in_a_region_that_is_not_known_is_unknown() -> None:
+    """An explicit provider whose region cannot be read may be anywhere, so the config's prices are not its own."""
+    provider = state("pulumi:providers:aws", "west", region=NOT_KNOWN)
+    nat = {**state("aws:ec2/natGateway:NatGateway"), "provider": f"{provider['urn']}::{NOT_KNOWN}"}
+
+    result = estimate(created(provider, nat))
+
+    assert {line.state for line in result.lines} == {State.UNKNOWN}
+    assert "in a region that is not known" in result.lines[0].reasons[0]
+
+
+_OWN = OwnPrice(usd=Decimal(1), unit="GB-month", checked="2026-11-01", source="our own bill")
+
+
+@pytest.mark.parametrize("sku", ["aws:vpc:nat-gateway", "aws:ec2-spot:g6.xlarge"])
+def test_a_price_of_ones_own_in_a_wrong_unit_is_a_mistake_in_the_usage_file(sku: str) -> None:
+    """Told as one, whether the catalogue has a rate of its own or not."""
+    usage = Usage(prices={sku: {"global": _OWN}})
+    spot = {"mixedInstancesPolicy": {"instancesDistribution": {"onDemandPercentageAboveBaseCapacity": 0}}}
+
+    with pytest.raises(UsageError, match=f"prices.{sku} is per 'GB-month', but .* is billed per"):
+        estimate(created(state(_NAT), *gpu_group(minSize=1, maxSize=1, **spot)), usage)
+
+
+@pytest.mark.parametrize(
+    ("usage", "sentence"),
+    [
+        (Usage(resources={"loggs": Profile()}), "'resources.loggs' is no resource of this stack; did you mean 'logs'"),
+        (Usage(prices={"aws:vpc:nat": {}}), "'prices.aws:vpc:nat' is no price that anything is billed by"),
+        (Usage(resources={"logs": Profile()}), None),
+        (Usage(prices={"aws:vpc:nat-gateway": {}}), None),
+        (Usage(prices={"aws:kms:key": {}}), None),
+    ],
+    ids=str,
+)
+def test_a_name_that_nothing_has_is_a_mistake_in_the_usage_file(usage: Usage, sentence: str | None) -> None:
+    """It would be read and have no effect; a price that the catalogue has may be another stack's."""
+    plan = read(created(state(_NAT), state("aws:cloudwatch/logGroup:LogGroup", "logs")))
+
+    if sentence is None:
+        refuse_strangers(usage, plan, estimate_of(plan, usage))
+    else:
+        with pytest.raises(UsageError, match=sentence):
+            refuse_strangers(usage, plan, estimate_of(plan, usage))

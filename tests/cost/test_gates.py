@@ -84,3 +84,15 @@ def test_the_high_case_is_held_against_the_limit_when_asked() -> None:
 
     assert not judge(result, gates, Case.EXPECTED).refused
     assert judge(result, gates, Case.HIGH).refused == ("$2,382.02 a month is above --max-usd-per-month of $900.00.",)
+
+
+@pytest.mark.parametrize(
+    "limits", ['{"monthlyUsd":"[secret]"}', "[secret]", '{"monthlyUsd":"much"}', '{"monthlyUsd":[1]}']
+)
+def test_a_limit_that_is_set_and_cannot_be_read_says_no(limits: str) -> None:
+    """Nobody can tell that it is kept; one that is not set asks nothing."""
+    verdict = judge(DEARER, Gates().with_those_of({"trimaran:limits": limits}), Case.EXPECTED)
+
+    assert len(verdict.refused) == 1
+    assert "whether monthlyUsd is kept cannot be told" in verdict.refused[0]
+    assert not judge(DEARER, Gates().with_those_of({"trimaran:limits": '{"gpuQuota":4}'}), Case.EXPECTED).refused

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import importlib
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from catalog.prices import find, regions_of
 from cost.amounts import State
+from cost.estimate import estimate
 from cost.families import BILLED, FREE
 from cost.quantity import Quantity
+from cost.rates import MICRODOLLAR
 from cost.tokens import USAGE_KEYS
 from cost.usage import Profile
 from plan.document import read
 from plan.scope import Scope
 from tests.cost.made import usd
 from tests.cost.rows import Row
-from tests.plan.made import urn
+from tests.plan.made import created, state, urn
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +36,15 @@ def rows_of(cloud: str) -> tuple[Row, ...]:
     assert (ROOT / path).exists(), f"cost/{cloud} has no tests: create {path} with ROWS, a row for each billed type"
     rows: tuple[Row, ...] = importlib.import_module(f"tests.cost.{cloud}.rows").ROWS
     return rows
+
+
+# What a usage file says of one replica or one call, and not of the month of a stack.
+_OF_EACH = {"api_replicas", "busy_hours_per_day", "replicas", "wakes_per_day"}
+
+
+def _is_of_the_stack(row: object) -> bool:
+    assert isinstance(row, Row)
+    return bool(row.stated or row.further) and not row.beside and not row.referring and not set(row.stated) & _OF_EACH
 
 
 ROWS = [pytest.param(row, id=f"{row.type}: {row.key}") for cloud in clouds() for row in rows_of(cloud)]
@@ -75,6 +87,21 @@ def test_every_usage_key_has_a_row(cloud: str) -> None:
     assert not missing, f"add a row to tests/cost/{cloud}/rows.py that says {sorted(missing)}"
 
 
+@pytest.mark.parametrize("row", [each for each in ROWS if _is_of_the_stack(each.values[0])])
+def test_an_amount_for_the_whole_stack_is_billed_once(row: Row) -> None:
+    """However many resources share it: two alike cost what one does."""
+    inputs = dict(row.inputs)
+    region = dict.fromkeys(row.cloud.region_keys, row.cloud.usual_region)
+    two = created(state(row.type, "one", **inputs), state(row.type, "two", **inputs), **region)
+
+    found = [usd(line) for line in estimate(two, row.usage).lines if line.key == row.key]
+
+    assert len(found) == 2
+    assert (
+        abs(sum((each or Decimal(0) for each in found), -row.dollars)) <= MICRODOLLAR * 2
+    )  # each is rounded for itself
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_a_quantity_has_a_rate_in_its_unit(row: Row) -> None:
     """Every one that a row's resource is billed for; without one its line would be unknown for ever."""
@@ -111,6 +138,15 @@ def test_every_family_of_a_cloud_is_in_the_one_table() -> None:
     for cloud in clouds():
         billed = importlib.import_module(f"cost.{cloud}.families").BILLED
         assert set(billed) <= set(BILLED), f"add cost/{cloud}/families.py to cost/families.py"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "cost").glob("*/free.py")), ids=lambda path: path.parent.name)
+def test_what_a_cloud_declares_free_is_in_the_one_table(path: Path) -> None:
+    """Also where the cloud bills nothing: what nobody reads would be unknown."""
+    cloud = path.parent.name
+    declared = importlib.import_module(f"cost.{cloud}.free").FREE
+
+    assert set(declared) <= set(FREE), f"add cost/{cloud}/free.py to FREE in cost/families.py"
 
 
 def test_every_usage_key_is_a_field_of_a_usage_file() -> None:

@@ -81,6 +81,21 @@ def test_a_config_that_cannot_be_read_changes_nothing(value: str) -> None:
         ("version: 1\nresources:\n  gpu:\n    replica: 1\n", "u.yaml:4: 'resources.gpu.replica' is not a known key."),
         ("version: 1\nexpected: [", "u.yaml:2: not valid YAML"),
         ("version: 1\nexpected:\n  log_gb: many\n", "u.yaml:3: 'expected.log_gb' is 'many'"),
+        ("version: 1\nexpected:\n  log_gb: .inf\n", "u.yaml:3: 'expected.log_gb' is '.inf'"),
+        ("version: 1\nexpected:\n  log_gb: -.inf\n", "u.yaml:3: 'expected.log_gb' is '-.inf'"),
+        ("version: 1\nexpected:\n  log_gb: .nan\n", "u.yaml:3: 'expected.log_gb' is '.nan'"),
+        (
+            "version: 1\nexpected:\n  log_gb: 1\n  log_gb: 2\n",
+            "u.yaml:4: not valid YAML: the key 'log_gb' stands twice",
+        ),
+        ("version: 1\nversion: 1\n", "u.yaml:2: not valid YAML: the key 'version' stands twice"),
+        (
+            "version: 1\nlow:\n  log_gb: 3\nexpected:\n  log_gb: 2\n",
+            "u.yaml:5: 'log_gb' is 3 in 'low' and 2 in 'expected', which must not be less",
+        ),
+        ("version: 1\nlow: {log_gb: 3}\nhigh: {log_gb: 2}\n", "u.yaml:3: 'log_gb' is 3 in 'low' and 2 in 'high'"),
+        ("version: 1\nexpected: {log_gb: 3}\nhigh: {log_gb: 2}\n", "'log_gb' is 3 in 'expected' and 2 in 'high'"),
+        ("version: 1\nexpected: " + "[" * 5000, "nested deeper"),
     ],
 )
 def test_a_mistake_is_told_with_file_line_and_nearest_key(text: str, complaint: str) -> None:
@@ -89,6 +104,13 @@ def test_a_mistake_is_told_with_file_line_and_nearest_key(text: str, complaint: 
         parse(text, "u.yaml")
 
     assert complaint in str(caught.value)
+
+
+def test_numbers_in_order_and_zero_are_right() -> None:
+    """Equal ones too."""
+    usage = parse("version: 1\nlow: {log_gb: 0.0}\nexpected: {log_gb: 2}\nhigh: {log_gb: 2}\n", "u.yaml")
+
+    assert [usage.amount("log_gb").at(case) for case in Case] == [0, 2, 2]
 
 
 def test_the_pages_example_is_valid_and_every_key_is_explained() -> None:

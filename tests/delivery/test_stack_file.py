@@ -238,3 +238,30 @@ def test_a_candidate_that_is_adopted_is_the_stable_version(root: Path) -> None:
     assert file.path.read_text() == MINE.replace("model: a   # the model", "model: b   # the model").replace(
         "    # pinned\n    modelRevision: 0.1.2\n", "    # pinned\n    systemPrompt: old\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("trimaran:port: {secure: v1:abc}", "trimaran:port"),
+        ("port: {secure: v1:abc}", "trimaran:port"),
+        ("trimaran:settings: {model: {secure: v1:abc}}", r"trimaran:settings.model"),
+        ("trimaran:rollout: {steps: [5, {secure: v1:abc}]}", r"trimaran:rollout.steps\[1\]"),
+    ],
+)
+def test_an_encrypted_value_where_none_is_meant_is_refused_as_what_it_is(root: Path, text: str, place: str) -> None:
+    """Not as a wrong text that nobody wrote; only the engine could open it."""
+    with pytest.raises(
+        Failure, match=f"{place} is encrypted, and only the engine can open it; .* apiKeys may be"
+    ) as raised:
+        written(root, f"config:\n  {text}\n").parse_as(LocalConfig)
+
+    assert "v1:abc" not in str(raised.value)
+    assert "encrypted=encrypted" not in str(raised.value)
+
+
+def test_an_encrypted_value_of_others_is_theirs(root: Path) -> None:
+    """What a provider reads is opened by the engine for it."""
+    file = written(root, "config:\n  aws:secretKey: {secure: v1:abc}\n  trimaran:apiKeys: {secure: v1:abc}\n")
+
+    assert file.parse_as(LocalConfig).port == 8080

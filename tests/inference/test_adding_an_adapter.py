@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from app.inference.adapter import Adapter
 from app.inference.listed_prices import listed
 from app.inference.variants import VARIANTS
 from app.logic.routes import BackendSpec
-from tests.inference import page
+from tests.inference import fakes, page
 from tests.inference.contract import SUBJECTS
+from tests.inference.fakes.vendor import ServerSent
 from tests.inference.lines import adapter as lines
 
 SAME_CODE = {"embedded", *VARIANTS}  # rows of one adapter, which the contract suite tries by some of them
@@ -84,3 +86,28 @@ def test_every_adapter_says_how_its_models_go_on(name: str) -> None:
         f'leave it "none" and add the name to CUT_FOR_GOOD of {__name__}'
     )
     assert adapter.provider, f"adapter '{name}': set provider in its row, the value of gen_ai.provider.name"
+
+
+@pytest.mark.parametrize("path", sorted(Path(adapters.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_every_file_of_an_adapter_has_its_row(path: Path) -> None:
+    """One without it is never built, and no routes file may name it."""
+    module = importlib.import_module(f"app.inference.{path.stem}")
+    own = getattr(module, "ADAPTER", None)
+
+    assert own is None or own in adapters.ADAPTERS.values(), (
+        f"add {path.stem}.ADAPTER to ADAPTERS in app/inference/adapters.py"
+    )
+
+
+@pytest.mark.parametrize("path", sorted(Path(fakes.__path__[0]).glob("*.py")), ids=lambda path: path.stem)
+def test_every_fake_of_a_vendor_is_tried(path: Path) -> None:
+    """One that is not among the subjects proves nothing."""
+    module = importlib.import_module(f"tests.inference.fakes.{path.stem}")
+    own = [
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and each.__module__ == module.__name__ and issubclass(each, ServerSent)
+    ]
+    missing = [each.__name__ for each in own if each is not ServerSent and each not in map(type, SUBJECTS)]
+
+    assert not missing, f"add {', '.join(missing)} of {module.__name__} to SUBJECTS in tests/inference/contract.py"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,97 @@ def test_anything_else_is_refused(text: str) -> None:
         parse(text)
 
 
+def _broken(**changes: Any) -> dict[str, Any]:
+    return preview(step(None, {**state(NAT), **changes}))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        _broken(type=None),
+        _broken(type=5),
+        _broken(inputs=["a"]),
+        _broken(outputs="a"),
+        _broken(propertyDependencies=["a"]),
+        _broken(propertyDependencies={"a": "b"}),
+        _broken(provider=5),
+        _broken(parent=["a"]),
+        {**created(state(NAT)), "config": ["a"]},
+        {"steps": [{"op": "create", "urn": 5, "newState": state(NAT)}]},
+        {"steps": [{"op": "create", "urn": "short", "newState": state(NAT)}]},
+        {"steps": [{"op": "update", "urn": "urn:pulumi:a::b"}]},
+        {"steps": [{"op": "create", "urn": urn(NAT, "one"), "newState": ["a"]}]},
+        {"steps": [{"op": "delete", "urn": urn(NAT, "one"), "oldState": {}}]},
+    ],
+    ids=str,
+)
+def test_a_plan_of_another_shape_is_refused(document: dict[str, Any]) -> None:
+    """Whatever part of it is not what the engine prints, with a sentence."""
+    with pytest.raises(NotAPreview):
+        parse(json.dumps(document))
+
+
+@pytest.mark.parametrize("depth", [700, 100_000])
+def test_a_plan_that_is_nested_without_end_is_refused(depth: int) -> None:
+    """As a text, and as a value that no reader could walk through."""
+    deep = "[" * depth + "]" * depth
+    text = json.dumps(_broken(inputs={"a": "deep"})).replace('"deep"', deep)
+
+    with pytest.raises(NotAPreview, match="nested deeper"):
+        parse(text)
+
+
+def test_a_side_that_is_null_is_not_there() -> None:
+    """Whoever prints the absent side as null means the same."""
+    document = preview(
+        {**step(state(NAT), None), "newState": None}, {**step(None, state(NAT, "two")), "oldState": None}
+    )
+
+    assert [each.name for each in read(document).after.values()] == ["two"]
+
+
+def test_parents_in_a_circle_end() -> None:
+    """No engine prints them, and nobody waits for ever on one that does."""
+    one, two = state(NAT, "a", parent=urn(NAT, "b")), state(NAT, "b", parent=urn(NAT, "a"))
+
+    assert read(created(one, two)).components[one["urn"]] == "b"
+
+
+_OLD, _NEW = state(NAT, connectivityType="public"), state(NAT, connectivityType="private")
+_REPLACEMENT = {
+    "delete-replaced": {"op": "delete-replaced", "urn": _OLD["urn"], "oldState": _OLD},
+    "replace": {"op": "replace", "urn": _OLD["urn"], "oldState": _OLD, "newState": _NEW},
+    "create-replacement": {"op": "create-replacement", "urn": _OLD["urn"], "oldState": _OLD, "newState": _NEW},
+}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ("delete-replaced", "replace", "create-replacement"),
+        ("create-replacement", "replace", "delete-replaced"),
+        ("delete-replaced", "create-replacement"),
+        ("replace",),
+    ],
+    ids=" ".join,
+)
+def test_a_replacement_is_what_it_will_be_in_whatever_steps_it_is_told(order: tuple[str, ...]) -> None:
+    """With `--show-replacement-steps` the old one may go before the new one comes."""
+    found = read(preview(*(_REPLACEMENT[each] for each in order)))
+
+    (before,), (after,) = found.before.values(), found.after.values()
+    assert (before.inputs, after.inputs, after.readable) == (_OLD["inputs"], _NEW["inputs"], True)
+
+
+def test_what_is_only_deleted_to_be_replaced_is_gone() -> None:
+    """Where no step has the new one; but a step of it without its state leaves it unreadable."""
+    deleted = _REPLACEMENT["delete-replaced"]
+    unwritten = {key: value for key, value in _REPLACEMENT["create-replacement"].items() if key != "newState"}
+
+    assert not read(preview(deleted)).after
+    assert [each.readable for each in read(preview(deleted, unwritten)).after.values()] == [False]
+
+
 def test_the_region_is_the_resources_then_the_providers_then_the_configs() -> None:
     """The nearest one that is known counts."""
     provider = "pulumi:providers:aws"
@@ -76,6 +168,30 @@ def test_the_region_is_the_resources_then_the_providers_then_the_configs() -> No
         "own": "eu-west-1",
         "plain": "us-east-1",
         "elsewhere": "us-west-2",
+    }
+
+
+@pytest.mark.parametrize("said", [{"region": NOT_KNOWN}, {"region": "[secret]"}, {"region": ["x"]}, {}], ids=str)
+def test_a_region_that_cannot_be_read_is_not_the_configs(said: dict[str, Any]) -> None:
+    """An explicit provider never reads the config; the engine's own is made from it."""
+    provider = "pulumi:providers:aws"
+    explicit, default = state(provider, "west", **said), state(provider, "default_7_12_0", region="us-east-1")
+    one, two = (
+        {**state(NAT, name), "provider": f"{each['urn']}::{NOT_KNOWN}"}
+        for name, each in (("explicit", explicit), ("default", default))
+    )
+    unread = {**state(NAT, "unread"), "provider": f"{urn(provider, 'nowhere')}::{NOT_KNOWN}"}
+    implicit = {**state(NAT, "implicit"), "provider": f"{urn(provider, 'default')}::{NOT_KNOWN}"}
+    own = state(NAT, "own", **said)
+
+    found = read(created(explicit, default, one, two, unread, implicit, own)).after
+
+    assert {each.name: each.region for each in found.values()} == {
+        "explicit": "",
+        "default": "us-east-1",
+        "unread": "",
+        "implicit": "us-east-1",
+        "own": "" if said else "us-east-1",
     }
 
 
@@ -116,7 +232,9 @@ def test_a_type_says_where_it_is_in_its_own_clouds_words() -> None:
         state(run, "run", location="asia-east1"),
         state(disk, "disk", zone="asia-east1-b"),
         state(run, "silent"),
-        state(app, "app", location=NOT_KNOWN),
+        state("gcp:container/cluster:Cluster", "zonal", location="asia-east1-b"),
+        state("gcp:storage/bucket:Bucket", "wide", location="EU"),
+        state(app, "app"),
         state(pod, "pod", region="nowhere"),
         **{"gcp:region": "europe-west4", "azure-native:location": "eastus"},
     )
@@ -125,9 +243,35 @@ def test_a_type_says_where_it_is_in_its_own_clouds_words() -> None:
         "run": "asia-east1",
         "disk": "asia-east1",
         "silent": "europe-west4",
+        "zonal": "asia-east1",
+        "wide": "EU",
         "app": "eastus",
         "pod": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        (NOT_KNOWN, None),
+        ("[secret]", None),
+        ({"tags": NOT_KNOWN}, None),
+        ({"tags": ["a"]}, None),
+        ("no json", None),
+        ({}, {}),
+        ('{"tags":{}}', {}),
+        ({"tags": {"owner": NOT_KNOWN}}, {"owner": NOT_KNOWN}),
+    ],
+    ids=str,
+)
+def test_tags_that_a_provider_hides_are_not_none(said: Any, known: dict[str, str] | None) -> None:
+    """What cannot be read is not the same as nothing; a tag without its value is there."""
+    provider = state("pulumi:providers:aws", "ours", defaultTags=said)
+    key = {**state("aws:kms/key:Key"), "provider": f"{provider['urn']}::{NOT_KNOWN}"}
+
+    (one,) = read(created(provider, key)).after.values()
+
+    assert one.default_tags == known
 
 
 def test_what_a_provider_adds_is_known_with_its_secrets_opened() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from plan.inputs import Inputs, NotKnown
+from plan.inputs import Inputs, NotKnown, every, some
 from plan.resource import Resource
 from plan.scope import Scope
 from plan.tokens import HIDDEN, UNKNOWN, plain
@@ -84,12 +84,51 @@ def test_a_list_is_counted_though_its_items_are_not_known() -> None:
 
     assert one.count("list") == 2
     with pytest.raises(NotKnown):
-        one.each("list")
+        one.each("list")[0].text("b")
     with pytest.raises(NotKnown):
         one.texts("list")
+
+
+def test_an_item_that_is_not_known_hides_none_that_is() -> None:
+    """The known ones come first, in their order; the others raise behind them, also an item that is no map."""
+    one = thing(list=["a", UNKNOWN, "b"])
+    seen = one.each_text("list")
+
+    assert [next(seen), next(seen)] == ["a", "b"]
+    with pytest.raises(NotKnown, match="list is not known"):
+        next(seen)
+    with pytest.raises(NotKnown, match="an item of list is no map"):
+        one.each("list")[0].text("b")
+
+
+@pytest.mark.parametrize(
+    ("items", "some_hold", "all_hold"),
+    [([], False, True), (["x", UNKNOWN], True, None), ([UNKNOWN, "y"], None, False), (["x"], True, True)],
+    ids=str,
+)
+def test_what_is_certain_beats_what_is_not_known(
+    items: list[str], some_hold: bool | None, all_hold: bool | None
+) -> None:
+    """One that holds decides for some, one that does not for all; else the unknown one does, wherever it stands."""
+    maps = thing(list=[{"b": each} for each in items]).each("list")
+    for decide, wanted in ((some, some_hold), (every, all_hold)):
+        if wanted is None:
+            with pytest.raises(NotKnown):
+                decide(maps, lambda each: each.text("b") == "x")
+        else:
+            assert decide(maps, lambda each: each.text("b") == "x") is wanted
 
 
 def test_outputs_complete_what_inputs_lack() -> None:
     """For what exists; an input that is there wins."""
     assert thing({"text": "old", "a": "x"}, text="new").text("text") == "new"
     assert thing({"text": "old"}).text("text") == "old"
+
+
+@pytest.mark.parametrize("value", [{"b": "x"}, ["x", "y"], []], ids=str)
+def test_what_is_no_text_is_none_that_can_be_told(value: object) -> None:
+    """A map or a list, which somebody has written in place of one."""
+    with pytest.raises(NotKnown, match="a is no text"):
+        thing(a=value).text("a")
+    with pytest.raises(NotKnown, match="list is no text"):
+        thing(list=["x", value]).texts("list")

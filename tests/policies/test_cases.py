@@ -13,7 +13,7 @@ from catalog.clouds import known_as
 from plan.resource import STACK, Resource
 from policies import RULES, judge
 from policies.check import EVERY
-from policies.coverage import checks_of, reads_of
+from policies.coverage import _HARMLESS, checks_of, reads_of
 from policies.judging import Outcome, outcome_of
 from policies.rule import Rule
 from policies.rules import TOPICS, rule_of
@@ -152,6 +152,17 @@ def test_what_is_declared_harmless_is_there_and_says_why(cloud: str) -> None:
         assert [type_ for type_ in each.types if type_ not in sdk_of(cloud)] == []
         checked = {(rule.id, type_) for rule in RULES for type_ in checks_of(rule) if rule.id in each.topics}
         assert not {(id_, type_) for id_, type_ in checked if type_ in each.types}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "policies").glob("*/harmless.py")), ids=lambda path: path.parent.name)
+def test_what_a_cloud_declares_harmless_is_read(path: Path) -> None:
+    """Also where the cloud checks nothing: what nobody reads would leave its types undecided."""
+    cloud = path.parent.name
+    missing = [
+        each.types for each in importlib.import_module(f"policies.{cloud}.harmless").HARMLESS if each not in _HARMLESS
+    ]
+
+    assert not missing, f"add policies/{cloud}/harmless.py to _HARMLESS in policies/coverage.py"
 
 
 def test_a_plan_that_keeps_everything_is_quiet() -> None:

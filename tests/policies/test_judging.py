@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,12 +11,13 @@ import pytest
 
 from delivery.rehearsal.policies import PoliciesSection
 from delivery.rehearsal.sections import RehearsedPlan
+from plan.document import read
 from plan.inputs import Inputs
 from plan.resource import Resource
 from plan.tokens import UNKNOWN
 from policies import RULES, Context, bearing, judge
 from policies.check import Judge, Scene
-from policies.coverage import checks_of, reads_of
+from policies.coverage import checks_of, gap, reads_of, taken_for_harmless
 from policies.judging import outcome_of, outcome_of_check
 from policies.rule import Level, Rule
 from policies.rules import rule_of
@@ -64,6 +66,28 @@ def test_an_environment_that_nobody_can_tell_counts_as_prod() -> None:
     assert nameless.environment == "prod"
     assert other.allowed == nameless.allowed
     assert "deletion-protection-in-prod" in {each.id for each in judge([], other).rules}
+
+
+@pytest.mark.parametrize(
+    ("stack", "config", "environment"),
+    [
+        ("aws-ecs-production", {}, "prod"),
+        ("PROD", {"target": "aws-ecs"}, "prod"),
+        ("aws-ecs-PROD", {}, "prod"),
+        ("chat-prod", {"environment": "dev"}, "prod"),
+        ("chat-dev", {"environment": "prod"}, "prod"),
+        ("chat", {"environment": "dev"}, "dev"),
+        ("aws-ecs-dev", {}, "dev"),
+        ("aws-ecs", {}, "dev"),
+    ],
+)
+def test_a_stack_is_held_as_the_strictest_that_is_said_of_it(
+    stack: str, config: dict[str, str], environment: str
+) -> None:
+    """And as prod where nothing says what it is."""
+    given = {f"trimaran:{key}": value for key, value in config.items()}
+
+    assert Context.of(stack, given, TODAY).environment == environment
 
 
 def test_an_unknown_input_is_named() -> None:
@@ -195,7 +219,11 @@ DOCUMENT: dict[str, Any] = {
             "urn": "urn:pulumi:aws-ecs-prod::t::aws:ec2/vpc:Vpc::looked-up",
             "newState": {"urn": "urn:looked-up", "type": "aws:ec2/vpc:Vpc", "external": True, "inputs": {}},
         },
-        {"op": "delete", "urn": "urn:gone", "oldState": {"urn": "urn:gone", "type": LISTENER}},
+        {
+            "op": "delete",
+            "urn": "urn:pulumi:aws-ecs-prod::t::aws:lb/listener:Listener::gone",
+            "oldState": {"urn": "urn:pulumi:aws-ecs-prod::t::aws:lb/listener:Listener::gone", "type": LISTENER},
+        },
     ],
 }
 
@@ -212,6 +240,83 @@ def test_a_rehearsals_section() -> None:
     assert ("aws:autoscaling/group:Group", "tags.key") in set(section.reads())
 
 
+@pytest.mark.parametrize("region", [UNKNOWN, "[secret]", None])
+def test_a_region_that_an_explicit_provider_hides_is_undecided(region: str | None) -> None:
+    """It may be any, whatever the stack's config says; and no price is that of the config's region."""
+    steps = [{**each, "newState": dict(each["newState"])} if "newState" in each else each for each in DOCUMENT["steps"]]
+    steps[0]["newState"]["inputs"] = {} if region is None else {"region": region}
+    config = {"aws:region": "us-east-1", "trimaran:limits": '{"regions": ["us-east-1"], "monthlyUsd": 900}'}
+    plan = read({"config": config, "steps": steps})
+
+    report = judge(plan.after.values(), Context.of(plan.stack, config, TODAY))
+
+    told = {each.rule: each.message for each in report.undecided}
+    assert "the region of web is not known" in told["region-allow-list"]
+
+
 def test_an_image_is_a_digest_in_the_fixtures_too() -> None:
     """So that a case fails for its own reason only."""
     assert IMAGE.partition("@")[2].startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("limits", "undecided"),
+    [
+        ('{"monthlyUsd": "[secret]", "regions": ["us-east-1"]}', {"monthly-cost-cap"}),
+        ('{"monthlyUsd": "nine"}', {"monthly-cost-cap"}),
+        ('{"monthlyUsd": NaN}', {"monthly-cost-cap"}),
+        ('{"monthlyUsd": true}', {"monthly-cost-cap"}),
+        ('{"monthlyUsd": -1}', {"monthly-cost-cap"}),
+        ('{"monthlyUsd": ["900"]}', {"monthly-cost-cap"}),
+        ('{"regions": 5}', {"region-allow-list"}),
+        ('{"regions": "us-east-1"}', {"region-allow-list"}),
+        ('{"regions": ["us-east-1", "[secret]"]}', {"region-allow-list"}),
+        ("[secret]", {"monthly-cost-cap", "region-allow-list"}),
+        ("900", {"monthly-cost-cap", "region-allow-list"}),
+        ("[" * 100_000, {"monthly-cost-cap", "region-allow-list"}),
+        ('{"monthlyUsd": 900, "regions": ["us-east-1"]}', set()),
+        ("{}", set()),
+        ("", set()),
+        ("null", set()),
+    ],
+    ids=[str(at) for at in range(16)],
+)
+def test_a_limit_that_cannot_be_read_leaves_its_rule_undecided(limits: str, undecided: set[str]) -> None:
+    """With a sentence and no traceback; another limit is held all the same, and one that is not set is none."""
+    one = planned("aws:kms/alias:Alias", "a")
+
+    report = judge([one], context(limits=limits))
+
+    assert {each.rule for each in report.undecided} == undecided
+    assert all("trimaran:limits" in each.message for each in report.undecided)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_public"),
+    [
+        (True, True),
+        ("true", True),
+        ("Yes", True),
+        (1, True),
+        (False, False),
+        ("false", False),
+        (None, False),
+        ([], False),
+    ],
+    ids=str,
+)
+def test_a_stack_is_public_to_the_rules_as_it_is_to_the_program(said: object, is_public: bool) -> None:
+    """Whose reader takes more than `true` for yes."""
+    config = {"trimaran:ingress": json.dumps({"public": said})}
+
+    assert Context.of("aws-ecs-prod", config, TODAY).public is is_public
+
+
+def test_what_a_rule_passes_over_can_be_listed() -> None:
+    """Whoever adds one reads it: a line that names its topic, or every topic, was written before the rule."""
+    passed_over = taken_for_harmless("no-public-bucket")
+
+    assert {"aws:ec2/vpc:Vpc", "aws:kms/key:Key", "aws:lambda/functionUrl:FunctionUrl"} <= set(passed_over)
+    assert not {"aws:s3/bucket:Bucket", "aws:apprunner/service:Service"} & set(passed_over)
+    rule = the_rule("no-public-bucket")
+    assert all(gap(rule, planned(each, "x")) == "" for each in passed_over)

@@ -229,3 +229,78 @@ def test_a_key_is_shown_nowhere() -> None:
     assert config.api_keys is not None
     assert config.api_keys.get_secret_value() == "me=sk-hidden"
     assert "sk-hidden" not in repr(config) + str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("port", "hunter2"),
+        ("settings", {"systemPrompt": ["hunter2"]}),
+        ("settings", {"hunter2": 1}),
+        ("rollout", {"marginPoints": "hunter2"}),
+        ("rollout", {"steps": [1, "hunter2"]}),
+    ],
+    ids=str,
+)
+def test_no_sentence_shows_what_is_stored_as_a_secret(key: str, value: object) -> None:
+    """Neither the value nor what it is made of; in the clear it is shown, for then it stands in the file anyway."""
+    text = value if isinstance(value, str) else json.dumps(value)
+
+    with pytest.raises(ConfigError) as raised:
+        parse({f"trimaran:{key}": text}, "local", secret_keys={f"trimaran:{key}"})
+    with pytest.raises(ConfigError) as in_the_clear:
+        parse({f"trimaran:{key}": text}, "local")
+
+    assert "hunter2" not in f"{raised.value.sentence} {raised.value.hint}"
+    assert raised.value.sentence.startswith(f"trimaran:{key} must be ")
+    assert "--secret" in raised.value.hint or "edit stacks/environments" in raised.value.hint
+    assert "hunter2" in in_the_clear.value.sentence
+
+
+@pytest.mark.parametrize("key", ["target", "environment"])
+def test_what_a_stack_is_may_be_no_secret(key: str) -> None:
+    """Whoever cannot decrypt could not tell how strictly it is to be held."""
+    with pytest.raises(ConfigError, match=f"trimaran:{key} is stored as a secret, and must be readable") as raised:
+        parse({f"trimaran:{key}": "hunter2"}, "local", secret_keys={f"trimaran:{key}"})
+
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("stack", ["aws-ecs-production", "chat", "mine-prd"])
+def test_a_stack_whose_name_says_no_environment_must_say_it(stack: str) -> None:
+    """It is not dev because nobody has said so."""
+    given = {"trimaran:target": "local"}
+
+    with pytest.raises(ConfigError, match=f"nothing says which environment stack '{stack}' is in") as raised:
+        parse(given, stack)
+
+    assert "config set trimaran:environment prod" in raised.value.hint
+    assert parse({**given, "trimaran:environment": "staging"}, stack).environment is Environment.STAGING
+
+
+@pytest.mark.parametrize("stack", ["chat-prod", "PROD", "chat-PROD"])
+def test_an_environment_against_the_stacks_name_is_refused(stack: str) -> None:
+    """Whatever the target is called, and in whatever case."""
+    given = {"trimaran:target": "local", "trimaran:environment": "dev"}
+
+    with pytest.raises(ConfigError, match=f"trimaran:environment is 'dev', but the stack's name '{stack}' says 'prod'"):
+        parse(given, stack)
+
+    assert parse({"trimaran:target": "local"}, stack).environment is Environment.PROD
+
+
+@pytest.mark.parametrize(
+    ("stack", "key", "value"),
+    [
+        (ECS, "api", {"cpu": True}),
+        (ECS, "api", {"memoryGib": True}),
+        (ECS, "api", {"min": True}),
+        (ECS, "limits", {"monthlyUsd": True}),
+        ("local", "rollout", {"marginPoints": True}),
+    ],
+    ids=str,
+)
+def test_true_is_no_number(stack: str, key: str, value: dict[str, object]) -> None:
+    """Though Python takes it for 1."""
+    with pytest.raises(ConfigError, match=f"trimaran:{key}.{next(iter(value))} is true; it must be"):
+        parsed(key, value, stack)

@@ -170,10 +170,14 @@ def test_outputs_are_the_contract() -> None:
         ("aws-ecs-prod", ("aws-ecs", "prod")),
         ("aws-ecs", ("aws-ecs", "dev")),
         ("dev", ("dev", "dev")),
+        ("PROD", ("PROD", "prod")),
+        ("chat-Prod", ("chat", "prod")),
+        ("aws-ecs-production", ("aws-ecs-production", "")),
+        ("chat", ("chat", "")),
     ],
 )
 def test_a_stack_is_called_target_environment(stack: str, expected: tuple[str, str]) -> None:
-    """The last word is the environment where it is one."""
+    """The last word is the environment where it is one; only a target's own name stands for dev, any other says none."""
     assert named_in(stack) == expected
 
 
@@ -184,7 +188,10 @@ def test_the_interfaces_name_every_config_key(target: str) -> None:
     section = page[page.index("\nconfig:") : page.index("\noutputs:")]
     keys = keys_of(TARGETS[target].config_type())
 
-    assert sorted(set(keys) - _listed_in(section)) == []
+    missing = sorted(set(keys) - _listed_in(section))
+    assert not missing, (
+        f"list under `config:` in docs/interfaces.md what the target {target} reads: {', '.join(missing)}"
+    )
 
 
 def test_a_key_is_named_only_where_keys_are_listed() -> None:

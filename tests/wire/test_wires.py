@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from app.wire import codecs
 from app.wire.codecs import READ, SCANNED, WRITTEN, Read
 from app.wire.events import Wire
 from tests.inference.fakes.openai import OpenAI as OpenAIFake
@@ -104,3 +106,20 @@ def test_every_case_has_its_transcript(case: tuple[str, Wire, str], ending: str)
     path = FOLDER / f"{spoken}-to-{wanted}-{said}.{ending}"
     shown = path.relative_to(Path(__file__).parents[2])
     assert path.exists(), f"create {shown}: ./trimaran test tests/wire --update-goldens"
+
+
+@pytest.mark.parametrize("path", sorted(Path(codecs.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_every_file_of_a_codec_has_its_line(path: Path) -> None:
+    """One without it reads and writes nothing."""
+    module = importlib.import_module(f"app.wire.{path.stem}")
+    own = [
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and each.__module__ == module.__name__ and isinstance(vars(each).get("wire"), Wire)
+    ]
+    listed = {type(each) for each in (*READ.values(), *SCANNED.values(), *WRITTEN.values())}
+    missing = [each.__name__ for each in own if each not in listed]
+
+    assert not missing, (
+        f"add {', '.join(missing)} of {module.__name__} to READ, SCANNED or WRITTEN in app/wire/codecs.py"
+    )

@@ -186,6 +186,90 @@ def test_a_service_on_instances_costs_nothing_more() -> None:
     assert not lines(*fargate(launchType=None, capacityProviderStrategies=strategies))
 
 
+CLUSTER = "aws:ecs/cluster:Cluster"
+DEFAULTS = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
+
+
+def by_default(*providers: str, linked: bool = True) -> list[dict[str, Any]]:
+    """A service that does not say where it runs, its cluster, and what that says."""
+    task, service = fargate(launchType=None, cluster=NOT_KNOWN if linked else "main")
+    cluster = state(CLUSTER, "main", name="main")
+    strategies = [{"capacityProvider": each} for each in providers]
+    defaults = state(DEFAULTS, "main", clusterName="main", defaultCapacityProviderStrategies=strategies)
+    if linked:
+        service["propertyDependencies"]["cluster"] = [cluster["urn"]]
+        defaults["propertyDependencies"]["clusterName"] = [cluster["urn"]]
+    return [task, service, *([cluster] if linked else []), *([defaults] if providers else [])]
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_service_that_leaves_it_to_its_cluster_runs_where_that_says(linked: bool) -> None:
+    """By reference, or by the cluster's name."""
+    assert usd(lines(*by_default("FARGATE", linked=linked))["task-vcpu.always-on"]) == Decimal("0.04048") * 2 * HOURS
+    assert "task-vcpu.always-on" not in lines(*by_default("gpu", linked=linked))
+
+
+def test_a_cluster_without_a_default_runs_tasks_on_instances() -> None:
+    """As AWS does; where the cluster is another stack's, nobody can tell, and that is no zero."""
+    task, elsewhere = fargate(launchType=None)
+
+    assert not [line for line in lines(*by_default()).values() if line.name == "api"]
+    assert [line.state for line in lines(task, elsewhere).values()] == [State.UNKNOWN]
+
+
+def test_managed_instances_by_the_clusters_default_are_as_many_as_its_services_need() -> None:
+    """Though no service names their provider."""
+    launch = {"instanceRequirements": {"allowedInstanceTypes": ["g6.xlarge"]}}
+    provider = state(
+        "aws:ecs/capacityProvider:CapacityProvider", "gpu", managedInstancesProvider={"instanceLaunchTemplate": launch}
+    )
+    task, service, cluster, defaults = by_default("gpu")
+    defaults["propertyDependencies"]["defaultCapacityProviderStrategies"] = [provider["urn"]]
+
+    found = lines(task, service, cluster, defaults, provider)
+
+    assert usd(found["managed-instances.on-demand"]) == Decimal("0.8048") * 2 * HOURS
+
+
+_FAST = {"volumeSize": 100, "volumeType": "gp3", "throughput": 500, "iops": 4000}
+_DISK_USD = {"disk": Decimal(8), "disk-throughput": Decimal("0.04") * 375, "disk-operations": Decimal("0.005") * 1000}
+
+
+def test_an_instances_disks_are_all_billed() -> None:
+    """The root with what it does above what gp3 has anyway, and each that is attached."""
+    instance = state(
+        "aws:ec2/instance:Instance",
+        instanceType="g6.xlarge",
+        rootBlockDevice=_FAST,
+        ebsBlockDevices=[_FAST, {"volumeSize": 10}],
+    )
+    found = lines(instance)
+
+    assert usd(found["root-disk"]) == _DISK_USD["disk"]
+    assert usd(found["disk"]) == _DISK_USD["disk"] + Decimal("0.1") * 10
+    assert usd(found["disk-throughput"]) == 2 * _DISK_USD["disk-throughput"]
+    assert usd(found["disk-operations"]) == 2 * _DISK_USD["disk-operations"]
+
+
+def test_an_attached_disk_without_a_size_is_unknown_and_volumes_of_their_own_are_not_billed_twice() -> None:
+    """Outputs list these among an instance's disks."""
+    small: dict[str, Any] = {"instanceType": "g6.xlarge", "rootBlockDevice": {"volumeSize": 8, "volumeType": "gp3"}}
+    unsized = state("aws:ec2/instance:Instance", ebsBlockDevices=[{"deviceName": "/dev/sdb"}], **small)
+    attached = state("aws:ec2/instance:Instance", outputs={"ebsBlockDevices": [_FAST]}, **small)
+
+    assert lines(unsized)["disk"].state is State.UNKNOWN
+    assert set(lines(attached)) == {"instance", "root-disk"}
+
+
+def test_a_volume_that_is_faster_than_gp3_is_anyway_costs_more() -> None:
+    """And one that is not has one line."""
+    fast = lines(state("aws:ebs/volume:Volume", size=100, type="gp3", throughput=500, iops=4000))
+    usual = lines(state("aws:ebs/volume:Volume", size=100, type="gp3", throughput=125, iops=3000))
+
+    assert {key: usd(line) for key, line in fast.items()} == _DISK_USD
+    assert set(usual) == {"disk"}
+
+
 def test_a_size_that_is_not_known_yet_makes_its_line_unknown() -> None:
     """Only that line: the memory is still priced."""
     task, service = fargate()
@@ -243,3 +327,36 @@ def test_a_type_that_nobody_has_declared_is_unknown() -> None:
 
     assert line.state is State.UNKNOWN
     assert line.urn == urn("aws:new/thing:Thing", "one")
+
+
+def test_only_public_load_balancers_share_what_goes_to_the_internet() -> None:
+    """One inside the network sends nothing there; units they share all."""
+    outside, inside = (
+        state("aws:lb/loadBalancer:LoadBalancer", name, internal=name == "inside", subnets=["a"])
+        for name in ("out", "inside")
+    )
+    found = estimate(created(outside, inside), expect(internet_gb=100, alb_lcus=2)).lines
+
+    assert {line.name: usd(line) for line in found if line.key == "data-to-the-internet"} == {"out": Decimal(9)}
+    units = [usd(line) for line in found if line.key == "load-balancer-units"]
+    assert units == [Decimal("0.008") * HOURS] * 2
+
+
+def test_keys_and_their_replicas_share_the_requests() -> None:
+    """A key of another kind is asked for none of its own."""
+    found = estimate(
+        created(state("aws:kms/key:Key", "a"), state("aws:kms/replicaKey:ReplicaKey", "b")), expect(kms_requests=20000)
+    )
+
+    assert [usd(line) for line in found.lines if line.key == "key-requests"] == [Decimal("0.03")] * 2
+
+
+def test_an_alarm_whose_period_is_not_known_has_no_price() -> None:
+    """It may be the dearer kind; where another of its metrics certainly is, the whole alarm is."""
+    alarm = "aws:cloudwatch/metricAlarm:MetricAlarm"
+    quick, later = ({"metric": {"period": each}} for each in (10, NOT_KNOWN))
+
+    assert lines(state(alarm, period=NOT_KNOWN))["alarms"].state is State.UNKNOWN
+    assert lines(state(alarm, metricQueries=[later]))["alarms"].state is State.UNKNOWN
+    assert lines(state(alarm, metricQueries=[later, quick]))["alarms"].state is State.PRICED
+    assert lines(state(alarm, period=60))["alarms"].state is State.PRICED

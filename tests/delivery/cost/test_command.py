@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cost.gates import budget_of
+from cost.gates import Gates
 from delivery.rehearsal.cost import CostSection
 from delivery.rehearsal.sections import RehearsedPlan, SectionResult
 from tests.cost.aws.test_quantities import gpu_group
@@ -99,9 +100,9 @@ def test_a_limit_that_is_no_number_is_refused(limit: str) -> None:
 
 def test_the_stacks_own_limit_is_a_gate_too() -> None:
     """`limits.monthlyUsd` from the config that the preview carries."""
-    assert budget_of({"trimaran:limits": '{"monthlyUsd": "900"}'}) == 900
-    assert budget_of({"trimaran:limits": "{}"}) is None
-    assert budget_of({}) is None
+    assert Gates().with_those_of({"trimaran:limits": '{"monthlyUsd": "900"}'}) == Gates(budget_usd=Decimal(900))
+    assert Gates().with_those_of({"trimaran:limits": "{}"}) == Gates()
+    assert Gates().with_those_of({}) == Gates()
 
 
 def judged(digest: dict[str, Any]) -> SectionResult:

@@ -11,7 +11,8 @@ from delivery.failure import Failure
 from delivery.rehearsal import cycle, targets
 from delivery.rehearsal.bearing import Bearing
 from delivery.rehearsal.running import Step, steps, told
-from delivery.rehearsal.scratch import _readable
+from delivery.rehearsal.scratch import _with
+from delivery.stack_file import encrypted_in
 from providers.rehearsal.inspection import Input, Inspection
 
 _URN = "urn:pulumi:dev::sample::aws:ec2/vpc:Vpc::vpc"
@@ -84,14 +85,13 @@ def test_bearing_inputs_are_found_by_path_or_by_its_beginning() -> None:
     assert Bearing.of(["aws"], [("aws:autoscaling/group:Group", "maxSizes")]).among(inspection, inputs) == ["a", "b"]
 
 
-def test_secrets_of_the_config_are_taken_out_by_path() -> None:
-    """Only their owner can decrypt them; the rehearsal sets stand-ins at the same places."""
-    config = {"apiKeys": {"secure": "a"}, "aws:region": "r", "trimaran:routes": {"key": {"secure": "b"}}}
+def test_secrets_of_the_config_are_replaced_wherever_they_stand() -> None:
+    """Only their owner can decrypt them; the rehearsal sets stand-ins at the same places, in maps and in lists."""
+    config = {"apiKeys": {"secure": "a"}, "aws:region": "r", "trimaran:x": {"keys": ["b", {"secure": "c"}]}}
 
-    assert _readable(config) == (
-        {"aws:region": "r", "trimaran:routes": {}},
-        ["trimaran:apiKeys", "trimaran:routes.key"],
-    )
+    assert _with("?", config) == {"apiKeys": "?", "aws:region": "r", "trimaran:x": {"keys": ["b", "?"]}}
+    assert list(encrypted_in(config["trimaran:x"], "trimaran:x")) == ["trimaran:x.keys[1]"]
+    assert list(encrypted_in(config["apiKeys"], "trimaran:apiKeys")) == ["trimaran:apiKeys"]
 
 
 def test_a_foundation_comes_before_a_stack_of_its_cloud() -> None:

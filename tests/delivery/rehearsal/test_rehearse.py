@@ -35,6 +35,16 @@ def _program(body: str) -> str:
     return f"import pulumi\nimport pulumi_aws as aws\n\n{textwrap.dedent(body)}"
 
 
+def test_an_encrypted_value_has_a_stand_in_wherever_it_stands(project: Project) -> None:
+    """In a list too; a limit that is encrypted is said to be, for nobody here can tell whether it is kept."""
+    encrypted = {"secure": "AAABAM+something+only+the+owner+can+read"}
+    root = project(allowed=["a", encrypted], limits={"monthlyUsd": encrypted})
+
+    section = _rehearse(root, foundation=True).sections["policies"]
+
+    assert any("trimaran:limits.monthlyUsd is secret and not shown here" in each for each in section.lines)
+
+
 def test_a_stack_is_planned_validated_and_lived_through(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """Foundation, preview, up, up again without a change, one changed value, destroy; the user's files stay as they were."""
     root = project(apiKeys={"secure": "AAABAM+something+only+the+owner+can+read"})

@@ -11,6 +11,7 @@ from tests.policies.plans import planned, the_stack, urn
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 LISTENER = "aws:lb/listener:Listener"
+LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 BUDGET = "aws:budgets/budget:Budget"
@@ -29,6 +30,13 @@ def listener(**changes: Any) -> Resource:
         "defaultActions": [{"type": "fixed-response", "fixedResponse": {"contentType": "text/plain"}}],
     }
     return planned(LISTENER, "web", {"loadBalancerArn": urn(BALANCER, "edge")}, **{**inputs, **changes})
+
+
+def forwarding(**action: Any) -> Resource:
+    """A rule of the listener `web` that does this with every request."""
+    condition = {"pathPattern": {"values": ["/*"]}}
+    links = {"listenerArn": urn(LISTENER, "web")}
+    return planned(LISTENER_RULE, "all", links, listenerArn="arn", actions=[action], conditions=[condition])
 
 
 def opened(**changes: Any) -> Resource:
@@ -54,6 +62,10 @@ def volume(size_gb: int) -> Resource:
     return planned(VOLUME, "disk", size=size_gb, type="gp3", availabilityZone="us-east-1a", encrypted=True)
 
 
+_REDIRECTING = listener(
+    protocol="HTTP",
+    defaultActions=[{"type": "redirect", "redirect": {"statusCode": "HTTP_301", "protocol": "HTTPS"}}],
+)
 CASES = (
     Case(
         rule="tls-only",
@@ -78,6 +90,19 @@ CASES = (
         good=(listener(protocol="HTTP"), planned(BALANCER, "edge", internal=True)),
         bad=(listener(protocol="HTTP"), planned(BALANCER, "edge", internal=False)),
         says="protocol is HTTP",
+    ),
+    Case(
+        rule="tls-only",
+        good=(_REDIRECTING, forwarding(type="redirect", redirect={"statusCode": "HTTP_301", "protocol": "HTTPS"})),
+        bad=(_REDIRECTING, forwarding(type="forward", targetGroupArn="arn")),
+        says="it does not only redirect to HTTPS, and the protocol of web is HTTP",
+    ),
+    Case(
+        rule="tls-only",
+        environment="dev",
+        good=(listener(), forwarding(type="forward", targetGroupArn="arn")),
+        bad=(_REDIRECTING, forwarding(type="fixed-response"), planned(BALANCER, "edge", internal=False)),
+        says="the protocol of web is HTTP",
     ),
     Case(
         rule="no-public-ingress",
@@ -155,7 +180,7 @@ CASES = (
         config={"limits": {"monthlyUsd": "900"}},
         good=(the_stack(), SERVICE, budget("900")),
         bad=(the_stack(), SERVICE, budget("901")),
-        says="monthly warns only at 901 USD; trimaran:limits.monthlyUsd is 900.",
+        says="monthly warns only at 901 USD a month; trimaran:limits.monthlyUsd is 900.",
     ),
     Case(
         rule="monthly-cost-cap",

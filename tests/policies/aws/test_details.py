@@ -15,7 +15,7 @@ from policies.aws.gpus import kinds_of
 from policies.judging import Outcome, outcome_of
 from policies.rules import rule_of
 from tests.policies.aws import capacity, reach, supply
-from tests.policies.plans import DIGEST, container, context, iam, planned, task, urn
+from tests.policies.plans import DIGEST, container, context, iam, planned, task, the_stack, urn
 
 SERVICE = "aws:ecs/service:Service"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
@@ -44,6 +44,10 @@ def said(rule_id: str, resource: Resource, environment: str = "prod", **config: 
         ("GREETING", "sk-proj-0123456789abcdef0123", True),
         ("NOTE", "AKIAIOSFODNN7EXAMPLE", True),
         ("TRIMARAN_REDIS_URL", "rediss://user:hunter2@cache:6379", True),
+        ("DATABASE", "postgresql+psycopg2://user:hunter2@db:5432/x", True),
+        ("DATABASE", "HTTPS://user:hunter:2@db/x", True),
+        ("DATABASE", "git+ssh://user@db/x:y@z", False),
+        ("DATABASE", "postgresql+psycopg2://db:5432/x", False),
         ("PRIVATE", "-----BEGIN RSA PRIVATE KEY-----", True),
         ("TRIMARAN_API_KEYS_FILE", "/run/keys", False),
         ("KEY_ENV", "NAME", False),
@@ -81,6 +85,20 @@ def test_a_functions_environment_counts_too() -> None:
             f"evil.example/123456789012.dkr.ecr.x.amazonaws.com@{DIGEST}",
             "evil.example/123456789012.dkr.ecr.x.amazonaws.com",
         ),
+        (
+            f"evil.example.com/a.dkr.ecr.b.amazonaws.com/app@{DIGEST}",
+            "evil.example.com/a.dkr.ecr.b.amazonaws.com/app",
+        ),
+        (
+            f"123456789012.dkr.ecr.us-east-1.evil.amazonaws.com/a@{DIGEST}",
+            "123456789012.dkr.ecr.us-east-1.evil.amazonaws.com/a",
+        ),
+        (f"123456789012.dkr.ecr.s3.amazonaws.com/a@{DIGEST}", "123456789012.dkr.ecr.s3.amazonaws.com/a"),
+        (
+            f"123456789012.dkr.ecr.s3-us-west-2.amazonaws.com/a@{DIGEST}",
+            "123456789012.dkr.ecr.s3-us-west-2.amazonaws.com/a",
+        ),
+        (f"123456789012.dkr.ecr.us-gov-west-1.amazonaws.com/a@{DIGEST}", None),
     ],
 )
 def test_an_images_registry(image: str, registry: str | None) -> None:
@@ -92,6 +110,21 @@ def test_an_images_registry(image: str, registry: str | None) -> None:
     )
 
     assert said("registry-allow-list", task("t", container(image=image))) == wanted
+
+
+def test_a_list_that_names_accounts_keeps_strangers_out() -> None:
+    """The account is the first part of an ECR registry's name."""
+    rule = rule_of("registry-allow-list")
+    assert rule is not None
+    ours = context()
+    ours = replace(ours, allowed=replace(ours.allowed, registries=("123456789012.dkr.ecr.*.amazonaws.com/*",)))
+    own, stranger = (
+        task("t", container(image=f"{account}.dkr.ecr.us-east-1.amazonaws.com/a@{DIGEST}"))
+        for account in ("123456789012", "999999999999")
+    )
+
+    assert outcome_of(rule, own, ours, {}).violations == ()
+    assert len(outcome_of(rule, stranger, ours, {}).violations) == 1
 
 
 @pytest.mark.parametrize(
@@ -121,6 +154,30 @@ def test_a_digest_is_64_hex_digits(image: str, is_pinned: bool) -> None:
         ({"Action": "iam:PassRole", "Resource": "*"}, "a statement allows the action iam:PassRole on every resource."),
         ({"NotAction": "iam:*", "Resource": "*"}, "a statement allows everything except its NotAction."),
         ({"Effect": "Deny", "Action": "*", "Resource": "*"}, None),
+        ({"Action": "**", "Resource": "*"}, "a statement allows the action **."),
+        ({"Action": "?*", "Resource": "arn:x"}, "a statement allows the action ?*."),
+        ({"Action": "iam:**", "Resource": "*"}, "a statement allows the action iam:** on every resource."),
+        ({"Action": "iam:Pass*", "Resource": "*"}, "a statement allows the action iam:Pass* on every resource."),
+        ({"Action": "IAM:?assRole", "Resource": "**"}, "a statement allows the action IAM:?assRole on every resource."),
+        (
+            {"Action": "iam:PassRole", "Resource": "arn:aws:iam::*:role/*"},
+            "a statement allows the action iam:PassRole on every resource.",
+        ),
+        ({"Action": "iam:PassRole", "Resource": "arn:aws:iam::1:role/ours-*"}, None),
+        (
+            {"Action": "iam:*", "Resource": "arn:aws:iam::*:*"},
+            "a statement allows the action iam:* on every resource.",
+        ),
+        ({"Action": "iam:*", "Resource": "**"}, "a statement allows the action iam:* on every resource."),
+        ({"Action": "iam:*", "Resource": "arn:aws:iam::1:role/ours"}, None),
+        ({"Action": "s3:*", "Resource": "arn:aws:s3:::*/*"}, "a statement allows the action s3:* on every resource."),
+        (
+            {"Action": "s3:*", "NotResource": "arn:aws:s3:::mine"},
+            "a statement allows the action s3:* on every resource.",
+        ),
+        ({"Action": "s3:Get*", "NotResource": "arn:aws:s3:::mine"}, None),
+        ({"Action": "s3:Get*", "Resource": "*"}, None),
+        ({"Action": "bedrock:**", "Resource": "arn:x"}, "a statement allows the action bedrock:**."),
     ],
 )
 def test_which_statements_are_too_wide(statement: dict[str, Any], says: str | None) -> None:
@@ -343,3 +400,329 @@ def test_what_may_not_be_told_is_not_told() -> None:
 
     assert outcome.undecided == "t: cannot be decided: containerDefinitions is not JSON."
     assert json.dumps(outcome.violations) == "[]"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": UNKNOWN, "Action": "*", "Resource": "*"},
+        {"Effect": "Allow", "Action": UNKNOWN, "Resource": "*"},
+        {"Effect": "Allow", "Action": ["s3:GetObject", UNKNOWN], "Resource": "*"},
+        {"Effect": "Allow", "Action": "s3:*", "Resource": UNKNOWN},
+        {"Effect": "Allow", "Action": HIDDEN, "Resource": "*"},
+        UNKNOWN,
+    ],
+    ids=str,
+)
+def test_a_structured_policy_with_a_gap_is_undecided(statement: Any) -> None:
+    """What nobody can read yet is not taken for narrow; a wide action beside it is told all the same."""
+    rule = rule_of("no-wildcard-iam")
+    assert rule is not None
+    wide = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+    alone, both = (
+        outcome_of(rule, planned(supply.POLICY, "p", policy={"Statement": each}), context(), {})
+        for each in ([statement], [statement, wide])
+    )
+
+    assert (alone.violations, bool(alone.undecided)) == ((), True)
+    assert ("a statement allows the action *." in both.violations[0], bool(both.undecided)) == (True, True)
+
+
+def test_what_does_not_decide_may_stay_unknown() -> None:
+    """One action on a resource that is made with the policy is narrow whatever it is called."""
+    narrow = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": UNKNOWN}
+
+    assert said("no-wildcard-iam", planned(supply.POLICY, "p", policy={"Statement": [narrow]})) == ()
+
+
+_WORLD = {"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}
+_OPEN_TRUST = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
+_GROUP = "aws:ec2/securityGroup:SecurityGroup"
+_OF_GITHUB = {
+    "Effect": "Allow",
+    "Principal": {"Federated": f"arn:x/{_ISSUER}"},
+    "Action": "x",
+    "Condition": {
+        "StringEquals": {f"{_ISSUER}:sub": UNKNOWN},
+        "StringLike": {f"{_ISSUER}:sub": [UNKNOWN, "repo:*/*:environment:prod"]},
+    },
+}
+_AMONG_IMAGES = task("t", container(name="a", image=UNKNOWN), container(name="b", image="nginx:1"))
+_BEHIND_AN_UNKNOWN: list[tuple[str, str, Resource]] = [
+    ("prod", "closed-security-groups", planned(_GROUP, "g", ingress=[UNKNOWN, _WORLD])),
+    ("prod", "closed-security-groups", planned(_GROUP, "g", ingress=[{**_WORLD, "cidrBlocks": [UNKNOWN]}, _WORLD])),
+    ("prod", "closed-security-groups", planned(_GROUP, "g", ingress=[{**_WORLD, "cidrBlocks": [UNKNOWN, "::/0"]}])),
+    ("prod", "closed-security-groups", reach.opened(cidrIpv4=UNKNOWN, cidrIpv6="::/0")),
+    ("prod", "image-digest", _AMONG_IMAGES),
+    ("prod", "registry-allow-list", _AMONG_IMAGES),
+    ("prod", "immutable-tags", planned("aws:ecr/repository:Repository", "r", imageTagMutability=UNKNOWN)),
+    ("prod", "health-checks", task("t", container(healthCheck=UNKNOWN), container(name="b", healthCheck=None))),
+    (
+        "prod",
+        "no-public-bucket",
+        planned("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", "b", blockPublicAcls=UNKNOWN),
+    ),
+    (
+        "prod",
+        "encrypted-cache",
+        planned("aws:elasticache/replicationGroup:ReplicationGroup", "c", transitEncryptionEnabled=UNKNOWN),
+    ),
+    ("prod", "rollback-configured", capacity.service(deploymentCircuitBreaker=UNKNOWN, alarms=None)),
+    (
+        "dev",
+        "gpu-allow-list",
+        planned(
+            capacity.GROUP,
+            "g",
+            mixedInstancesPolicy={
+                "launchTemplate": {"overrides": [{"instanceType": UNKNOWN}, {"instanceType": "p5.48xlarge"}]}
+            },
+        ),
+    ),
+    (
+        "dev",
+        "gpu-allow-list",
+        planned(
+            capacity.PROVIDER,
+            "p",
+            managedInstancesProvider={
+                "instanceLaunchTemplate": {"instanceRequirements": {"allowedInstanceTypes": [UNKNOWN, "p5.48xlarge"]}}
+            },
+        ),
+    ),
+    (
+        "prod",
+        "no-wildcard-iam",
+        planned(supply.ROLE, "r", managedPolicyArns=[UNKNOWN, "arn:aws:iam::aws:policy/AdministratorAccess"]),
+    ),
+    ("prod", "bound-trust", planned(supply.ROLE, "r", assumeRolePolicy={"Statement": [UNKNOWN, _OPEN_TRUST]})),
+    ("prod", "bound-trust", planned(supply.ROLE, "r", assumeRolePolicy={"Statement": [_OF_GITHUB]})),
+    (
+        "prod",
+        "bound-trust",
+        planned("aws:kms/key:Key", "k", policy={"Statement": [{**_OPEN_TRUST, "Principal": UNKNOWN}, _OPEN_TRUST]}),
+    ),
+    (
+        "prod",
+        "secrets-not-in-environment",
+        task(
+            "t",
+            container(environment=[{"name": "API_KEY", "value": UNKNOWN}]),
+            container(name="b", environment=[{"name": "API_KEY", "value": "abc"}]),
+        ),
+    ),
+    (
+        "prod",
+        "secrets-not-in-environment",
+        planned(
+            "aws:ssm/parameter:Parameter",
+            "p",
+            type="String",
+            name="/t",
+            value=UNKNOWN,
+            insecureValue="AKIAIOSFODNN7EXAMPLE",
+        ),
+    ),
+    (
+        "prod",
+        "encrypted-disks",
+        capacity.template(blockDeviceMappings=[{"ebs": UNKNOWN}, {"deviceName": "b", "ebs": {"volumeSize": 1}}]),
+    ),
+    (
+        "prod",
+        "encrypted-disks",
+        planned("aws:ec2/instance:Instance", "i", rootBlockDevice=UNKNOWN, ebsBlockDevices=[{"deviceName": "b"}]),
+    ),
+    ("dev", "scale-to-zero-in-dev", planned(capacity.GROUP, "g", minSize=UNKNOWN, warmPool={"minSize": 2})),
+]
+
+
+@pytest.mark.parametrize(
+    ("environment", "rule_id", "resource"),
+    _BEHIND_AN_UNKNOWN,
+    ids=[f"{at}-{rule}" for at, (_, rule, _) in enumerate(_BEHIND_AN_UNKNOWN)],
+)
+def test_what_is_not_known_hides_no_violation_behind_it(environment: str, rule_id: str, resource: Resource) -> None:
+    """One that is certain is told, and what stays open beside it too."""
+    rule = rule_of(rule_id)
+    assert rule is not None
+
+    outcome = outcome_of(rule, resource, context(environment), {resource.urn: resource})
+
+    assert len(outcome.violations) >= 1
+    assert outcome.undecided
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_the_world_at_a_port_that_is_not_known(public: bool) -> None:
+    """A private stack lets it in nowhere, so that is certain; a public one may."""
+    rule = rule_of("closed-security-groups")
+    assert rule is not None
+    opened = reach.opened(cidrIpv4="0.0.0.0/0", fromPort=UNKNOWN)
+
+    outcome = outcome_of(rule, opened, context(ingress={"public": public}), {opened.urn: opened})
+
+    assert (len(outcome.violations), bool(outcome.undecided)) == ((0, True) if public else (1, False))
+
+
+def test_an_unknown_among_what_must_all_hold_does_not_excuse_the_others() -> None:
+    """A listener that certainly forwards does not only redirect, whatever its other action is."""
+    actions = [{"redirect": UNKNOWN}, {"type": "forward"}]
+
+    assert len(said("tls-only", reach.listener(protocol="HTTP", defaultActions=actions))) == 1
+
+
+def test_an_environment_that_nobody_knows_needs_alarms_as_prod_does() -> None:
+    """As strict as in prod, for nobody can tell that it is not."""
+    rule = rule_of("rollback-configured")
+    assert rule is not None
+    service = capacity.service(alarms=None)
+
+    assert len(outcome_of(rule, service, replace(context(), environment="quality"), {}).violations) == 1
+    assert outcome_of(rule, service, replace(context(), environment="staging"), {}).violations == ()
+
+
+def test_a_rule_of_a_listener_elsewhere_is_undecided() -> None:
+    """Nobody can tell here whether it is encrypted; one that redirects need not be."""
+    rule = rule_of("tls-only")
+    assert rule is not None
+    forwards = reach.forwarding(type="forward", targetGroupArn="arn")
+    redirects = reach.forwarding(type="redirect", redirect={"protocol": "HTTPS", "statusCode": "HTTP_301"})
+
+    assert "its listener is not one of this stack" in outcome_of(rule, forwards, context(), {}).undecided
+    assert outcome_of(rule, redirects, context(), {}) == Outcome()
+
+
+@pytest.mark.parametrize(
+    ("policy", "versions"),
+    [
+        ("ELBSecurityPolicy-TLS13-1-0-2021-06", "1.3, 1.2, 1.1, 1.0"),
+        ("ELBSecurityPolicy-TLS13-1-1-FIPS-2023-04", "1.3, 1.2, 1.1"),
+        ("ELBSecurityPolicy-TLS-1-2-2017-01", "1.2"),
+        ("ELBSecurityPolicy-2016-08", "1.2, 1.1, 1.0"),
+        ("ELBSecurityPolicy-TLS13-1-2-2021-06", ""),
+        ("ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", ""),
+        ("ELBSecurityPolicy-TLS13-1-3-FIPS-2023-04", ""),
+    ],
+)
+def test_a_security_policy_is_told_by_what_it_offers(policy: str, versions: str) -> None:
+    """Not by its name: one with TLS13 in it may offer TLS 1.0 too."""
+    wanted = (f"sslPolicy is {policy}, which offers TLS {versions}; it should be 1.3, with 1.2 or alone.",)
+
+    assert said("tls-only", reach.listener(sslPolicy=policy)) == (wanted if versions else ())
+
+
+def test_a_security_policy_of_no_table_is_undecided() -> None:
+    """One that AWS adds later is neither good nor bad for its name; without one AWS takes an old one."""
+    rule = rule_of("tls-only")
+    assert rule is not None
+    later = reach.listener(sslPolicy="ELBSecurityPolicy-TLS13-1-2-2031-01")
+
+    assert "ELBSecurityPolicy-TLS13-1-2-2031-01" in outcome_of(rule, later, context(), {}).uncovered
+    assert len(said("tls-only", reach.listener(sslPolicy=None))) == 1
+
+
+def _on_attributes(where: str, requirements: dict[str, Any]) -> Resource:
+    if where == "template":
+        return capacity.template(instanceType=None, instanceRequirements=requirements)
+    if where == "provider":
+        launch = {"instanceLaunchTemplate": {"instanceRequirements": requirements}}
+        return planned(capacity.PROVIDER, "p", managedInstancesProvider=launch)
+    overrides = {"launchTemplate": {"overrides": [{"instanceRequirements": requirements}]}}
+    return planned(capacity.GROUP, "g", maxSize=1, minSize=0, mixedInstancesPolicy=overrides)
+
+
+@pytest.mark.parametrize("where", ["template", "provider", "group"])
+@pytest.mark.parametrize(
+    ("requirements", "named"),
+    [
+        ({"acceleratorCount": {"min": 1}, "acceleratorNames": ["h100"]}, "choose H100;"),
+        ({"acceleratorCount": {"min": 1}, "acceleratorNames": ["a100", "t4"]}, "choose A100, A100-80GB;"),
+        ({"acceleratorNames": ["v100"]}, "choose accelerators that the catalog does not know;"),
+        ({"acceleratorManufacturers": ["habana"]}, "choose accelerators that the catalog does not know;"),
+        ({"acceleratorTypes": ["gpu"]}, "H100"),
+        ({"vcpuCount": {"min": 4}}, "H100"),
+        ({"allowedInstanceTypes": ["p5.*"]}, "p5.* has H100 GPUs;"),
+        ({"acceleratorCount": {"max": 0}}, ""),
+        ({"acceleratorNames": ["l4", "t4"]}, ""),
+        ({"allowedInstanceTypes": ["g6.*", "m7i.*"]}, ""),
+    ],
+    ids=str,
+)
+def test_gpus_that_aws_chooses_by_attributes_count(where: str, requirements: dict[str, Any], named: str) -> None:
+    """Whatever the attributes leave open may come; an accelerator that they rule out does not."""
+    found = said("gpu-allow-list", _on_attributes(where, requirements), "dev")
+
+    assert (named in found[0]) if named else (found == ())
+
+
+def test_attributes_that_are_not_known_leave_the_gpus_undecided() -> None:
+    """And no more: a type beside them is judged."""
+    rule = rule_of("gpu-allow-list")
+    assert rule is not None
+    template = capacity.template(instanceType="p5.48xlarge", instanceRequirements={"acceleratorNames": UNKNOWN})
+
+    outcome = outcome_of(rule, template, context("dev"), {})
+
+    assert (len(outcome.violations), bool(outcome.undecided)) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"timeUnit": "DAILY"}, "monthly warns only at 27375 USD a month"),
+        ({"timeUnit": "DAILY", "limitAmount": "29"}, ""),
+        ({"timeUnit": "QUARTERLY", "limitAmount": "2700"}, ""),
+        ({"timeUnit": "ANNUALLY", "limitAmount": "12000"}, "monthly warns only at 1000 USD a month"),
+        ({"budgetType": "USAGE", "limitUnit": "GB"}, "it has no budget of costs that notifies anybody."),
+        ({"notifications": []}, "it has no budget of costs that notifies anybody."),
+        ({}, ""),
+    ],
+    ids=str,
+)
+def test_a_budget_is_read_as_dollars_a_month(changes: dict[str, Any], says: str) -> None:
+    """Whatever time it is for; one of gigabytes is none of costs."""
+    violations, undecided = _budgeted(changes)
+
+    assert (says in violations[0] if says else violations == (), undecided) == (True, "")
+
+
+@pytest.mark.parametrize("changes", [{"timeUnit": "CUSTOM"}, {"limitUnit": "CNY"}, {"timeUnit": UNKNOWN}], ids=str)
+def test_a_budget_that_is_no_dollars_a_month_is_undecided(changes: dict[str, Any]) -> None:
+    """It may warn in time or not."""
+    assert (_budgeted(changes)[0], bool(_budgeted(changes)[1])) == ((), True)
+
+
+def _budgeted(changes: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+    rule, stack = rule_of("budget-exists"), the_stack()
+    assert rule is not None
+    planned_ = {each.urn: each for each in (stack, reach.SERVICE, reach.budget("900", **changes))}
+    outcome = outcome_of(rule, stack, context(limits={"monthlyUsd": "900"}), planned_)
+    return outcome.violations, outcome.undecided
+
+
+def test_tags_that_nobody_can_read_leave_the_rule_undecided() -> None:
+    """Where the resource does not have them all itself."""
+    rule = rule_of("required-tags")
+    assert rule is not None
+    bare, whole = (
+        replace(planned("aws:kms/key:Key", "k", tags=tags), default_tags=None) for tags in ({"owner": "me"}, reach.TAGS)
+    )
+    wrong = planned("aws:kms/key:Key", "k", tags=["owner"])
+
+    assert "defaultTags of its provider are not known" in outcome_of(rule, bare, context(), {}).undecided
+    assert outcome_of(rule, whole, context(), {}) == Outcome()
+    assert "tags is no map" in outcome_of(rule, wrong, context(), {}).undecided
+
+
+def test_an_action_that_is_no_text_is_undecided() -> None:
+    """It is neither narrow nor wide."""
+    rule = rule_of("no-wildcard-iam")
+    assert rule is not None
+    odd = {"Effect": "Allow", "Action": {"Fn": "x"}, "Resource": "*"}
+
+    assert (
+        "an Action of a statement is no text"
+        in outcome_of(rule, planned(supply.POLICY, "p", policy={"Statement": [odd]}), context(), {}).undecided
+    )

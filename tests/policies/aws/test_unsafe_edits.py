@@ -149,8 +149,8 @@ EDITS = (
         stack=PROD,
         type="aws:lb/listener:Listener",
         name="production",
-        path=("protocol",),
-        value="HTTP",
+        path=("sslPolicy",),
+        value="ELBSecurityPolicy-TLS13-1-0-2021-06",
     ),
     Edit(rule="no-public-ingress", stack=PROD, type=BALANCER, name="balancer", path=("internal",), value=False),
     Edit(

@@ -36,13 +36,14 @@ IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/app@sha256:" + "a" * 64
 ACCOUNT = Account(
     stack="aws-ecs-dev", environment=Environment.DEV, id="123456789012", region="us-east-1", partition="aws"
 )
+_SECRET_KEYS = ("trimaran:apiKeys", "trimaran:promotionKey")
 BASE: dict[str, Any] = {"image": IMAGE, "collector": IMAGE, "engine": {"image": IMAGE}}
 
 
 def config(*, rehearsal: bool = False, **keys: Any) -> EcsConfig:
     """A config of `aws-ecs-dev` with these keys; None takes one of the base out."""
     given = {key: value for key, value in {**BASE, **keys}.items() if value is not None}
-    found = parse(flat(given), "aws-ecs-dev", secret_keys=set(flat(given)), rehearsal=rehearsal)
+    found = parse(flat(given), "aws-ecs-dev", secret_keys=_SECRET_KEYS, rehearsal=rehearsal)
     assert isinstance(found, EcsConfig)
     return found
 
