@@ -77,7 +77,8 @@ class Connection(HttpToolsProtocol):
             return
         self._other_bytes_before = self._other_bytes
         if self._reading_head:
-            data = _without_other_upgrades(data)
+            if not self._head_bytes:
+                data = _without_other_upgrades(data)
             self._head_bytes += len(data)
         else:
             self._other_bytes += len(data)
@@ -210,17 +211,21 @@ class Connection(HttpToolsProtocol):
 
 
 _UPGRADE = re.compile(rb"\r\n(upgrade:[ \t]*+(?!websocket[ \t]*\r\n))", re.I)
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
 
 def _without_other_upgrades(data: bytes) -> bytes:
-    """``data``, the beginning of a request, without the wish for a protocol that is not spoken here: Java's client asks each server for h2c.
+    """``data``, which begins with a request's first byte, without the wish for a protocol that is not spoken here: Java's client asks
+    each server for h2c. A server may ignore it (RFC 9110, 7.8), and the parser would not read the body behind it.
 
-    A server may ignore it (RFC 9110, 7.8), and the parser would not read the body behind it.
+    Only a head that is here as a whole is changed, and nothing behind it: a body that became longer would hide a request.
     """
     if b"pgrade" not in data and b"PGRADE" not in data:
         return data
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(rb"\r\nx-\1", head + end) + rest if end else data
+    end = _END_OF_HEAD.search(data)
+    if end is None or end[0] != b"\r\n\r\n":
+        return data
+    return _UPGRADE.sub(rb"\r\nx-\1", data[: end.end()]) + data[end.end() :]
 
 
 def last_answer(fault: Fault) -> bytes:

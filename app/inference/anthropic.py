@@ -145,7 +145,7 @@ def _told(status: int, type: str, error: ErrorBody) -> Told:
         return Told(kind)
     if type == "request_too_large" or status == 413:
         return Told(kind, Blame.BACKEND)
-    return told_by_words(error.codes, error.message) or told_by_status(status, is_object=error.is_object)
+    return told_by_words(error.codes, error.words) or told_by_status(status, is_object=error.is_object)
 
 
 def _by_status(status: int) -> Kind:

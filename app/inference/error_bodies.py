@@ -15,7 +15,7 @@ _WRAPS = ("error", "errors", "detail", "message", "msg", "error_message")
 class ErrorBody(NamedTuple):
     """``codes``: everything that stands where a code, a type or a status may. ``status``: an HTTP status that the body names.
 
-    ``is_object``: whether it is JSON at all. ``is_validation``: FastAPI's list of the fields that are wrong.
+    ``words``: the message without the names of fields, which are a caller's. ``is_object``: whether it is JSON at all. ``is_validation``: FastAPI's list of the fields that are wrong.
     """
 
     message: str = ""
@@ -25,6 +25,7 @@ class ErrorBody(NamedTuple):
     status: int | None = None
     is_object: bool = False
     is_validation: bool = False
+    words: str = ""
 
 
 def read(body: bytes) -> ErrorBody:
@@ -42,6 +43,7 @@ def read(body: bytes) -> ErrorBody:
         status=next((int(code) for code in found.codes if _STATUS.fullmatch(code)), None),
         is_object=isinstance(value, (dict, list)),
         is_validation=found.is_validation,
+        words=found.words or found.message,
     )
 
 
@@ -53,6 +55,7 @@ class _Found:
         self.codes: list[str] = []
         self.param: str | None = None
         self.is_validation = False
+        self.words = ""
 
     def look(self, value: Any, depth: int) -> None:
         match value:
@@ -62,7 +65,7 @@ class _Found:
                     self.look(value.get(name), depth - 1)
             case [{"loc": list() as where, "msg": str() as what}, *_]:
                 self.is_validation = True
-                self.message = f"{'.'.join(map(str, where))}: {what}"
+                self.words, self.message = what, f"{'.'.join(map(str, where))}: {what}"
             case [first, *_] if depth:
                 self.look(first, depth - 1)
             case str() if depth and value[:1] in ("{", "["):

@@ -54,7 +54,7 @@ _CONTEXT = Shape(
         r"token count.{0,40} exceeds the maximum",  # Gemini
         r"too many (?:input )?tokens",  # Cohere, Together
         r"reduce the length of",  # Groq, OpenAI
-        r"tokens \+ '' must be <=|'' must have less than \d+ tokens",  # TGI
+        r"input validation error: '' must (?:be <=|have less than) \d{3}",  # TGI
         r"max_tokens must be at least 1, got -",  # vLLM, when the prompt alone is too long
         r"range of input length should be",  # Alibaba
         r"exceeded model token limit|prompt exceeds max length",  # Moonshot, Zhipu
@@ -154,8 +154,10 @@ _SHAPES = (
     _LACKING,
     _CALLERS,
 )  # our account before what the model lacks, and both before the caller
-# What an error quotes may be the caller's, who must not choose how it is read. An apostrophe inside a word quotes nothing.
-_QUOTED = re.compile(r"""(?<!\w)(?:'[^']*'|"[^"]*"|`[^`]*`)(?!\w)|https?://\S+""")
+# What an error quotes may be the caller's, who must not choose how it is read: all from the first quotation mark to the last is left out,
+# since a caller can write such marks as well. An apostrophe inside a word is none.
+_QUOTES = re.compile(r"""(?<!\w)['"`]|['"`](?!\w)|[“”„«»‘’「」]|https?://|input_value=""")
+_OPEN_ENDED = ("https://", "http://", "input_value=")  # nobody knows where what they begin ends
 _PATH = re.compile(
     r"(?:messages|system|tools|tool_choice|stop_sequences|metadata|thinking)(?:\.[\w.]+)?: "
 )  # Anthropic's
@@ -164,7 +166,7 @@ MAX_READ = 2000  # characters of a message: what is wrong stands at its beginnin
 
 def told_by_words(codes: Set[str], text: str) -> Told | None:
     """What an error's codes and words mean; None for those of no known shape. Codes are a vendor's own, words may repeat a caller's."""
-    plain = _QUOTED.sub("''", text[:MAX_READ])
+    plain = _unquoted(text)
     if _ANSWER_TOO_LONG.text.search(plain) and not _CONTEXT.text.search(plain):
         return _ANSWER_TOO_LONG.told
     if (by_code := next((told for told, known, _ in _SHAPES if known & codes), None)) is not None:
@@ -176,9 +178,19 @@ def told_by_words(codes: Set[str], text: str) -> Told | None:
 
 def is_policy(codes: Set[str], text: str) -> bool:
     """Whether a filter refused the content, whatever the status."""
-    return bool(_POLICY.codes & codes or _POLICY.text.search(_QUOTED.sub("''", text[:MAX_READ])))
+    return bool(_POLICY.codes & codes or _POLICY.text.search(_unquoted(text)))
 
 
+def _unquoted(text: str) -> str:
+    """``text`` with a pair of marks in place of what it quotes."""
+    marks = list(_QUOTES.finditer(text))
+    if not marks:
+        return text[:MAX_READ]
+    behind = text[marks[-1].end() :] if len(marks) > 1 and marks[-1][0] not in _OPEN_ENDED else ""
+    return f"{text[: marks[0].start()]}''{behind}"[:MAX_READ]
+
+
+OPERATORS_CODES = _OPERATORS.codes
 _OPERATORS_STATUS = frozenset({401, 402, 403, 404, 405, 501})
 
 

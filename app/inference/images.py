@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import ipaddress
 import itertools
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,9 +78,16 @@ def is_public(address: str) -> bool:
     return (int(ip) >> 32) & 0xFFFF_FFFF not in _ISATAP or is_public(str(inside))
 
 
+@functools.cache
+def _resolvers() -> ThreadPoolExecutor:
+    """Threads of their own: a caller's name that takes its time must not hold up those that backends are looked up with."""
+    return ThreadPoolExecutor(4, "image-names")
+
+
 async def resolve(host: str, port: int) -> Sequence[str]:
     """All addresses of ``host``, as the system's resolver gives them. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_resolvers(), look_up)
     return [str(address[4][0]) for address in found]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from app.inference import error_bodies
 from app.inference.error_bodies import ErrorBody
-from app.inference.error_shapes import Told, is_policy, told_by_status, told_by_words
+from app.inference.error_shapes import OPERATORS_CODES, Told, is_policy, told_by_status, told_by_words
 from app.inference.retry_after import retry_after_s
 from app.inference.said import IN_STREAM
 from app.logic.answer import Blame, Failure, Kind
@@ -31,7 +31,7 @@ def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -
 
 def _failure(name: str, status: int, error: ErrorBody, after_s: float | None, body: bytes) -> Failure:
     message = f"backend '{name}': {error.message or body[:200].decode(errors='replace') or f'status {status}'}"
-    if status == 403 and is_policy(error.codes, error.message):
+    if status == 403 and is_policy(error.codes, error.words):
         return Failure(Kind.REFUSED_BY_POLICY, message, status=400, param=error.param)
     if status in (401, 403):
         reason = f"backend '{name}' refuses this app's credential (status {status})"
@@ -47,7 +47,8 @@ def _failure(name: str, status: int, error: ErrorBody, after_s: float | None, bo
             return Failure(Kind.BUSY, message, status=429, retry_after_s=after_s)
         case Told(Kind.MISCONFIGURED):
             text = f"{message} (status {status}: our account or deployment, not the request)"
-            return Failure(Kind.MISCONFIGURED, text)
+            is_proven = status != 400 or bool(error.codes & OPERATORS_CODES) or not error.is_object
+            return Failure(Kind.MISCONFIGURED, text, is_proven=is_proven)
         case Told(Kind.BAD_REQUEST, blame):
             status = status if status in (413, 422) else 400
             return Failure(Kind.BAD_REQUEST, message, status=status, param=error.param, blame=blame)
@@ -64,7 +65,7 @@ def _told(status: int, error: ErrorBody, after_s: float | None) -> Told | None:
         and not error.codes & {"content_filter", "rate_limit_exceeded", "context_length_exceeded"}
     ):
         return None
-    told = told_by_words(error.codes, error.message)
+    told = told_by_words(error.codes, error.words)
     if status == 429 or "rate_limit_exceeded" in error.codes:
         return _limited(told, error, after_s)
     if told is not None:

@@ -112,7 +112,8 @@ class Failure(Exception):
     to others: this app's own words only, empty where there are none. ``reported``: what the provider's error says in fields, set by what
     received it; ``code`` is the provider's own.
     ``status`` is the HTTP status that a caller gets for it where it is not the kind's own; ``retry_after_s`` is in seconds; ``param`` names
-    the request's field at fault; ``billed`` says whether the vendor may charge for the attempt. ``blame``: whose fault a bad request is. ``waking``: the backend is loading its model, or is about to be started.
+    the request's field at fault; ``billed`` says whether the vendor may charge for the attempt. ``blame``: whose fault a bad request is. ``is_proven``: by a status or a code, and
+    not by words alone, which may repeat a caller's: those count for no circuit. ``waking``: the backend is loading its model, or is about to be started.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Failure(Exception):
         code: str = "",
         billed: Literal["yes", "no", "maybe"] = "no",
         blame: Blame = Blame.CALLER,
+        is_proven: bool = True,
         waking: bool = False,
     ) -> None:
         super().__init__(message)
@@ -140,7 +142,17 @@ class Failure(Exception):
         self.param = param
         self.billed = billed
         self.blame = blame
+        self.is_proven = is_proven
         self.waking = waking
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether it says something to other requests: that there is no room, nobody there, or nobody awake. An answer that is an error,
+        or breaks off, may be due to what was asked.
+        """
+        if self.kind is Kind.UNREACHABLE:
+            return self.reported.status is None
+        return self.kind in (Kind.BUSY, Kind.FIRST_TOKEN_LATE)
 
     @property
     def is_final(self) -> bool:

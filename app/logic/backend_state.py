@@ -131,11 +131,8 @@ class BackendState:
             self.abandoned(sent)
             return
         now = time.monotonic()
-        tells = (
-            failure.kind is Kind.BUSY or failure.kind in COUNTS
-        )  # else it was the request, which says nothing to others
-        self.breaker.turn(self.breaker.circuit.failed(now, failure, sent), told=tells)
-        if tells:
+        self.breaker.turn(self.breaker.circuit.failed(now, failure, sent), told=failure.tells_all)
+        if failure.kind is Kind.BUSY or failure.kind in COUNTS:
             again_at = now + (failure.retry_after_s or 0.0)
             self.breaker.trouble = Trouble(
                 kind=failure.kind, status=failure.status, backend=self.name, at=now, again_at=again_at

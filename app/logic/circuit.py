@@ -102,7 +102,7 @@ class Circuit:
         circuit = replace(self, probe_since=None) if is_probe else self
         if failure.kind is Kind.BUSY:
             return circuit._rest(now, failure.retry_after_s or 0.0)
-        if failure.kind not in COUNTS:
+        if failure.kind not in COUNTS or not failure.is_proven:
             return circuit
         if self.opened:
             return circuit._open(now) if is_probe and now >= self.open_until else circuit

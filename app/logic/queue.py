@@ -113,7 +113,8 @@ class Queue:
             raise crowded
         newest = lines.newest(longest)
         self._leave(newest)
-        newest.place.set_exception(crowded)
+        if not newest.place.done():  # else its caller has just left
+            newest.place.set_exception(crowded)
 
     def _enter(self, waiter: _Waiter) -> None:
         waiter.is_in_line = True

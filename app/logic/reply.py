@@ -171,14 +171,14 @@ class Reply:
                 raise
             return None
         if doubt is not None:
-            self._shared.verdicts.keep(doubt.backend, doubt.failure, Blame.BACKEND)
+            self._shared.verdicts.keep(self._call.key, doubt.backend, doubt.failure, Blame.BACKEND)
             blame_backend(doubt.noted)
         return attempt
 
     def _doubt(self, state: BackendState, failure: Failure, tries: Tries) -> None:
         """Settles whose fault a bad request is, as far as that is known; else one further backend is asked, where there is one."""
         noted, was_known = self.record.attempts[-1], failure.blame is not Blame.UNKNOWN
-        failure.blame = self._shared.verdicts.of(state.name, failure)
+        failure.blame = self._shared.verdicts.of(self._call.key, state.name, failure)
         self._is_lacking |= failure.blame is Blame.BACKEND
         if failure.blame is Blame.UNKNOWN:
             if tries.has_room and self._shared.budget.allows(self._shared.running()):
@@ -191,7 +191,7 @@ class Reply:
     def _confirmed(self, doubt: Doubt, second: Failure) -> Failure:
         """What the caller hears when a second backend did not take the request either: what the first one said."""
         if second is not doubt.failure and second.kind is Kind.BAD_REQUEST and second.blame is not Blame.BACKEND:
-            self._shared.verdicts.keep(doubt.backend, doubt.failure, Blame.CALLER)
+            self._shared.verdicts.keep(self._call.key, doubt.backend, doubt.failure, Blame.CALLER)
         doubt.failure.blame = Blame.CALLER
         return doubt.failure
 

@@ -19,8 +19,11 @@ _HOLDS_ALL = frozenset({"messages", "prompt", "input", "tools"})  # fields that 
 
 
 class Case(NamedTuple):
-    """What a backend said: its code, and the field that it named."""
+    """What a backend said to the requests of one key: its code, and the field that it named. What comes of one key's mistakes is not
+    held against another's.
+    """
 
+    key: str
     backend: str
     code: str
     param: str
@@ -32,16 +35,16 @@ class Verdicts:
     def __init__(self) -> None:
         self._kept: dict[Case, tuple[float, Blame]] = {}
 
-    def of(self, backend: str, failure: Failure) -> Blame:
+    def of(self, key: str, backend: str, failure: Failure) -> Blame:
         """Whose fault ``failure`` is, as far as is known now."""
         if failure.blame is not Blame.UNKNOWN:
             return failure.blame
-        until, blame = self._kept.get(_case(backend, failure), (0.0, Blame.UNKNOWN))
+        until, blame = self._kept.get(_case(key, backend, failure), (0.0, Blame.UNKNOWN))
         return blame if time.monotonic() < until else Blame.UNKNOWN
 
-    def keep(self, backend: str, failure: Failure, blame: Blame) -> None:
+    def keep(self, key: str, backend: str, failure: Failure, blame: Blame) -> None:
         """What came of it. One that says neither code nor field is like no other, and is not kept."""
-        case = _case(backend, failure)
+        case = _case(key, backend, failure)
         if not (case.code or case.param):
             return
         self._kept.pop(case, None)
@@ -50,9 +53,10 @@ class Verdicts:
         self._kept[case] = (time.monotonic() + KEPT_S, blame)
 
 
-def _case(backend: str, failure: Failure) -> Case:
+def _case(key: str, backend: str, failure: Failure) -> Case:
     code, param = failure.reported.code, failure.reported.param
     return Case(
+        key,
         backend,
         "" if code in _SAYS_NOTHING or code.isdecimal() else code,
         "" if param in _HOLDS_ALL else param,

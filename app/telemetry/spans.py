@@ -25,6 +25,9 @@ from app.telemetry import names
 
 # W3C Trace Context, section 3.2: a version after 00 may have more behind the flags.
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_STATE_MEMBER = re.compile(
+    rb"[a-z0-9][a-z0-9_*/@-]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+)
 MAX_STATE_BYTES = 512
 _NANOSECONDS = 1_000_000_000
 
@@ -123,8 +126,10 @@ class _GivenIds(IdGenerator):
 
 
 def _state(given: bytes) -> str:
-    """A longer one is left out, as section 3.3.1.5 allows: it would go on to every backend."""
-    return given.decode("latin-1") if len(given) <= MAX_STATE_BYTES else ""
+    """One that is too long, or not as section 3.3.1 has it, is left out: it would go on to every backend, and OpenTelemetry would log it."""
+    members = [member for part in given.split(b",") if (member := part.strip(b" \t"))]
+    is_good = len(given) <= MAX_STATE_BYTES and all(map(_STATE_MEMBER.fullmatch, members))
+    return given.decode("ascii") if is_good else ""
 
 
 def _caller(begun: Trace) -> Context:

@@ -63,6 +63,10 @@ class Wire:
             except ConnectionError:
                 return
 
+    def end(self) -> None:
+        """Sends nothing more, and still reads."""
+        self._writer.write_eof()
+
     def close(self) -> None:
         self._writer.close()
 

@@ -270,6 +270,25 @@ async def test_a_wish_for_another_protocol_is_ignored(length: bytes) -> None:
     assert len(up.requests) == 2
 
 
+@pytest.mark.parametrize("before_end", [1, 2, 3, 0])
+@pytest.mark.parametrize("line", [b"\r\n", b"\n"], ids=["crlf", "lf"])
+async def test_a_body_is_never_changed(before_end: int, line: bytes) -> None:
+    """Whatever it holds, and wherever its head is cut: what looks like such a wish in it would make it longer and hide a request."""
+    hidden = b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx: %s\r\n\r\n"
+    body = b"{}" + b"\r\nupgrade:a" * 40 + b"\r\n\r\n"
+    body += (hidden % b"")[: 2 * 40]
+    head = (HEAD + b"content-length: %d\r\n\r\n" % len(body)).replace(b"\r\n", line)
+    cut_at = len(head) - before_end
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
+        await wire.send(head[:cut_at])
+        await asyncio.sleep(0.05)
+        await wire.send(head[cut_at:] + body)
+        await asyncio.sleep(0.2)
+        wire.end()
+        answers = await wire.rest()
+    assert answers.count(b"HTTP/1.1 ") == 1
+
+
 async def test_no_request_is_smuggled_behind_another_protocol() -> None:
     """Where the wish comes in pieces the parser would take the body for a new request: it is not read, and the connection ends."""
     inner = HEAD + b"x-api-key: secret-1\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY

@@ -32,6 +32,19 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> object:
         yield collector
 
 
+@pytest.mark.parametrize("state", ["a=ÿþ", "a b=c", "no member", "a=" + "x" * 600])
+async def test_a_state_that_is_none_goes_nowhere(
+    collector: Collector, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither on to a backend nor, by OpenTelemetry's warning, into the log."""
+    async with upstream() as up, serving(up, environment=os.environ) as app:
+        async with app.post(STREAM, headers={"traceparent": TRACEPARENT, "tracestate": state}) as response:
+            await response.read()
+        await until(lambda: len(collector.spans) == 2)
+    assert "tracestate" not in up.requests[0].headers
+    assert state[:5] not in caplog.text
+
+
 async def test_a_request_is_one_trace_with_a_span_for_each_attempt(collector: Collector) -> None:
     """The request's span is the caller's child; its attempts are its children, the failed one with its reason."""
     async with upstream(failing) as first, upstream() as second, serving(first, second, environment=os.environ) as app:

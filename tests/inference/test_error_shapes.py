@@ -96,6 +96,11 @@ MISREAD = {
     "a URL": (400, error("Error while downloading https://x.example/context size/model not found.", code="invalid_image_url"), Kind.BAD_REQUEST, Blame.CALLER),
     "a tool": (400, error("Tool 'train_model' not found in provided tools"), Kind.BAD_REQUEST, Blame.UNKNOWN),
     "an input": (400, error("1 validation error: 'input': 'missing api key'"), Kind.BAD_REQUEST, Blame.UNKNOWN),
+    "a field": (422, {"detail": [{"loc": ["body", "messages", 0, "invalid api key"], "msg": "Extra inputs are not permitted"}]}, Kind.BAD_REQUEST, Blame.BACKEND),
+    "marks of the caller's": (400, error('Invalid content: "a" invalid api key: "b" is no text'), Kind.BAD_REQUEST, Blame.UNKNOWN),
+    "curly marks": (400, error("Invalid content: “invalid api key” is no text"), Kind.BAD_REQUEST, Blame.UNKNOWN),
+    "a mark that closes late": (400, error("Invalid content: '" + "x" * 3000 + " invalid api key'"), Kind.BAD_REQUEST, Blame.UNKNOWN),
+    "pydantic's input": (400, error("1 validation error [type=x, input_value=invalid api key, input_type=str]"), Kind.BAD_REQUEST, Blame.UNKNOWN),
     "an output": (400, error("Invalid model output."), Kind.BAD_REQUEST, Blame.UNKNOWN),
     "a filter's 403": (403, {"error": "Content violates usage guidelines. Team: x"}, Kind.REFUSED_BY_POLICY, None),
     "no endpoint": (404, {"error": {"message": "No endpoints found that support tool use.", "code": 404}}, Kind.BAD_REQUEST, Blame.BACKEND),
@@ -112,6 +117,14 @@ def test_what_is_easily_misread(what: str) -> None:
     status, body, kind, blame = MISREAD[what]
     failure = openai_says(status, body)
     assert (failure.kind, blame in (None, failure.blame)) == (kind, True), failure.blame
+
+
+def test_what_is_only_said_in_words_is_not_proven() -> None:
+    """It leads to the next backend and is told to the operator, and opens no circuit: a status, or a code, does."""
+    assert not openai_says(400, {"error": {"message": "x is not a valid model ID", "code": 400}}).is_proven
+    assert openai_says(400, error("gone", code="model_decommissioned")).is_proven
+    assert openai_says(404, error("no such model")).is_proven
+    assert openai_says(400, OPERATORS["CDN"][1]).is_proven
 
 
 def test_a_quota_that_comes_back_has_its_time() -> None:

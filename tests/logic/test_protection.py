@@ -485,6 +485,42 @@ async def test_a_probe_that_fails_by_its_callers_fault_shuts_out_nobody() -> Non
     assert [str(each) for each in heard] == ["bad", "x", "x", "x", "x"]
 
 
+async def test_a_probe_that_fails_by_its_own_answer_shuts_out_nobody() -> None:
+    """A request that always ends in a 500 is asked as the probe, too: those who wait for it then find out for themselves."""
+    crash = Failure(Kind.UNREACHABLE, "500")
+    crash.reported = reported(500)
+    backend = ScriptedBackend(name="a", always_refuses=crash)
+    lone = await opened(router(backend, limits=PATIENT))
+    backend.always_refuses, backend.open_s, backend.steps = None, 0.02, ONE
+    backend.refuses = [crash]
+    heard = await asyncio.gather(*(ask(lone) for _ in range(5)), return_exceptions=True)
+    assert [str(each) for each in heard] == ["500", "x", "x", "x", "x"]
+
+
+async def test_words_alone_open_no_circuit() -> None:
+    """They may be a caller's: what no status and no code says is not held against the backend."""
+    backend = ScriptedBackend(name="a", always_refuses=Failure(Kind.MISCONFIGURED, "no such model", is_proven=False))
+    lone = router(backend)
+    for _ in range(5):
+        with pytest.raises(Failure):
+            await ask(lone)
+    assert lone.states["a"].circuit_state(time.monotonic()) is State.CLOSED
+
+
+async def test_a_caller_that_leaves_the_queue_spoils_nobodys_turn() -> None:
+    """The newest of the longest line has just left when it is to be given up: that is no failure of the one who comes."""
+    queue, loop = Queue(max_waiting=4), asyncio.get_running_loop()
+    waiting = [asyncio.create_task(queue.room("chat", "busy", ["a"], loop.time() + 5)) for _ in range(4)]
+    await asyncio.sleep(0)
+    waiting[-1].cancel()
+    late = asyncio.create_task(queue.room("chat", "other", ["a"], loop.time() + 5))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not late.done()
+    for task in (late, *waiting):
+        task.cancel()
+
+
 @pytest.mark.parametrize("taken", [True, False], ids=["the second takes it", "nobody takes it"])
 async def test_a_field_is_dropped_only_where_no_backend_takes_it(taken: bool) -> None:
     """`unsupported: drop`: those that take it come first; a smaller model does not answer in their place, for nothing is down."""
@@ -600,13 +636,16 @@ def test_verdicts_end_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Verdicts()
     now = 0.0
     monkeypatch.setattr("app.logic.verdicts.time.monotonic", lambda: now)
-    kept.keep("a", odd(code="c"), Blame.CALLER)
-    assert kept.of("a", odd(code="c")) is Blame.CALLER
-    assert kept.of("b", odd(code="c")) is Blame.UNKNOWN
+    kept.keep("k", "a", odd(code="c"), Blame.CALLER)
+    assert kept.of("k", "a", odd(code="c")) is Blame.CALLER
+    assert kept.of("k", "b", odd(code="c")) is Blame.UNKNOWN
+    assert (
+        kept.of("other key", "a", odd(code="c")) is Blame.UNKNOWN
+    )  # one key's mistakes are not held against another's
     now = 601.0
-    assert kept.of("a", odd(code="c")) is Blame.UNKNOWN
+    assert kept.of("k", "a", odd(code="c")) is Blame.UNKNOWN
     for number in range(3000):
-        kept.keep("a", odd(code=f"c{number}"), Blame.CALLER)
+        kept.keep("k", "a", odd(code=f"c{number}"), Blame.CALLER)
     assert len(kept._kept) == 1000
 
 
