@@ -116,7 +116,7 @@ read_needs() {  # command arguments...: sets $groups and $tools
 
 asks_for_help() {  # command arguments...
     local argument
-    [[ ${1:-} != pulumi ]] || return 1
+    [[ ${1:-} != "pulumi" ]] || return 1
     for argument in "$@"; do
         case $argument in
             -h | --help) return 0 ;;

@@ -138,7 +138,7 @@ beside() {  # path name: prints the path of the file so named that lies beside t
 
 make_pulumi() {  # the official release where it can be downloaded, else a build
     local status=0 version made reason=''
-    local own="a pulumi of your own, $pulumi_minimum or later, is used where it is on PATH."
+    local own="a Pulumi CLI of your own, $pulumi_minimum or later, is used where it is on PATH."
     lock_cache
     find_cached_pulumi && return
     for version in "$pulumi_built" "$pulumi_released"; do

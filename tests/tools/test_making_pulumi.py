@@ -221,7 +221,7 @@ def test_web_page_in_place_of_the_release(without_pulumi: Clone, releases: Relea
         f"error: {releases.address} cannot be reached: a web page came in place of the release,"
         " as from a network or a proxy that asks for a log-in"
     )
-    assert hint.startswith("hint: log in and run the same command again; a pulumi of your own")
+    assert hint.startswith("hint: log in and run the same command again; a Pulumi CLI of your own")
 
 
 @pytest.mark.parametrize(
