@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from app.logic import estimate, retry
+from app.logic import retry
 from app.logic.answer import Batch, Blame, Call, Failure, Kind
 from app.logic.attempt import Attempt, blame_backend, note, start
 from app.logic.backend_state import BackendState
@@ -28,6 +28,9 @@ from app.logic.verdicts import Verdicts
 from app.wire.events import End, Usage, Wire
 
 MAX_BREAKS = 2  # in one answer: a backend that breaks off again where it was to go on would do so a third time
+MOST_PER_PIECE = (
+    4  # tokens, by our guess, in pieces that are one each: the guess may be off, and who joins tokens joins more
+)
 SLOW_TOKENS_PER_S = 10.0  # a model that is slower has as good as broken down
 WAKE_POLL_S = 0.25  # how often a backend that wakes up is asked again, at first
 WAKE_POLL_MAX_S = 2.0
@@ -334,7 +337,7 @@ class Reply:
         tokens = noted.usage.completion if noted.usage else 0
         if noted.measured is Measured.ESTIMATED:
             pieces = attempt.transcript.read().pieces
-            tokens = pieces if tokens < estimate.PLACEHOLDER * pieces else tokens
+            tokens = pieces if tokens <= MOST_PER_PIECE * pieces else tokens
         self._output += tokens
         if not self.record.rescues and counted is not None and counted.prompt:
             self._prompt = counted
