@@ -69,6 +69,9 @@ HINTS = frozenset({"store", "metadata", "user", "safety_identifier", "prompt_cac
 _HINTED: Mapping[str, Any] = {"service_tier": "auto"}  # hints by their value
 
 
+NONE: frozenset[str] = frozenset()
+
+
 class Admitted(NamedTuple):
     """A request as far as a backend gets it. ``ignored``: the fields that were left out, of which the caller is to be told."""
 
@@ -93,7 +96,7 @@ def admitted(
     """
     body = dict(call.body)
     ignored: set[str] = set()
-    for field in sorted(body.keys() - allowed):
+    for field in sorted(body.keys() - allowed) if not body.keys() <= allowed else ():
         value = body.pop(field)
         if value is None or value == AS_USUAL.get(field, body):
             continue
@@ -112,7 +115,7 @@ def admitted(
         for field in ("messages", "tools"):
             if (items := body.get(field)) and not all(map(_is_plain, items)):
                 body[field] = [_plain(item, ignored) for item in items]
-    return Admitted(body, frozenset(ignored))
+    return Admitted(body, frozenset(ignored) if ignored else NONE)
 
 
 def _check_tools(tools: list[dict[str, Any]], backend: str) -> None:

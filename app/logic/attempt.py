@@ -257,7 +257,12 @@ async def start(
     state.sent(sent)
     try:
         asked = replace(call, stream=True, include_usage=True) if joins else call
-        answer = await _opened(state, asked, noted, limits, deadline, by)
+        try:
+            async with asyncio.timeout_at(by):
+                answer = await state.member.backend.open(asked, deadline)
+        except TimeoutError:
+            kind = Kind.FIRST_TOKEN_LATE if by < deadline else Kind.DEADLINE
+            raise late(kind, state.name, limits, by - now) from None
         attempt = Attempt(state, sent, answer, call, record, limits, deadline, joins=joins)
         await attempt.content(by, whole=whole)
     except Failure as failure:
@@ -278,17 +283,6 @@ async def start(
         raise
     state.succeeded((noted.first_content_at or time.monotonic()) - now, sent)
     return attempt
-
-
-async def _opened(
-    state: BackendState, call: Call, noted: AttemptRecord, limits: Limits, deadline: float, by: float
-) -> Answer:
-    try:
-        async with asyncio.timeout_at(by):
-            return await state.member.backend.open(call, deadline)
-    except TimeoutError:
-        kind = Kind.FIRST_TOKEN_LATE if by < deadline else Kind.DEADLINE
-        raise late(kind, state.name, limits, by - noted.started_at) from None
 
 
 def note(noted: AttemptRecord, failure: Failure) -> None:

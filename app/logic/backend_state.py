@@ -110,7 +110,11 @@ class BackendState:
 
     def sent(self, sent: Sent) -> None:
         self.running += 1
-        self.breaker.turn(self.breaker.circuit.sent(sent.at))
+        self._turn(self.breaker.circuit.sent(sent.at))
+
+    def _turn(self, circuit: Circuit) -> None:
+        if circuit is not self.breaker.circuit:
+            self.breaker.turn(circuit)
 
     def released(self) -> None:
         self.running -= 1
@@ -118,7 +122,7 @@ class BackendState:
 
     def succeeded(self, first_content_s: float, sent: Sent) -> None:
         now = time.monotonic()
-        self.breaker.turn(self.breaker.circuit.succeeded(now, sent))
+        self._turn(self.breaker.circuit.succeeded(now, sent))
         self.latency_s = _peak_ewma(self.latency_s, first_content_s, now - self._latency_at)
         self._latency_at = now
 
@@ -139,7 +143,7 @@ class BackendState:
             )
 
     def completed(self) -> None:
-        self.breaker.turn(self.breaker.circuit.completed())
+        self._turn(self.breaker.circuit.completed())
 
     def abandoned(self, sent: Sent) -> None:
         self.breaker.turn(self.breaker.circuit.abandoned(sent), told=False)

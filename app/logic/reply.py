@@ -27,6 +27,7 @@ from app.logic.tries import Doubt, Tries, all_down
 from app.logic.verdicts import Verdicts
 from app.wire.events import End, Usage, Wire
 
+NOTHING = contextlib.nullcontext()
 MAX_BREAKS = 2  # in one answer: a backend that breaks off again where it was to go on would do so a third time
 MOST_PER_PIECE = (
     4  # tokens, by our guess, in pieces that are one each: the guess may be off, and who joins tokens joins more
@@ -145,7 +146,13 @@ class Reply:
             while True:
                 state = tries.next()
                 if state is not None:
-                    if (attempt := await self._tried(state, call_for(state), tries)) is not None:
+                    try:
+                        with self._shared.budget if tries.doubt else NOTHING:
+                            attempt = await self._start(state, call_for(state), is_last=not tries.has_more)
+                    except Failure as failure:
+                        self._failed(state, failure, tries)
+                    else:
+                        self._settle(tries)
                         return attempt
                 elif tries.doubt is not None:
                     raise self._confirmed(tries.doubt, tries.doubt.failure)
@@ -154,29 +161,26 @@ class Reply:
         finally:
             self.record.is_barred |= bool(tries.barred)
 
-    async def _tried(self, state: BackendState, call: Call, tries: Tries) -> Attempt | None:
-        """The attempt that has shown content; None when it failed and another may not. Raises a Failure that is final."""
+    def _failed(self, state: BackendState, failure: Failure, tries: Tries) -> None:
+        """Notes what ``failure`` means for the others. Raises a Failure where no other may be asked."""
         doubt = tries.doubt
-        try:
-            with self._shared.budget if doubt else contextlib.nullcontext():
-                attempt = await self._start(state, call, is_last=not tries.has_more)
-        except Failure as failure:
-            tries.failed(state, failure)
-            if state.is_waking(failure):
-                self._shared.queue.wanted(self._call.model)
-            if doubt is not None:
-                if failure.kind in _OPINIONS or not tries.has_room:
-                    raise self._confirmed(doubt, failure) from None
-                return None
-            if failure.kind is Kind.BAD_REQUEST:
-                self._doubt(state, failure, tries)
-            if failure.is_final:
-                raise
-            return None
+        tries.failed(state, failure)
+        if state.is_waking(failure):
+            self._shared.queue.wanted(self._call.model)
         if doubt is not None:
+            if failure.kind in _OPINIONS or not tries.has_room:
+                raise self._confirmed(doubt, failure) from None
+            return
+        if failure.kind is Kind.BAD_REQUEST:
+            self._doubt(state, failure, tries)
+        if failure.is_final:
+            raise failure
+
+    def _settle(self, tries: Tries) -> None:
+        """A backend has answered: if another one's refusal was doubted, it was that one's fault."""
+        if (doubt := tries.doubt) is not None:
             self._shared.verdicts.keep(self._call.key, doubt.backend, doubt.failure, Blame.BACKEND)
             blame_backend(doubt.noted)
-        return attempt
 
     def _doubt(self, state: BackendState, failure: Failure, tries: Tries) -> None:
         """Settles whose fault a bad request is, as far as that is known; else one further backend is asked, where there is one."""

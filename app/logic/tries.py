@@ -26,6 +26,7 @@ class Tries:
 
     def __init__(self, states: Sequence[BackendState], max_retries: int, draw: Callable[[], float]) -> None:
         self._left = list(states)
+        self._now = 0.0  # when it looked last
         self._draw = draw
         self._probe: BackendState | None = None
         self._dropped: set[str] = set()
@@ -50,7 +51,7 @@ class Tries:
             self._left.remove(chosen)
             self.barred.remove(chosen)
             return chosen
-        now = time.monotonic()
+        now = self._now = time.monotonic()
         self.full, self.barred = [], []
         recovering: BackendState | None = None
         for place, state in enumerate(self._left):
@@ -73,8 +74,7 @@ class Tries:
     @property
     def has_more(self) -> bool:
         """Whether there is another backend to ask if the one that was given last fails."""
-        now = time.monotonic()
-        return any(state.breaker.circuit.admits(now) for state in self._left)
+        return any(state.breaker.circuit.admits(self._now) for state in self._left)
 
     @property
     def has_room(self) -> bool:

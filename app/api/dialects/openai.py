@@ -81,7 +81,7 @@ def _settle(body: Any) -> None:
     if not isinstance(body, dict):
         return
     for name in _LIMITS:
-        if name in body:
+        if (limit := body.get(name)) is not None and not (type(limit) is int and limit > 0):
             _settle_limit(body, name)
     if isinstance(tools := body.get("tools"), list):
         for tool in tools:
