@@ -135,28 +135,36 @@ async def test_a_prompt_that_a_provider_quotes_is_not_logged(status: int, caplog
     assert (SECRET in heard) == (status not in (401, 403))
 
 
-async def test_a_prompt_quoted_to_one_is_never_told_to_another(caplog: pytest.LogCaptureFixture) -> None:
-    """While the circuit is open because of A's requests, B hears that the backend failed, and when."""
+@pytest.mark.parametrize("probe", ["answered", "unanswered"])
+async def test_a_prompt_quoted_to_one_is_never_told_to_another(caplog: pytest.LogCaptureFixture, probe: str) -> None:
+    """While the circuit is open because of A's requests, B hears its own answer; or, with none, that the backend failed, and when."""
 
     async def fail(exchange: Exchange) -> None:
-        await asyncio.sleep(0.05)
+        is_probe = exchange.body["max_tokens"] == 7
+        if is_probe:
+            await asyncio.sleep(0.05)
+        if is_probe and probe == "unanswered":
+            return  # the connection is closed
         await exchange.json({"error": {"message": f"crashed at: {exchange.body['messages'][0]['content']}"}}, 500)
+
+    async def ask(app: App, body: dict[str, Any]) -> str:
+        async with app.post(body) as response:
+            text: str = await response.text()
+            return text
 
     with caplog.at_level(logging.INFO):
         async with upstream(fail) as up, serving(up) as app:
             for _ in range(3):
-                async with app.post(ASKED) as response:
-                    assert SECRET in await response.text()
-
-            async def ask(body: dict[str, Any]) -> str:
-                async with app.post(body) as response:
-                    text: str = await response.text()
-                    return text
-
-            own, other = await asyncio.gather(ask(ASKED), ask(CHAT))  # one probes, the other waits for it
-    assert SECRET in own
+                assert SECRET in await ask(app, ASKED | {"max_tokens": 6})
+            # one probes, the other waits for it
+            own, other = await asyncio.gather(ask(app, ASKED | {"max_tokens": 7}), ask(app, CHAT | {"max_tokens": 8}))
+    assert (SECRET in own) == (probe == "answered")
     assert SECRET not in other
-    assert "backend 'up0' could not be reached 0 s ago" in other
+    heard = {
+        "answered": f"crashed at: {CHAT['messages'][0]['content']}",
+        "unanswered": "backend 'up0' could not be reached 0 s ago",
+    }
+    assert heard[probe] in other
     assert SECRET not in json.dumps([record.__dict__.get("fields") for record in caplog.records])
 
 
