@@ -28,13 +28,16 @@ class Incoming(Protocol):
 
 def has_arrived(scope: Scope) -> bool:
     """Whether all of the body is here, read or not. A server that is not ours does not say."""
-    reference: Callable[[], Arriving | None] | None = scope.get(ARRIVING)
-    arriving = None if reference is None else reference()
-    return arriving is not None and not arriving.more_body
+    return _more_body(scope) is False
 
 
 def is_arriving(scope: Scope) -> bool:
     """Whether the connection must be closed after the answer, because the body was not waited for. A server that is not ours does not say."""
+    return _more_body(scope) is True
+
+
+def _more_body(scope: Scope) -> bool | None:
+    """None where nobody says."""
     reference: Callable[[], Arriving | None] | None = scope.get(ARRIVING)
     arriving = None if reference is None else reference()
-    return arriving is not None and arriving.more_body
+    return None if arriving is None else arriving.more_body

@@ -48,11 +48,8 @@ class SharedCircuits:
         try:
             await self._tell()
             await self._ask()
-        except (
-            RedisError,
-            OSError,
-            ValueError,
-        ) as error:  # ValueError: the client read something that is not Redis's protocol
+        # ValueError: the client read something that is not Redis's protocol.
+        except (RedisError, OSError, ValueError) as error:
             if not self._lost:
                 log.warning("Redis is lost, each replica goes by its own circuits: %s", error)
             self._lost = True

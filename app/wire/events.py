@@ -48,7 +48,9 @@ MAX_TOKENS = (
 
 def counted(**tokens: int) -> Usage:
     """What a backend counted, as far as it can be meant."""
-    return Usage(**{name: min(max(0, count), MAX_TOKENS) for name, count in tokens.items()})
+    if min(tokens.values()) < 0 or max(tokens.values()) > MAX_TOKENS:
+        tokens = {name: min(max(0, count), MAX_TOKENS) for name, count in tokens.items()}
+    return Usage(**tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ import msgspec
 
 from app.wire import sse
 from app.wire.events import (
-    MAX_TOKENS,
     Event,
     Finish,
     Garbled,
@@ -124,19 +123,6 @@ def usage_of(usage: OpenAIUsage) -> Usage:
     thought = completions.reasoning_tokens or 0
     if thought and usage.total_tokens == prompt + completion + thought:
         completion += thought
-    if (
-        read >= 0
-        and written >= 0
-        and read + written <= prompt <= MAX_TOKENS
-        and 0 <= thought <= completion <= MAX_TOKENS
-    ):
-        return Usage(
-            input=prompt - read - written,
-            cache_read=read,
-            cache_write=written,
-            output=completion - thought,
-            reasoning=thought,
-        )
     return counted(
         input=prompt - read - written,
         cache_read=read,

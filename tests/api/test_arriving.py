@@ -12,7 +12,6 @@ import pytest
 
 from app.api.completions import Timing
 from app.api.connection import Connection
-from app.api.requests import Requests
 from app.logic.admission.body_bytes import BodyBytes
 from tests.api.raw import HEAD, Wire, wired
 from tests.api.serving import CHAT, App, serving, until
@@ -25,20 +24,6 @@ CHUNKED = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-en
 
 def chunk(raw: bytes, extension: bytes = b"") -> bytes:
     return b"%x%b\r\n%b\r\n" % (len(raw), extension, raw)
-
-
-@pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """The bytes that the app of the test holds."""
-    made: list[Requests] = []
-    init = Requests.__init__
-
-    def noting(self: Requests, *arguments: object, **options: object) -> None:
-        init(self, *arguments, **options)  # type: ignore[arg-type]
-        made.append(self)
-
-    monkeypatch.setattr(Requests, "__init__", noting)
-    return lambda: made[-1].admission.bodies.held
 
 
 @contextmanager

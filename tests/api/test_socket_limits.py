@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pytest
 
-from app.api.requests import Requests
 from app.api.socket_connection import UNKNOWN_MESSAGE_BYTES, SocketConnection
 from app.api.socket_session import MAX_MESSAGE_BYTES
 from app.logic.admission.body_bytes import BodyBytes
@@ -135,26 +134,18 @@ async def test_unfinished_messages_count_with_all_that_is_held(monkeypatch: pyte
         assert b"not valid JSON" in await third.piece()
 
 
-async def test_a_socket_holds_nothing_between_its_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_socket_holds_nothing_between_its_messages(held: Callable[[], int]) -> None:
     """A message counts until its answer is over, in one piece or in many, and not longer."""
-    made: list[Requests] = []
-    init = Requests.__init__
-
-    def noting(self: Requests, *arguments: object, **options: object) -> None:
-        init(self, *arguments, **options)  # type: ignore[arg-type]
-        made.append(self)
-
-    monkeypatch.setattr(Requests, "__init__", noting)
     chat = message("chat", id="a", messages=MESSAGES)
     async with upstream() as up, serving(up) as app, wired(app) as wire:
         await shaken(wire)
         for raw in (frame(TEXT, chat), fragments(chat, 5), frame(TEXT, message("ping")) * 5000, frame(TEXT, chat)):
             await wire.send(raw)
-            await until(lambda: made[0].admission.bodies.held == 0)
+            await until(lambda: held() == 0)
             await wire.piece()
         await wire.send(frame(TEXT, chat)[:20])
-        await until(lambda: 0 < made[0].admission.bodies.held <= 20)
-    await until(lambda: made[0].admission.bodies.held == 0)
+        await until(lambda: 0 < held() <= 20)
+    await until(lambda: held() == 0)
 
 
 async def test_a_message_that_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

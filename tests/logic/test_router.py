@@ -9,7 +9,7 @@ import pytest
 from app.logic import estimate, price
 from app.logic.answer import Blame, Endpoint, Failure, Kind
 from app.logic.record import Measured
-from app.logic.router import UnknownModel
+from app.logic.router import Reply, UnknownModel
 from app.logic.selection import Ability
 from app.wire.events import Usage
 from tests.logic.backends import ScriptedBackend, Step, end, role, text
@@ -147,6 +147,16 @@ async def test_tokens_and_money_are_counted() -> None:
     assert seen.attempts[0].measured is Measured.REPORTED
 
 
+async def leave_after(reply: Reply, count: int) -> None:
+    """The caller takes ``count`` batches, and no more."""
+    stream = reply.batches()
+    for _ in range(count):
+        await anext(stream)
+    await stream.aclose()
+    reply.abort()
+    await reply.aclose()
+
+
 @pytest.mark.parametrize("ended", [True, False], ids=["to the end", "left"])
 async def test_a_long_answer_without_a_count_is_estimated_whole(ended: bool) -> None:
     """Of more than a MiB the beginning is kept, by which the rest is guessed."""
@@ -154,12 +164,7 @@ async def test_a_long_answer_without_a_count_is_estimated_whole(ended: bool) -> 
     seen = record()
     steps: list[Step] = [*words, end() if ended else 5.0]
     reply = await router(ScriptedBackend(name="a", steps=steps), limits="{total_s: 60}").open(call(), seen)
-    stream = reply.batches()
-    for _ in range(len(words) + ended):
-        await anext(stream)
-    await stream.aclose()
-    reply.abort()
-    await reply.aclose()
+    await leave_after(reply, len(words) + ended)
     (attempt,) = seen.attempts
     assert attempt.usage is not None
     assert attempt.measured is Measured.ESTIMATED
@@ -175,14 +180,7 @@ async def test_a_count_that_cannot_be_meant_is_estimated(so_far: Usage, ended: b
     backend = ScriptedBackend(name="a", steps=steps, usage_so_far=so_far)
     seen = record()
     reply = await router(backend).open(call(), seen)
-    stream = reply.batches()
-    for _ in words:
-        await anext(stream)
-    if ended:
-        await anext(stream)
-    await stream.aclose()
-    reply.abort()
-    await reply.aclose()
+    await leave_after(reply, len(words) + ended)
     (attempt,) = seen.attempts
     assert attempt.usage is not None
     if ended and so_far.output:  # at its end a backend's own count is believed, unless it is none

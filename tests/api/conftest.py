@@ -1,0 +1,23 @@
+"""What tests of the API look at inside the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from app.api.requests import Requests
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """The bytes that the app of the test holds."""
+    made: list[Requests] = []
+    init = Requests.__init__
+
+    def noting(self: Requests, *arguments: object, **options: object) -> None:
+        init(self, *arguments, **options)  # type: ignore[arg-type]
+        made.append(self)
+
+    monkeypatch.setattr(Requests, "__init__", noting)
+    return lambda: made[-1].admission.bodies.held
