@@ -176,7 +176,7 @@ def test_fails():
     fail(60)
 
 def test_passes():
-    pass
+    del Cycle.__del__
 """
 
 
