@@ -54,6 +54,10 @@ class Waiting(logging.Handler):
         self._dropped = 0
         self.some = threading.Event()
 
+    def createLock(self) -> None:
+        """None: lines are put in and taken out without one."""
+        self.lock = None
+
     def emit(self, record: logging.LogRecord) -> None:
         if len(self._lines) >= self._limit:
             self._dropped += 1

@@ -100,7 +100,7 @@ class Completions:
         await exchange.finish(last + self._dialect.end(summary) + speech.end())
 
     async def _send_whole(self, reply: Reply, exchange: Exchange) -> None:
-        raw = b"".join([batch.raw async for batch in reply.batches()])
+        raw = reply.whole()
         await reply.aclose()
         if reply.wire is not self._wire:
             raw = WRITTEN[self._wire].render_whole(READ[reply.wire].parse_whole(raw))

@@ -104,6 +104,13 @@ class Attempt:
             raise Failure(Kind.GARBLED, text, reason=text, billed="yes") from None
         return Batch(raw, Wire.OPENAI_CHAT, progress=True, end=end)
 
+    def whole(self) -> list[Batch]:
+        """All that came of an answer that is not streamed."""
+        for batch in self._before:
+            if batch.progress:
+                self.record.content(time.monotonic())
+        return self._before
+
     async def batches(self) -> AsyncGenerator[Batch]:
         """Every batch, those before the first content too. Raises Failure when the answer does not come to its end.
 

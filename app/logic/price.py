@@ -61,4 +61,5 @@ def _picodollars(usd_per_mtok: Decimal) -> int:
 
 def usd(picodollars: int) -> str:
     """Dollars as a plain decimal string, exact."""
-    return f"{Decimal(picodollars).scaleb(-12).normalize():f}"
+    dollars, rest = divmod(picodollars, PICODOLLARS)
+    return f"{dollars}.{rest:012}".rstrip("0").rstrip(".")

@@ -131,10 +131,14 @@ class Record:
     @property
     def picodollars(self) -> int | None:
         """What all attempts cost together; None when one of them has no known price."""
-        costs = [attempt.picodollars for attempt in self.attempts if attempt.measured is not Measured.NONE]
-        if not costs or any(cost is None for cost in costs):
-            return None
-        return sum(cost for cost in costs if cost is not None)
+        total: int | None = None
+        for attempt in self.attempts:
+            if attempt.measured is Measured.NONE:
+                continue
+            if attempt.picodollars is None:
+                return None
+            total = (total or 0) + attempt.picodollars
+        return total
 
 
 class Observer(Protocol):

@@ -283,6 +283,15 @@ class Reply:
             tries.drop(state)
         return True
 
+    def whole(self) -> bytes:
+        """The answer to a call that is not streamed, which was complete when ``open`` returned."""
+        assert self._attempt is not None
+        batches = self._attempt.whole()
+        for batch in batches:
+            self._ended(batch)
+        self._keep(batches)
+        return b"".join([batch.raw for batch in batches])
+
     async def batches(self) -> AsyncGenerator[Batch]:
         """Every batch of one unbroken answer. Raises Failure when it does not come to its end in spite of everything."""
         splice: Splice | None = None
@@ -313,8 +322,7 @@ class Reply:
                     yield last
                 else:
                     splice = await self._rescue(before, failure)
-        if kept:
-            self._shared.cache.keep(self._call, kept)
+        self._keep(kept)
 
     def _joined(self, splice: Splice, batch: Batch) -> Batch:
         """``batch`` as the rest of the answer. Raises Failure when the backend starts the answer over: it works, so its circuit hears nothing."""
@@ -351,8 +359,20 @@ class Reply:
 
     def _note(self, batch: Batch, kept: list[Batch]) -> None:
         self._transcript.add(batch)
-        if "cache" in self._route.when_down and not self.degraded:
+        if self._is_kept:
             kept.append(batch)
+        self._ended(batch)
+
+    def _keep(self, batches: Sequence[Batch]) -> None:
+        """For the time when all backends are down."""
+        if batches and self._is_kept:
+            self._shared.cache.keep(self._call, batches)
+
+    @property
+    def _is_kept(self) -> bool:
+        return "cache" in self._route.when_down and not self.degraded
+
+    def _ended(self, batch: Batch) -> None:
         if batch.end is not None:
             self.end = batch.end
             self.record.finish = batch.end.reason

@@ -34,11 +34,15 @@ class UnknownModel(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A public model and the backends that answer for it, as the routes file lists them; ``last_resorts`` when all are down."""
+    """A public model and the backends that answer for it, as the routes file lists them; ``last_resorts`` when all are down.
+
+    ``needs_matter``: what a request needs can change the order in which they are asked. To guess at its tokens costs time.
+    """
 
     route: ModelRoute
     states: tuple[BackendState, ...]
-    last_resorts: tuple[BackendState, ...] = ()
+    last_resorts: tuple[BackendState, ...]
+    needs_matter: bool
 
 
 class Router:
@@ -65,7 +69,9 @@ class Router:
 
     def _target(self, route: ModelRoute, resorts: Mapping[str, BackendState]) -> Target:
         states = tuple(self._states[use.use] for use in route.backends)
-        return Target(route, states, tuple(resorts[name] for name in route.when_down if name != "503"))
+        last_resorts = tuple(resorts[name] for name in route.when_down if name != "503")
+        limited = any(state.member.ability.is_limited for state in states)
+        return Target(route, states, last_resorts, needs_matter=limited or route.strategy == "cheapest")
 
     def _state(self, member: Member, before: BackendState | None) -> BackendState:
         state = BackendState(member, self.breakers.setdefault(member.circuit_key, Breaker()), self.queue.freed)
@@ -96,16 +102,16 @@ class Router:
         able = [state for state in target.states if call.endpoint in state.member.backend.endpoints]
         if not able:
             raise Failure(Kind.BAD_REQUEST, f"model '{name}' has no backend that offers {call.endpoint}", param="model")
-        reply = Reply(self, call, record, target.route, self._ordered(call, target.route, able))
+        reply = Reply(self, call, record, target.route, self._ordered(call, target, able))
         await reply.open(target.last_resorts)
         return reply
 
-    def _ordered(self, call: Call, route: ModelRoute, states: Sequence[BackendState]) -> Sequence[BackendState]:
-        matter = _needs_matter(route, states)
-        if len(states) == 1 or (route.strategy == "failover" and route.sticky == "none" and not matter):
+    def _ordered(self, call: Call, target: Target, states: Sequence[BackendState]) -> Sequence[BackendState]:
+        route = target.route
+        if len(states) == 1 or (route.strategy == "failover" and route.sticky == "none" and not target.needs_matter):
             return states  # nothing to choose by
         weights = {use.use: use.weight for use in route.backends}
-        needs = estimate.needs(call) if matter else Needs()
+        needs = estimate.needs(call) if target.needs_matter else Needs()
         candidates = [state.candidate(weights[state.name], needs) for state in states]
         session = session_of(call) if route.sticky == "session" else ""
         by_name = {state.name: state for state in states}
@@ -128,11 +134,6 @@ class Router:
     async def aclose(self) -> None:
         for state in self._states.values():
             await state.member.backend.aclose()
-
-
-def _needs_matter(route: ModelRoute, states: Sequence[BackendState]) -> bool:
-    """Whether what a request needs can change the order: guessing at its tokens costs time."""
-    return route.strategy == "cheapest" or any(state.member.ability.is_limited for state in states)
 
 
 def session_of(call: Call) -> str:

@@ -151,7 +151,7 @@ async def test_a_place_that_is_not_taken_goes_on() -> None:
 async def test_every_other_key_is_served_beside_one_that_asks_for_all() -> None:
     """One key has every place and fills the queue, and asks again as often as it is refused; another key's requests are answered."""
     backend = ScriptedBackend(name="a", steps=[0.002, *ONE])
-    small = router(backend, max_running=4)
+    small = router(backend, max_running=4, limits="{total_s: 5}")
     small.queue._max_waiting = 16
 
     async def greedy() -> None:
