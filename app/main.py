@@ -32,6 +32,7 @@ from app.logic.record import Observer
 from app.logic.routes import Routes, RoutesError
 from app.memory import Ebb
 from app.routing import Routing, read_routes
+from app.secret_file import SecretFileError, read_secret
 from app.settings import Settings, SettingsError, from_environment, is_loopback
 from app.telemetry import export
 from app.telemetry.export import TelemetryError
@@ -43,19 +44,25 @@ def main() -> None:
     try:
         settings = from_environment(os.environ)
         serve(settings, os.environ)
-    except (SettingsError, RoutesError, KeysError, TelemetryError, PortTaken) as error:
+    except (SettingsError, SecretFileError, RoutesError, KeysError, TelemetryError, PortTaken) as error:
         sys.exit(f"trimaran: {error}")
 
 
 def serve(settings: Settings, environment: Mapping[str, str]) -> None:
-    """Runs the app until SIGTERM or SIGINT. Raises SettingsError, RoutesError, KeysError, TelemetryError or PortTaken before it listens."""
+    """Runs the app until SIGTERM or SIGINT. Raises SettingsError, SecretFileError, RoutesError, KeysError, TelemetryError or PortTaken before it listens."""
     keys = Keys(settings.api_keys.get_secret_value(), settings.api_keys_file)
     if not (settings.is_loopback or keys.required or settings.allow_no_keys):
         raise SettingsError(
             f"TRIMARAN_HOST={settings.host} is open to others and no key is set: anybody could spend on your account.\n"
             "hint: set TRIMARAN_API_KEYS (lines name=key) or TRIMARAN_API_KEYS_FILE; TRIMARAN_ALLOW_NO_KEYS=1 allows it all the same"
         )
-    parts = Parts(settings=settings, environment=environment, routes=read_routes(settings), keys=keys)
+    parts = Parts(
+        settings=settings,
+        environment=environment,
+        routes=read_routes(settings),
+        keys=keys,
+        redis_password=_redis_password(settings),
+    )
     with logs.to_stdout(), listen.sockets(_addresses(settings)) as sockets:
         if settings.metrics_port is not None:
             parts.inspection_port = sockets[1].getsockname()[1]
@@ -68,6 +75,12 @@ def serve(settings: Settings, environment: Mapping[str, str]) -> None:
         server.run(sockets)
     if not server.started:
         sys.exit(3)
+
+
+def _redis_password(settings: Settings) -> str:
+    """Empty where no file is named. Raises SecretFileError."""
+    file = settings.redis_password_file
+    return "" if file is None else read_secret("TRIMARAN_REDIS_PASSWORD_FILE", file)
 
 
 def _addresses(settings: Settings) -> list[tuple[str, str, int]]:
@@ -86,6 +99,7 @@ class Parts:
     environment: Mapping[str, str]
     routes: Routes
     keys: Keys
+    redis_password: str = field(default="", repr=False)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     inspection_port: int | None = None
     reload: Callable[[bool], None] = lambda anyway: None  # set by ``application``
@@ -116,7 +130,8 @@ def application(parts: Parts) -> ASGIApp:
         if url := settings.redis_url.get_secret_value():
             from app.stores.circuits import SharedCircuits  # 0.1 s: only where there is a Redis
 
-            watching.append(asyncio.create_task(SharedCircuits(url, routing.router.breakers).run()))
+            circuits = SharedCircuits(url, routing.router.breakers, password=parts.redis_password)
+            watching.append(asyncio.create_task(circuits.run()))
         try:
             yield
         finally:

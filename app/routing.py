@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Mapping
 
@@ -19,12 +20,18 @@ from app.logic.routes import BackendSpec, Routes, RoutesError
 from app.settings import Settings
 
 IDLE_POLL_S = 0.5
+_OF_OPENAI = """
+version: 1
+backends: {openai: {adapter: openai, model: %s}}
+models: {chat: {backends: [{use: openai}]}}
+default_model: chat
+"""
 
 log = logging.getLogger(__name__)
 
 
 def read_routes(settings: Settings) -> Routes:
-    """The routes of the file, of the text, or those that lead to the app's own engine. Raises RoutesError."""
+    """The routes of the file or of the text, to the one model that is named, or to the app's own engine. Raises RoutesError."""
     if settings.routes is not None:
         try:
             return routes_file.parse(settings.routes.read_text(), str(settings.routes))
@@ -33,6 +40,8 @@ def read_routes(settings: Settings) -> Routes:
             raise RoutesError(f"TRIMARAN_ROUTES={settings.routes} cannot be read: {why}") from None
     if settings.routes_yaml:
         return routes_file.parse(settings.routes_yaml, "TRIMARAN_ROUTES_YAML")
+    if settings.model_name:
+        return routes_file.parse(_OF_OPENAI % json.dumps(settings.model_name), "TRIMARAN_MODEL_NAME")
     kind = KINDS.get(settings.engine, KINDS["embedded"])
     return routes_file.parse(kind.routes(settings), "the built-in routes")
 

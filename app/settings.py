@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 PREFIX = "TRIMARAN_"
+_ANSWERING = ("routes", "routes_yaml", "model_name")  # each says alone which models answer
 _OF_VLLM = ("engine_model", "engine_revision", "engine_weights", "engine_args")
 
 
@@ -65,6 +66,7 @@ class Settings(BaseModel):
     """Each field is the variable TRIMARAN_<FIELD>. ``drain_s``: seconds that running answers get to finish after SIGTERM.
     ``engine_…``: the app's own vLLM: the model's name, its commit, the folder or s3:// address of its weights, more words for it.
 
+    ``model_name``: a model of OpenAI's, which answers where no routes are given. ``redis_password_file`` holds the password for ``redis_url``.
     ``allowed_hosts``: the names by which the app may be called, beside loopback's, where it listens on loopback only or has no keys.
     ``metrics_port`` opens a second port, on ``metrics_host``, that answers `/metrics` and `/v1/routes` without a key.
     """
@@ -79,10 +81,12 @@ class Settings(BaseModel):
     allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_hosts)] = ()
     routes: Path | None = None
     routes_yaml: str = ""
+    model_name: str = ""
     api_keys: SecretStr = SecretStr("")
     api_keys_file: Path | None = None
     allow_no_keys: Switch = False
     redis_url: SecretStr = SecretStr("")
+    redis_password_file: Path | None = None
     data_dir: Path = Path(".trimaran/data")
     revision: str = "dev"
     engine: Literal["embedded", "vllm", "none"] = "embedded"
@@ -101,9 +105,16 @@ class Settings(BaseModel):
         if self.engine != "vllm" and (unread := [name for name in _OF_VLLM if given.get(name)]):
             name = PREFIX + unread[0].upper()
             raise ValueError(f"{name} is set, and only TRIMARAN_ENGINE=vllm reads it; TRIMARAN_ENGINE is {self.engine}")
-        if self.routes is not None and self.routes_yaml:
+        if self.engine == "vllm" and self.model_name:
             raise ValueError(
-                "TRIMARAN_ROUTES and TRIMARAN_ROUTES_YAML are both set, and one would be ignored: unset one"
+                "TRIMARAN_MODEL_NAME is a model of OpenAI's; the one that vLLM runs is TRIMARAN_ENGINE_MODEL"
+            )
+        if len(answering := [name for name in _ANSWERING if given.get(name)]) > 1:
+            first, second = (PREFIX + name.upper() for name in answering[:2])
+            raise ValueError(f"{first} and {second} are both set, and one would be ignored: unset one")
+        if self.redis_password_file is not None and not self.redis_url.get_secret_value():
+            raise ValueError(
+                "TRIMARAN_REDIS_PASSWORD_FILE is set without TRIMARAN_REDIS_URL, which says where Redis is"
             )
         if "metrics_host" in given and self.metrics_port is None:
             raise ValueError("TRIMARAN_METRICS_HOST is set without TRIMARAN_METRICS_PORT, which opens the second port")
@@ -124,8 +135,11 @@ def is_loopback(host: str) -> bool:
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """The settings that ``environment`` gives; other variables with the prefix are left alone. Raises SettingsError."""
-    given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)}
+    """The settings that ``environment`` gives; other variables with the prefix are left alone, and so are empty ones: a compose file
+    cannot leave a variable out. Raises SettingsError.
+    """
+    named = {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in named.items()}
     try:
         return Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})
     except ValidationError as error:

@@ -16,6 +16,7 @@ from app.inference.images import ImageFetcher
 from app.logic.answer import Backend
 from app.logic.routes import BackendSpec, RoutesError
 from app.logic.selection import Ability
+from app.secret_file import SecretFileError, secret_of
 
 
 class OwnServer(Protocol):
@@ -59,13 +60,20 @@ class Adapter:
 
 
 def credential(name: str, spec: BackendSpec, environment: Mapping[str, str], *, default: str = "") -> str:
-    """The key in the variable that `key_env` or else ``default`` names; empty when neither names one. Raises RoutesError when it is not there."""
+    """The key in the variable that `key_env` or else ``default`` names, or in the file that the same name with `_FILE` names; empty when
+    neither names one. Raises RoutesError when it is not there.
+    """
     variable = spec.key_env or default
     if not variable:
         return ""
-    key = environment.get(variable, "").strip()
+    try:
+        key = secret_of(variable, environment)
+    except SecretFileError as error:
+        raise RoutesError(f"backend '{name}': {error}") from None
     if not key:
-        raise RoutesError(f"backend '{name}': its key is missing: set the environment variable {variable}")
+        raise RoutesError(
+            f"backend '{name}': its key is missing: set the environment variable {variable}, or {variable}_FILE to a file with it"
+        )
     if not (key.isascii() and key.isprintable()):
         raise RoutesError(f"backend '{name}': the key in {variable} has characters that no header can carry")
     return key

@@ -26,10 +26,14 @@ log = logging.getLogger(__name__)
 
 
 class SharedCircuits:
-    """``breakers`` by circuit key, live. The entry in Redis is the time for which a circuit stays open: its expiry."""
+    """``breakers`` by circuit key, live. ``password``: Redis's, where ``url`` has none. The entry in Redis is the time for which a circuit stays open: its expiry."""
 
-    def __init__(self, url: str, breakers: Mapping[str, Breaker], *, every_s: float = EVERY_S) -> None:
-        self._redis = Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+    def __init__(
+        self, url: str, breakers: Mapping[str, Breaker], *, password: str = "", every_s: float = EVERY_S
+    ) -> None:
+        self._redis = Redis.from_url(
+            url, password=password or None, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
+        )
         self._breakers = breakers
         self._every_s = every_s
         self._told: dict[str, float] = {}

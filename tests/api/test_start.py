@@ -6,10 +6,13 @@ import socket
 import time
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 
-from app.settings import SettingsError, from_environment
+from app.inference.openai_compatible import OpenAICompatible
+from app.routing import Routing, read_routes
+from app.settings import Settings, SettingsError, from_environment
 from tests.api.process import refused, running_app
 from tests.api.serving import routes_to
 from tests.api.upstream import upstream
@@ -33,6 +36,12 @@ from tests.api.upstream import upstream
             {"TRIMARAN_ROUTES": "r.yaml", "TRIMARAN_ROUTES_YAML": "x"},
             "TRIMARAN_ROUTES and TRIMARAN_ROUTES_YAML are both set",
         ),
+        (
+            {"TRIMARAN_ROUTES": "r.yaml", "TRIMARAN_MODEL_NAME": "gpt-4o"},
+            "TRIMARAN_ROUTES and TRIMARAN_MODEL_NAME are both set",
+        ),
+        ({"TRIMARAN_ENGINE": "vllm", "TRIMARAN_MODEL_NAME": "m"}, "the one that vLLM runs is TRIMARAN_ENGINE_MODEL"),
+        ({"TRIMARAN_REDIS_PASSWORD_FILE": "p"}, "TRIMARAN_REDIS_PASSWORD_FILE is set without TRIMARAN_REDIS_URL"),
         ({"TRIMARAN_METRICS_HOST": "0.0.0.0"}, "TRIMARAN_METRICS_HOST is set without TRIMARAN_METRICS_PORT"),
     ],
 )
@@ -48,6 +57,41 @@ def test_origins_are_a_list() -> None:
     given = from_environment({"TRIMARAN_CORS_ORIGINS": "https://a.example/, http://b.example:81"})
     assert given.cors_origins == ("https://a.example", "http://b.example:81")
     assert from_environment({}).cors_origins == ()
+
+
+def test_an_empty_setting_is_none() -> None:
+    """A compose file can set a variable to nothing, and cannot leave it out."""
+    assert from_environment({f"TRIMARAN_{name.upper()}": "" for name in Settings.model_fields}) == from_environment({})
+
+
+async def test_a_model_name_and_a_key_are_enough() -> None:
+    """The model of OpenAI's that is named, at its vendor's address, with the key of the usual variable, is `chat`."""
+    named = from_environment({"TRIMARAN_MODEL_NAME": 'gpt-4o: "mini"'})
+    async with aiohttp.ClientSession() as session:
+        routing = Routing(named, read_routes(named), session, {"OPENAI_API_KEY": "sk-1"})
+        [(name, state)] = routing.router.states.items()
+        backend = state.member.backend
+        await routing.aclose()
+    assert isinstance(backend, OpenAICompatible)
+    assert (name, backend.model, backend.key()) == ("openai", 'gpt-4o: "mini"', "sk-1")
+    assert backend.base_url == "https://api.openai.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"TRIMARAN_MODEL_NAME": "gpt-4o"}, "set the environment variable OPENAI_API_KEY, or OPENAI_API_KEY_FILE"),
+        (
+            {"TRIMARAN_REDIS_URL": "redis://127.0.0.1:1", "TRIMARAN_REDIS_PASSWORD_FILE": "/nowhere"},
+            "TRIMARAN_REDIS_PASSWORD_FILE=/nowhere cannot be read: No such file or directory",
+        ),
+    ],
+)
+async def test_a_secret_that_is_not_there_is_told_in_one_sentence(environment: dict[str, str], said: str) -> None:
+    """With the variable to set, and without a traceback."""
+    [line] = (await refused({"TRIMARAN_PORT": "0", **environment})).strip().splitlines()
+    assert line.startswith("trimaran: ")
+    assert said in line
 
 
 async def test_a_taken_port_is_told_with_its_setting(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -229,6 +230,9 @@ async def built(text: str, **environment: str) -> Any:
         return build(routes, Surroundings(http=session, engines={}, environment=environment))["b"].backend
 
 
+_FILES = {"NOWHERE_FILE": "/nowhere", "EMPTY_FILE": "/dev/null", "TWICE": "sk-3", "TWICE_FILE": "/dev/null"}
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -240,6 +244,9 @@ async def built(text: str, **environment: str) -> Any:
         ("adapter: vllm, model: m, base_url: 'localhost:8000'", "must be like https://host/v1"),
         ("adapter: vllm, model: m, base_url: 'http://u:p@h/v1'", "holds a credential"),
         ("adapter: vllm, model: m, key_env: BAD", "no header can carry"),
+        ("adapter: openai, model: m, key_env: NOWHERE", "NOWHERE_FILE=/nowhere cannot be read: No such file"),
+        ("adapter: openai, model: m, key_env: EMPTY", "EMPTY_FILE=/dev/null is an empty file"),
+        ("adapter: openai, model: m, key_env: TWICE", "TWICE and TWICE_FILE are both set"),
         ("adapter: embedded, model: nope", "no embedded model is called 'nope'"),
         ("adapter: embedded, base_url: 'http://127.0.0.1:1/v1'", "has no use for 'base_url' here: leave it out"),
         ("adapter: openai, model: m, key_env: KEY, region: us-east-1", "has no use for 'region' here"),
@@ -249,9 +256,16 @@ async def built(text: str, **environment: str) -> Any:
 async def test_a_backend_that_cannot_be_built_says_what_to_do(text: str, why: str) -> None:
     """At start, with the backend's name; no key is shown."""
     with pytest.raises(RoutesError, match="backend 'b'") as raised:
-        await built(text, KEY="sk-1", BAD="sk-\n2")
+        await built(text, KEY="sk-1", BAD="sk-\n2", **_FILES)
     assert why in str(raised.value)
     assert "sk-" not in str(raised.value)
+
+
+async def test_a_key_may_stand_in_a_file(tmp_path: Path) -> None:
+    """As containers get their secrets; the end of the line does not belong to it."""
+    (tmp_path / "key").write_text("sk-3\n")
+    backend = await built("adapter: openai, model: m", OPENAI_API_KEY_FILE=str(tmp_path / "key"))
+    assert backend.key() == "sk-3"
 
 
 async def test_what_a_routes_file_may_leave_out() -> None:
