@@ -14,6 +14,7 @@ tools_are_found() {
 is_found() {
     case $1 in
         pulumi) return 0 ;;
+        bubblewrap) type -P bwrap >/dev/null ;;
         chromium) type -P chromium >/dev/null || type -P chromium-browser >/dev/null || type -P google-chrome >/dev/null ;;
         *) [[ -x /usr/sbin/$1 ]] || type -P "$1" >/dev/null ;;
     esac

@@ -30,9 +30,11 @@ class Network:
             _, [descriptor], _, _ = socket.recv_fds(asking, 1, 1)
         return socket.socket(fileno=descriptor)
 
-    def connected(self, port: int, host: str = "127.0.0.1") -> socket.socket:
-        """A TCP socket that is connected to what listens there."""
+    def connected(self, port: int, host: str = "127.0.0.1", *, received_bytes: int = 0) -> socket.socket:
+        """A TCP socket that is connected to what listens there. ``received_bytes``: what the kernel takes for it unread, where not the usual."""
         made = self.opened()
+        if received_bytes:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, received_bytes)
         made.settimeout(30)
         made.connect((host, port))
         return made
@@ -77,6 +79,8 @@ def why_not() -> str:
         "bwrap": "bubblewrap",
         "nginx": "nginx",
         "redis-server": "redis-server",
+        "openssl": "openssl",
+        "wget": "wget",
     }
     path = f"{os.environ['PATH']}:/usr/sbin"
     missing = [package for program, package in needed.items() if shutil.which(program, path=path) is None]

@@ -68,10 +68,11 @@ def test_docker_reads_them_as_these_tests_do(overlays: tuple[str, ...], environm
 
 
 def _seen(service: dict[str, Any]) -> dict[str, Any]:
-    """What a sandbox makes use of, in one form: Docker escapes a dollar when it writes."""
+    """What a sandbox makes use of, in one form: Docker escapes a dollar when it writes, and gives no value to what is not there."""
     keys = ("command", "entrypoint", "user", "tmpfs", "read_only", "cap_drop", "stop_signal")
     seen = {key: service.get(key) or None for key in keys}
-    seen |= {"environment": service.get("environment") or {}, "test": service.get("healthcheck", {}).get("test")}
+    seen["environment"] = {name: value for name, value in service.get("environment", {}).items() if value is not None}
+    seen["test"] = service.get("healthcheck", {}).get("test")
     return json.loads(json.dumps(seen).replace("$$", "$"))  # type: ignore[no-any-return]
 
 

@@ -160,6 +160,7 @@ def faked(clone: Clone) -> Clone:
     clone.program("nginx", "exit 0")
     clone.program("redis-server", "exit 0")
     clone.program("chromium", "exit 0")
+    clone.program("bwrap", "exit 0")
     clone.program("pulumi", "echo v3.999.0")
     return clone
 
