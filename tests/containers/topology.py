@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 
 from tests.api.upstream import Script, Upstream, complete
 from tests.containers import compose
@@ -48,10 +49,13 @@ class Topology:
         self.running[called or name] = self.sandbox.start(name, called=called, changed=changed)
 
     def kill(self, called: str) -> None:
-        """As hard as can be; all that it has started ends with it."""
+        """As hard as can be, and all that it has started with it: when this returns nothing takes a connection any more."""
         process = self.running.pop(called)
+        inside = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
         process.kill()
         process.wait()
+        _, left = psutil.wait_procs(inside, timeout=_PATIENCE_S)
+        assert not left
 
     def wait(self, called: str, is_so: Callable[[], bool]) -> None:
         """Returns when ``is_so``. Raises AssertionError with what the service has written, where it ends first or takes too long."""
