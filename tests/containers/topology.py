@@ -23,6 +23,7 @@ APP = "llm-api"
 NGINX = "nginx"
 MODEL_HOST, MODEL_PORT = "127.0.0.9", 9000
 _HOSTS = {APP: ["127.0.0.2"], "redis": ["127.0.0.5"]}
+_PORTS = {APP: 8000, "redis": 6379, NGINX: 8080}
 _PATIENCE_S = 60
 _LIMITS = "{connect_s: 1, first_token_s: 30, between_tokens_s: 30}"
 # One model, a server of the test's.
@@ -51,11 +52,12 @@ class Topology:
     def kill(self, called: str) -> None:
         """As hard as can be, and all that it has started with it: when this returns nothing takes a connection any more."""
         process = self.running.pop(called)
-        inside = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-        process.kill()
-        process.wait()
-        _, left = psutil.wait_procs(inside, timeout=_PATIENCE_S)
-        assert not left
+        if process.poll() is None:
+            for first in psutil.Process(
+                process.pid
+            ).children():  # of its own processes: with it the kernel ends all others
+                first.kill()
+        process.wait(_PATIENCE_S)
 
     def wait(self, called: str, is_so: Callable[[], bool]) -> None:
         """Returns when ``is_so``. Raises AssertionError with what the service has written, where it ends first or takes too long."""
@@ -65,6 +67,10 @@ class Topology:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"{called}, exit {process.returncode}: {self.sandbox.log_of(called).read_text()}")
             time.sleep(0.05)
+
+    def healthy(self, called: str) -> None:
+        """Returns when the service is so by its own check, which is a program, and not run before anything listens."""
+        self.wait(called, lambda: self.answers(_PORTS[called]) and self.sandbox.is_healthy(called))
 
     def answers(self, port: int, host: str = "127.0.0.1") -> bool:
         try:
@@ -84,11 +90,9 @@ def started(topology: Topology) -> None:
     """As `up --wait` does. What a second replica needs is left to the caller."""
     topology.start("redis-password")
     assert topology.running.pop("redis-password").wait(20) == 0
-    for name in ("redis", APP):
+    for name in ("redis", APP, NGINX):
         topology.start(name)
-        topology.wait(name, lambda name=name: topology.sandbox.is_healthy(name))  # type: ignore[misc]
-    topology.start(NGINX)
-    topology.wait(NGINX, lambda: topology.answers(8080))
+        topology.healthy(name)
 
 
 @contextmanager
