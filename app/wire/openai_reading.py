@@ -6,13 +6,15 @@ Fields as in OpenAI's API reference, checked against the openai 3.54 client on 2
 from __future__ import annotations
 
 import contextlib
-import operator
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from app.wire import sse
+from app.wire.calls import Calls
 from app.wire.events import (
     Event,
     Finish,
@@ -280,6 +282,7 @@ class OpenAIReader:
 
     def __init__(self) -> None:
         self._started = False
+        self._calls: dict[int, Calls] = defaultdict(Calls)  # of each choice
 
     def read(self, raw: bytes) -> Iterator[Event]:
         for block in sse.blocks(raw):
@@ -290,7 +293,15 @@ class OpenAIReader:
             if not self._started and chunk.get("id"):
                 self._started = True
                 yield _start(chunk)
-            yield from _events(chunk, "delta")
+            for event in _events(chunk, "delta"):
+                yield self._placed(event) if isinstance(event, ToolCall) else event
+
+    def _placed(self, piece: ToolCall) -> ToolCall:
+        index = piece.slot if piece.slot != _UNNUMBERED else None
+        return replace(piece, slot=self._calls[piece.index].slot(index, piece.id, piece.name))
+
+
+_UNNUMBERED = -1  # in place of the index that a piece of a tool call lacks
 
 
 def _start(body: dict[str, Any]) -> Start:
@@ -344,10 +355,10 @@ def _as_written(body: dict[str, Any], part_name: str) -> Iterator[Event]:
             yield Text(text, index)
         if refusal := part.get("refusal"):
             yield Refusal(str(refusal), index)
-        for slot, tool in enumerate(part.get("tool_calls") or ()):
+        for place, tool in enumerate(part.get("tool_calls") or ()):
             function = tool.get("function") or {}
             yield ToolCall(
-                slot=slot if tool.get("index") is None else operator.index(tool["index"]),
+                slot=place if part_name == "message" else _number(tool),
                 id="" + (tool.get("id") or ""),
                 name="" + (function.get("name") or ""),
                 arguments="" + (function.get("arguments") or ""),
@@ -365,6 +376,11 @@ def _as_written(body: dict[str, Any], part_name: str) -> Iterator[Event]:
     if usage := body.get("usage"):
         with contextlib.suppress(msgspec.ValidationError):
             yield usage_of(msgspec.convert(usage, OpenAIUsage, strict=False))
+
+
+def _number(tool: dict[str, Any]) -> int:
+    index = tool.get("index")
+    return index if isinstance(index, int) and index >= 0 else _UNNUMBERED
 
 
 def _text(content: Any) -> str:

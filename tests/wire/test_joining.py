@@ -88,3 +88,37 @@ def test_choices_and_calls_are_told_apart() -> None:
         {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
     ]
     assert (second["index"], second["message"]["content"]) == (1, "b")
+
+
+def test_texts_between_lists_are_kept() -> None:
+    """Mistral's reasoning models send thoughts as lists and then texts; a list between the texts takes none of them away."""
+    thought = [{"type": "thinking", "thinking": [{"type": "text", "text": text}]} for text in ("Let ", "me")]
+    reference = {"type": "reference", "reference_ids": [1]}
+    contents = ["", [thought[0]], [thought[1]], "Hel", "lo", [reference], " you"]
+    raws = stream(*({"index": 0, "delta": {"content": content}} for content in contents))
+    assert json.loads(joined(raws))["choices"][0]["message"]["content"] == [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Let me"}]},
+        {"type": "text", "text": "Hello"},
+        reference,
+        {"type": "text", "text": " you"},
+    ]
+
+
+def test_pieces_that_a_vendor_numbers_alike_are_one() -> None:
+    """OpenRouter's reasoning details: a signature counts for the whole thought, which must come back as one."""
+    pieces: list[dict[str, Any]] = [{"text": "Let"}, {"text": " me"}, {"signature": "sig"}]
+    head = {"type": "reasoning.text", "format": "anthropic-claude-v1", "index": 0}
+    other = {"type": "reasoning.encrypted", "data": "x", "index": 1}
+    details = [*(head | piece for piece in pieces), other]
+    raws = stream(*({"index": 0, "delta": {"reasoning_details": [detail]}} for detail in details))
+    assert json.loads(joined(raws))["choices"][0]["message"]["reasoning_details"] == [
+        head | {"text": "Let me", "signature": "sig"},
+        other,
+    ]
+
+
+def test_a_reason_that_is_said_twice_is_said_once() -> None:
+    """OpenRouter repeats the reasons beside usage."""
+    end = {"index": 0, "delta": {"content": ""}, "finish_reason": "stop", "native_finish_reason": "STOP"}
+    (choice,) = json.loads(joined(stream(end, end)))["choices"]
+    assert (choice["finish_reason"], choice["native_finish_reason"]) == ("stop", "STOP")
