@@ -47,11 +47,13 @@ class _Usage(msgspec.Struct):
 
 
 class _Block(msgspec.Struct):
+    """Servers that speak this wire besides Anthropic write null into the fields that a block of its type lacks."""
+
     type: str = ""
-    id: str = ""
-    name: str = ""
-    text: str = ""
-    thinking: str = ""
+    id: str | None = ""
+    name: str | None = ""
+    text: str | None = ""
+    thinking: str | None = ""
     input: msgspec.Raw = msgspec.Raw()
 
 
@@ -62,9 +64,9 @@ class _StopDetails(msgspec.Struct):
 class _Delta(msgspec.Struct):
     """``text`` and ``thinking`` and ``partial_json`` of a content block's part, the ``stop_…`` of the message's."""
 
-    text: str = ""
-    thinking: str = ""
-    partial_json: str = ""
+    text: str | None = ""
+    thinking: str | None = ""
+    partial_json: str | None = ""
     stop_reason: str | None = None
     stop_details: _StopDetails | None = None
 
@@ -82,7 +84,7 @@ class _Message(msgspec.Struct):
 
 class _Event(msgspec.Struct):
     type: str
-    index: int = 0
+    index: int | None = 0
     message: _Message | None = None
     content_block: _Block | None = None
     delta: _Delta | None = None
@@ -98,6 +100,7 @@ _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_type = msgspec.json.Decoder(_Type).decode
 _decode_message = msgspec.json.Decoder(_Message).decode
 _ONLY = frozenset({0})  # this wire has one choice
+_NO_ARGUMENTS = frozenset({"", "{}", "null", '""'})  # as Anthropic writes it, and servers that imitate it
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _FINISH = {
     "end_turn": "stop",
@@ -107,6 +110,12 @@ _FINISH = {
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
+
+
+def _arguments(block: _Block) -> str:
+    """What a call's block says of its arguments; empty where they are to come in pieces, or are none."""
+    given = bytes(block.input).decode()
+    return "" if given in _NO_ARGUMENTS else given
 
 
 def _finish(stop_reason: str) -> str:
@@ -215,14 +224,19 @@ class Anthropic:
         )
 
     def total(self, before: Usage | None, now: Usage) -> Usage:
-        """The last event gives every output token so far, but may leave out the input, which the first one gave."""
+        """The last event gives every output token so far, but may leave out the input, which the first one gave.
+
+        What was written into the cache it gives as one number, which may have grown; only the first tells an hour's apart.
+        """
         if before is None:
             return now
+        written = max(before.cache_write + before.cache_write_1h, now.cache_write + now.cache_write_1h)
+        hour = now.cache_write_1h or before.cache_write_1h
         return Usage(
             input=now.input or before.input,
             cache_read=now.cache_read or before.cache_read,
-            cache_write=before.cache_write if before.cache_write or before.cache_write_1h else now.cache_write,
-            cache_write_1h=now.cache_write_1h or before.cache_write_1h,  # only the first event tells it apart
+            cache_write=max(0, written - hour),
+            cache_write_1h=hour,
             output=now.output,
             reasoning=now.reasoning,
         )
@@ -245,7 +259,7 @@ class Anthropic:
                 case "thinking" if block.thinking:
                     yield Reasoning(block.thinking)
                 case "tool_use":
-                    yield ToolCall(slot, bytes(block.input).decode() or "{}", block.id, block.name)
+                    yield ToolCall(slot, _arguments(block) or "{}", block.id or "", block.name or "")
                     slot += 1
         yield from _ending(message.stop_reason, message.stop_details)
         if message.usage is not None:
@@ -290,11 +304,11 @@ class AnthropicReader:
     def _events(self, event: _Event) -> Iterator[Event]:
         match event.type:
             case "content_block_delta" if event.delta is not None:
-                yield from self._part(event.index, event.delta)
+                yield from self._part(event.index or 0, event.delta)
             case "content_block_start" if event.content_block is not None:
-                yield from self._begin(event.index, event.content_block)
-            case "content_block_stop" if event.index in self._silent:
-                yield ToolCall(self._slots[event.index], "{}")  # a caller parses the arguments, and "" is no JSON
+                yield from self._begin(event.index or 0, event.content_block)
+            case "content_block_stop" if (index := event.index or 0) in self._silent:
+                yield ToolCall(self._slots[index], "{}")  # a caller parses the arguments, and "" is no JSON
             case "message_start" if event.message is not None:
                 yield self._codec.start(event.message)
                 self._count(event.message.usage)
@@ -317,11 +331,9 @@ class AnthropicReader:
                 yield Reasoning(block.thinking)
             case "tool_use":
                 slot = self._slots[index] = len(self._slots)
-                given = bytes(block.input).decode()
-                arguments = "" if given in ("", "{}") else given
-                if not arguments:
+                if not (arguments := _arguments(block)):
                     self._silent.add(index)
-                yield ToolCall(slot, arguments, block.id, block.name)
+                yield ToolCall(slot, arguments, block.id or "", block.name or "")
 
     def _part(self, index: int, delta: _Delta) -> Iterator[Event]:
         if delta.text:

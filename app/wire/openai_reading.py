@@ -31,14 +31,24 @@ from app.wire.events import (
 )
 
 
+class _Written(msgspec.Struct):
+    ephemeral_1h_input_tokens: int | None = 0
+
+
 class _Details(msgspec.Struct):
+    """``cache_creation_…`` as LiteLLM writes them, for Anthropic's models behind it (its issues 11364 and 31724, read 2026-12-01)."""
+
     cached_tokens: int | None = 0
     cache_write_tokens: int | None = 0
+    cache_creation_tokens: int | None = 0
+    cache_creation_token_details: _Written | None = None
     reasoning_tokens: int | None = 0
 
 
 class OpenAIUsage(msgspec.Struct):
-    """``prompt_cache_hit_tokens`` is DeepSeek's, ``cached_tokens`` Moonshot's (their API references, checked 2026-11-30)."""
+    """``prompt_cache_hit_tokens`` is DeepSeek's, ``cached_tokens`` Moonshot's (their API references, checked 2026-11-30); ``cache_…_input_tokens``
+    Anthropic's, as gateways hand them on beside OpenAI's, and ``reasoning_tokens`` of some who have no details (public reports, 2026-12-01).
+    """
 
     prompt_tokens: int | None = 0
     completion_tokens: int | None = 0
@@ -47,6 +57,9 @@ class OpenAIUsage(msgspec.Struct):
     completion_tokens_details: _Details | None = None
     prompt_cache_hit_tokens: int | None = 0
     cached_tokens: int | None = 0
+    cache_read_input_tokens: int | None = 0
+    cache_creation_input_tokens: int | None = 0
+    reasoning_tokens: int | None = 0
 
 
 class _Delta(msgspec.Struct):
@@ -86,8 +99,19 @@ class _Loose(msgspec.Struct):
 
 # Finish reasons of an answer that is not finished: OpenRouter's and Mistral's; Zhipu's; DeepSeek's; vLLM's and SGLang's
 # (openrouter.ai/docs/api/reference/overview, docs.mistral.ai/api, docs.z.ai, api-docs.deepseek.com/api/create-chat-completion,
-# vllm/v1/request.py, sglang's io_struct.py; checked 2026-11-30).
-FAILED = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "aborted"})
+# vllm/v1/request.py, sglang's io_struct.py; checked 2026-11-30); Gemini's, of a call that its model wrote wrongly and that it kept back
+# (`function_call_filter: MALFORMED_FUNCTION_CALL`; googleapis/python-genai 1836 and captured answers, read 2026-12-01).
+FAILED = frozenset(
+    {
+        "error",
+        "network_error",
+        "insufficient_system_resource",
+        "abort",
+        "aborted",
+        "function_call_filter",
+        "malformed_function_call",
+    }
+)
 
 _NO_ERROR = frozenset({b"null", b'""', b"{}", b"[]", b"false", b"0"})  # what servers write that mean none
 
@@ -116,22 +140,36 @@ def _moves(choice: _Choice) -> bool:
 def usage_of(usage: OpenAIUsage) -> Usage:
     """OpenAI's counts made disjoint: its prompt count includes the cached tokens, its completion count the reasoning.
 
-    xAI counts the reasoning beside the completion (docs.x.ai, checked 2026-11-30): its total shows it.
+    xAI counts the reasoning beside the completion (docs.x.ai, checked 2026-11-30), and Gemini in the total alone, as public reports show
+    (mozilla-ai/any-llm 1290, read 2026-12-01): where the total is more than prompt and completion, the rest was thought, and is billed.
     """
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     prompts, completions = usage.prompt_tokens_details or _Details(), usage.completion_tokens_details or _Details()
-    read = prompts.cached_tokens or usage.prompt_cache_hit_tokens or usage.cached_tokens or 0
-    written = prompts.cache_write_tokens or 0
-    thought = completions.reasoning_tokens or 0
-    if thought and usage.total_tokens == prompt + completion + thought:
-        completion += thought
+    read = _first(
+        prompts.cached_tokens, usage.prompt_cache_hit_tokens, usage.cached_tokens, usage.cache_read_input_tokens
+    )
+    written = _first(
+        prompts.cache_write_tokens, prompts.cache_creation_tokens, usage.cache_creation_input_tokens
+    )
+    hour = _first(prompts.cache_creation_token_details and prompts.cache_creation_token_details.ephemeral_1h_input_tokens)
+    thought = _first(completions.reasoning_tokens, usage.reasoning_tokens)
+    beside = (usage.total_tokens or 0) - prompt - completion if prompt else 0
+    if beside > 0 and thought in (0, beside):
+        thought = beside
+        completion += beside
     return counted(
         input=prompt - read - written,
         cache_read=read,
-        cache_write=written,
+        cache_write=written - hour,
+        cache_write_1h=hour,
         output=completion - thought,
         reasoning=thought,
     )
+
+
+def _first(*counts: int | None) -> int:
+    """The first count that says something: vendors have several names for one, and write zeros under those of others."""
+    return next((count for count in counts if count), 0)
 
 
 def usage_object(usage: Usage) -> dict[str, Any]:
@@ -242,10 +280,10 @@ class OpenAIReading:
             seen.error = payload
         for choice in chunk.choices or ():
             seen.progress = seen.progress or _moves(choice)
-            if choice.finish_reason in FAILED:
-                seen.error = seen.error or error_body(b'{"message": "it gave up: %s"}' % choice.finish_reason.encode())
-            elif choice.finish_reason and seen.error is None:
-                seen.finish = choice.finish_reason
+            if (reason := choice.finish_reason and _reason(choice.finish_reason)) in FAILED:
+                seen.error = seen.error or error_body(b'{"message": "it gave up: %s"}' % reason.encode())
+            elif reason and seen.error is None:
+                seen.finish = reason
                 seen.finished |= {choice.index or 0}
         if chunk.usage is None:
             return False
@@ -257,12 +295,14 @@ class OpenAIReading:
         if before is None:
             return now
         prompt, completion = max(before.prompt, now.prompt), max(before.completion, now.completion)
-        read, written = max(before.cache_read, now.cache_read), max(before.cache_write, now.cache_write)
+        read, hour = max(before.cache_read, now.cache_read), max(before.cache_write_1h, now.cache_write_1h)
+        written = max(before.cache_write + before.cache_write_1h, now.cache_write + now.cache_write_1h)
         thought = max(before.reasoning, now.reasoning)
         return Usage(
             input=max(0, prompt - read - written),
             cache_read=read,
-            cache_write=written,
+            cache_write=written - hour,
+            cache_write_1h=hour,
             output=max(0, completion - thought),
             reasoning=thought,
         )
@@ -299,6 +339,11 @@ class OpenAIReader:
     def _placed(self, piece: ToolCall) -> ToolCall:
         index = piece.slot if piece.slot != _UNNUMBERED else None
         return replace(piece, slot=self._calls[piece.index].slot(index, piece.id, piece.name))
+
+
+def _reason(finish_reason: str) -> str:
+    """A finish reason without what Gemini adds to it: `content_filter: PROHIBITED_CONTENT`."""
+    return finish_reason.partition(":")[0]
 
 
 _UNNUMBERED = -1  # in place of the index that a piece of a tool call lacks
@@ -372,7 +417,7 @@ def _as_written(body: dict[str, Any], part_name: str) -> Iterator[Event]:
                 index=index,
             )
         if reason := choice.get("finish_reason"):
-            yield Finish(str(reason), index)
+            yield Finish(_reason(str(reason)), index)
     if usage := body.get("usage"):
         with contextlib.suppress(msgspec.ValidationError):
             yield usage_of(msgspec.convert(usage, OpenAIUsage, strict=False))

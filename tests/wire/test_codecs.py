@@ -334,8 +334,61 @@ def test_some_finish_reasons_are_failures(reason: str) -> None:
             },
             Usage(input=2, cache_read=8, output=5),
         ),
+        (
+            {"prompt_tokens": 20, "completion_tokens": 198, "total_tokens": 623},
+            Usage(input=20, output=198, reasoning=405),
+        ),
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"cached_tokens": 60, "cache_creation_tokens": 30},
+                "cache_read_input_tokens": 60,
+                "cache_creation_input_tokens": 30,
+            },
+            Usage(input=10, cache_read=60, cache_write=30, output=5),
+        ),
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"cached_tokens": 0},
+                "cache_read_input_tokens": 90,
+            },
+            Usage(input=10, cache_read=90, output=5),
+        ),
+        (
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {
+                    "cache_creation_tokens": 80,
+                    "cache_creation_token_details": {"ephemeral_1h_input_tokens": 70},
+                },
+            },
+            Usage(input=20, cache_write=10, cache_write_1h=70, output=5),
+        ),
+        (
+            {"prompt_tokens": 10, "completion_tokens": 8, "total_tokens": 18, "reasoning_tokens": 6},
+            Usage(input=10, output=2, reasoning=6),
+        ),
+        ({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 0}, Usage(input=10, output=5)),
+        ({"prompt_tokens": None, "completion_tokens": 5, "total_tokens": 15}, Usage(output=5)),
     ],
-    ids=["reasoning beside (xAI)", "reasoning within", "DeepSeek", "Moonshot", "twice"],
+    ids=[
+        "reasoning beside (xAI)",
+        "reasoning within",
+        "DeepSeek",
+        "Moonshot",
+        "twice",
+        "reasoning in the total alone (Gemini)",
+        "LiteLLM",
+        "read beside zeros (LiteLLM)",
+        "written for an hour (LiteLLM)",
+        "reasoning without details",
+        "no total",
+        "no prompt",
+    ],
 )
 def test_every_vendors_spelling_of_usage_is_counted_once(reported: dict[str, Any], usage: Usage) -> None:
     """Whatever a count includes, and under whatever name: no token is lost, or counted in two fields."""
@@ -410,3 +463,65 @@ def test_the_older_function_call_is_content() -> None:
     raw = b'data: {"choices":[{"index":0,"delta":{"function_call":{"name":"f","arguments":"{"}}}]}\n\n'
     assert OpenAIChat().scan(raw, hide_usage=False).progress
     assert ToolCall(0, "{", name="f") in list(OpenAIChat().reader().read(raw))
+
+
+@pytest.mark.parametrize("said", ["content_filter: PROHIBITED_CONTENT", "content_filter"])
+def test_a_filters_reason_is_openais(said: str) -> None:
+    """Gemini says behind a colon what it found: to the log and to other wires it is a filter like any."""
+    choice = {"index": 0, "delta": {}, "message": {"content": ""}, "finish_reason": said}
+    raw = json.dumps({"choices": [choice]}).encode()
+    codec = OpenAIChat()
+    assert codec.scan_whole(raw).finish == "content_filter"
+    assert Finish("content_filter") in list(codec.parse_whole(raw))
+
+
+def test_gemini_calls_a_call_that_it_kept_back_finished() -> None:
+    """Nothing came of it, so another try may help."""
+    choice = b'{"choices":[{"index":0,"delta":{},"finish_reason":"function_call_filter: MALFORMED_FUNCTION_CALL"}]}'
+    seen = OpenAIChat().scan(b"data: " + choice + b"\n\n", hide_usage=False)
+    assert (seen.finish, seen.error) == (None, b'{"error":{"message": "it gave up: function_call_filter"}}')
+
+
+def block(index: int | None, kind: str, part: str, **fields: Any) -> list[dict[str, Any]]:
+    """A content block of Anthropic's wire with one part, as servers that imitate it write it: null where a field has no use."""
+    nothing = dict.fromkeys(("id", "name", "text", "thinking", "signature", "input"))
+    delta = {"text": None, "thinking": None, "partial_json": None, part: fields.pop(part)}
+    return [
+        {"type": "content_block_start", "index": index, "content_block": nothing | {"type": kind, **fields}},
+        {"type": "content_block_delta", "index": index, "delta": {"type": f"{part}_delta", **delta}},
+        {"type": "content_block_stop", "index": index},
+    ]
+
+
+@pytest.mark.parametrize("index", [0, None])
+def test_null_is_no_text_and_no_argument(index: int | None) -> None:
+    """Of a server that speaks Anthropic's wire: no block is lost for a field that it has no use for."""
+    reader, codec = Anthropic().reader(), Anthropic()
+    for wanted, events in (
+        (Text("Hello"), block(index, "text", "text", text="Hello")),
+        (Reasoning("Hm"), block(index, "thinking", "thinking", thinking="Hm")),
+        (ToolCall(0, '{"a":1}'), block(index, "tool_use", "partial_json", id="t", name="f", partial_json='{"a":1}')),
+    ):
+        raw = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+        assert codec.scan(raw, hide_usage=False).progress
+        said = list(reader.read(raw))
+        assert wanted in said
+        assert not any(isinstance(event, ToolCall) and "null" in event.arguments for event in said)
+
+
+def test_a_whole_message_may_have_nulls() -> None:
+    """The same, not streamed: a call without arguments has an empty object of them."""
+    nothing = dict.fromkeys(("id", "name", "text", "thinking", "input"))
+    content = [nothing | {"type": "text", "text": "Hello"}, nothing | {"type": "tool_use", "id": "t", "name": "f"}]
+    raw = json.dumps({"id": "m", "type": "message", "model": "c", "content": content}).encode()
+    assert list(Anthropic().parse_whole(raw))[1:] == [Text("Hello"), ToolCall(0, "{}", "t", "f")]
+
+
+def test_what_anthropic_wrote_into_the_cache_may_grow() -> None:
+    """Each event has the whole count so far; the last does not tell an hour's apart again."""
+    codec = Anthropic()
+    first = Usage(input=25, cache_write=10, cache_write_1h=40, output=1)
+    assert codec.total(first, Usage(cache_write=50, output=15)) == Usage(
+        input=25, cache_write=10, cache_write_1h=40, output=15
+    )
+    assert codec.total(first, Usage(cache_write=90, output=15)).cache_write == 50
