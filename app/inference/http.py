@@ -279,8 +279,11 @@ class HttpAnswer:
 
     @property
     def _is_finished(self) -> bool:
-        """Whether every choice has its finish reason: what still may come is usage and the end mark."""
-        return self._finish is not None and len(self._finished) >= self._choices
+        """Whether every choice has its finish reason: what still may come is usage and the end mark.
+
+        Behind a reason without any content the answer may yet come: translators write one into chunks that have none.
+        """
+        return self._progressed and self._finish is not None and len(self._finished) >= self._choices
 
     async def _read_rest(self) -> bytes:
         """What comes behind a finished answer, if it comes soon: its lack makes no answer incomplete."""
@@ -313,7 +316,9 @@ class HttpAnswer:
             if careless or self._is_finished:
                 return Scan(b"", done=self._is_finished)
             raise self._said.garbled(f"sent something unreadable: {error}", error.found) from error
-        self._progressed = self._progressed or seen.progress
+        if seen.progress:
+            self._progressed = True
+            self._rest_until = 0.0  # some servers write a finish reason into each chunk (Gemini's among them): this was not the rest
         if seen.finish is not None:
             self._finish = seen.finish
             self._finished |= seen.finished
