@@ -1,4 +1,4 @@
-"""An error answer's body as fields, whatever it is wrapped in: an object, a list, JSON within JSON, FastAPI's `detail`."""
+"""An error answer's body as fields, whatever it is wrapped in: an object, a list, JSON within JSON, FastAPI's `detail`, OpenRouter's `metadata`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 _STATUS = re.compile(r"[45][0-9]{2}")
 _DEPTH = 6  # gateways wrap what they got from others
 _WRAPS = ("error", "errors", "detail", "message", "msg", "error_message")
+_CODES = ("code", "type", "status", "error_type", "error_code")
 
 
 class ErrorBody(NamedTuple):
@@ -61,6 +62,7 @@ class _Found:
         match value:
             case dict() if depth:
                 self._note(value)
+                self._look_behind(value.get("metadata"), depth)
                 for name in _WRAPS:
                     self.look(value.get(name), depth - 1)
             case [{"loc": list() as where, "msg": str() as what}, *_]:
@@ -73,8 +75,16 @@ class _Found:
             case str():
                 self.message = self.message or value
 
+    def _look_behind(self, metadata: Any, depth: int) -> None:
+        """OpenRouter says "Provider returned error" of all, and here what the provider said (cline/cline 13194 and others, read 2026-12-01).
+
+        Nothing else of it is looked at: other vendors might give a caller's own metadata back.
+        """
+        if isinstance(metadata, dict) and metadata.get("raw"):
+            self.look(metadata["raw"], depth - 1)
+
     def _note(self, error: dict[str, Any]) -> None:
-        for name in ("code", "type", "status"):
+        for name in _CODES:
             if isinstance(code := error.get(name), (str, int)) and not isinstance(code, bool):
                 self.codes.append(str(code))
         if isinstance(param := error.get("param"), str):

@@ -44,17 +44,19 @@ _ANSWER_TOO_LONG = Shape(
 )
 _CONTEXT = Shape(
     Told(Kind.CONTEXT_TOO_LONG),
-    frozenset({"context_length_exceeded", "exceed_context_size_error"}),
+    frozenset({"context_length_exceeded", "exceed_context_size_error", "model_max_prompt_tokens_exceeded"}),
     _words(
         r"maximum context length",  # OpenAI, vLLM, SGLang, Mistral
         r"context (?:window|length|size)",  # OpenAI since 2025, SGLang, llama.cpp, Groq
         r"maximum (?:prompt|model|sequence) length",  # xAI, vLLM
         r"(?:prompt|input|conversation) is too long",  # Anthropic, Bedrock
         r"exceed(?:s|ed)? (?:the )?context limit",  # Anthropic
-        r"token count.{0,40} exceeds the maximum",  # Gemini
+        r"token count.{0,40} exceeds the (?:maximum|limit)",  # Gemini, GitHub Copilot
+        r"token count is \d+ but (?:the )?model only supports",  # Gemini on Vertex AI
+        r"length of all messages is too long",  # Perplexity
+        r"is too large to process",  # llama.cpp, of one input to embed
         r"too many (?:input )?tokens",  # Cohere, Together
         r"reduce the length of",  # Groq, OpenAI
-        r"input validation error: '' must (?:be <=|have less than) \d{3}",  # TGI
         r"max_tokens must be at least 1, got -",  # vLLM, when the prompt alone is too long
         r"range of input length should be",  # Alibaba
         r"exceeded model token limit|prompt exceeds max length",  # Moonshot, Zhipu
@@ -154,6 +156,20 @@ _SHAPES = (
     _LACKING,
     _CALLERS,
 )  # our account before what the model lacks, and both before the caller
+# A server's own mistake has a 5xx status, too, and may speak of a context: only what says that this request was too long is taken at its word
+# there (llama.cpp 12295, kronk 862 and other public reports, read 2026-12-01). Else long requests open the circuit for everybody.
+_OVERFLOW = _words(
+    r"exceeds? (?:the )?(?:available |maximum |max )?context (?:size|window|length)",  # llama.cpp
+    r"exceed(?:s|ed)? (?:the )?(?:model's )?max(?:imum)? context length",  # Ollama, SGLang
+    r"maximum context length is \d",  # vLLM
+    r"context window is full",
+    r"is too large to process",
+    r"(?:prompt|input) is too long",
+)
+# The one text whose quotes are the server's own, from its beginning on: TGI's, and Together's that is TGI's.
+_TGI = re.compile(
+    r"input validation error: `inputs`(?: tokens \+ `max_new_tokens`)? must (?:be <=|have less than) \d", re.I
+)
 # What an error quotes may be the caller's, who must not choose how it is read: all from the first quotation mark to the last is left out,
 # since a caller can write such marks as well. An apostrophe inside a word is none.
 _QUOTES = re.compile(r"""(?<!\w)['"`]|['"`](?!\w)|[“”„«»‘’「」]|https?://|input_value=""")
@@ -166,6 +182,8 @@ MAX_READ = 2000  # characters of a message: what is wrong stands at its beginnin
 
 def told_by_words(codes: Set[str], text: str) -> Told | None:
     """What an error's codes and words mean; None for those of no known shape. Codes are a vendor's own, words may repeat a caller's."""
+    if _TGI.match(text):
+        return _CONTEXT.told
     plain = _unquoted(text)
     if _ANSWER_TOO_LONG.text.search(plain) and not _CONTEXT.text.search(plain):
         return _ANSWER_TOO_LONG.told
@@ -174,6 +192,11 @@ def told_by_words(codes: Set[str], text: str) -> Told | None:
     if _PATH.match(plain):
         return _LACKING.told if _LACKING.text.search(plain) else _CALLERS.told
     return next((told for told, _, words in _SHAPES if words.search(plain)), None)
+
+
+def is_overflow(text: str) -> bool:
+    """Whether the words of a server's own mistake say that the request was too long for it."""
+    return _OVERFLOW.search(_unquoted(text)) is not None
 
 
 def is_policy(codes: Set[str], text: str) -> bool:

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from app.inference import error_bodies
 from app.inference.error_bodies import ErrorBody
-from app.inference.error_shapes import OPERATORS_CODES, Told, is_policy, told_by_status, told_by_words
-from app.inference.retry_after import retry_after_s
+from app.inference.error_shapes import OPERATORS_CODES, Told, is_overflow, is_policy, told_by_status, told_by_words
+from app.inference.retry_after import retry_after_s, said_s
 from app.inference.said import IN_STREAM
 from app.logic.answer import Blame, Failure, Kind
 
-_RETRY_IN = re.compile(r"retry in (\d{1,5}(?:\.\d+)?) ?s", re.I)  # Gemini says it in words alone
 _COME_BACK = frozenset({408, 409, 425})
+# The statuses of errors that stand in a stream without one, by their codes or types in lower case; the first that is there counts.
+# platform.openai.com/docs/guides/error-codes, and what public reports show of OpenAI, vLLM and SGLang, read 2026-12-01.
+_STATUSES = {
+    "insufficient_quota": 429,
+    "rate_limit_exceeded": 429,
+    "rate_limit_error": 429,
+    "server_is_overloaded": 503,
+    "service_unavailable_error": 503,
+    "overloaded_error": 503,
+    "invalid_api_key": 401,
+    "authentication_error": 401,
+    "model_not_found": 404,
+    "badrequesterror": 400,
+    "invalid_request_error": 400,
+}
 
 
 def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """OpenAI's error answers in the router's words (platform.openai.com/docs/guides/error-codes, checked 2026-11-24)."""
     error = error_bodies.read(body)
     if status == IN_STREAM:
-        status = error.status or 500
+        status = error.status or _status(error)
     after_s = retry_after_s(headers)
-    if after_s is None and (said := _RETRY_IN.search(error.message)):
-        after_s = float(said[1])
+    if after_s is None:
+        after_s = said_s(error.message)  # Gemini and Azure may say it in words alone
     failure = _failure(name, status, error, after_s, body)
     failure.code = error.code
     return failure
+
+
+def _status(error: ErrorBody) -> int:
+    said = {code.lower() for code in error.codes}
+    return next((status for code, status in _STATUSES.items() if code in said), 500)
 
 
 def _failure(name: str, status: int, error: ErrorBody, after_s: float | None, body: bytes) -> Failure:
@@ -64,7 +82,7 @@ def _told(status: int, error: ErrorBody, after_s: float | None) -> Told | None:
         and status != 501
         and not error.codes & {"content_filter", "rate_limit_exceeded", "context_length_exceeded"}
     ):
-        return None
+        return Told(Kind.CONTEXT_TOO_LONG) if is_overflow(error.words) else None
     told = told_by_words(error.codes, error.words)
     if status == 429 or "rate_limit_exceeded" in error.codes:
         return _limited(told, error, after_s)

@@ -1,4 +1,4 @@
-"""When a provider asks to be asked again: the headers of its answer, as seconds."""
+"""When a provider asks to be asked again: the headers of its answer, or its words, as seconds."""
 
 from __future__ import annotations
 
@@ -16,6 +16,24 @@ LONGEST_S = 86_400.0  # no caller waits longer than a day; a larger number is a 
 _LIMITS = ("requests", "tokens")
 _DURATION = re.compile(r"(?=.)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 _UNITS_S = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
+
+# In words: OpenAI's "Please try again in 6m0s" or "in 898ms", Azure's "Please retry after 33 seconds", Gemini's "Please retry in 27.4s"
+# (openai/codex 5956, openai/openai-node 1108 and others, read 2026-12-01).
+_PIECE = r"(\d{1,6}(?:\.\d{1,9})?) ?(ms|s|m|h|d|milliseconds?|seconds?|minutes?|hours?|days?)(?![a-z])"
+_PIECES = re.compile(_PIECE, re.I)
+_IN_WORDS = re.compile(rf"(?:try again|retry) (?:in|after) (?:{_PIECE} ?)+", re.I)
+_UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def said_s(text: str) -> float | None:
+    """Seconds from now, at most a day, that ``text`` asks to wait; None where it names no time."""
+    if (found := _IN_WORDS.search(text)) is None:
+        return None
+    return min(sum(float(number) * _unit_s(unit.lower()) for number, unit in _PIECES.findall(found[0])), LONGEST_S)
+
+
+def _unit_s(unit: str) -> float:
+    return 0.001 if unit.startswith(("ms", "milli")) else _UNIT_S[unit[0]]
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -87,6 +87,8 @@ class _Chunk(msgspec.Struct):
     error: msgspec.Raw = msgspec.Raw()
     object: Any = None  # "error" in vLLM's and SGLang's error events, which have no object around them
     detail: msgspec.Raw = msgspec.Raw()  # FastAPI's, of many servers
+    message: Any = None  # of an error that has no object around it and names none
+    error_message: Any = None  # DeepInfra's, beside choices that are null
 
 
 class _Loose(msgspec.Struct):
@@ -115,11 +117,20 @@ FAILED = frozenset(
 
 _NO_ERROR = frozenset({b"null", b'""', b"{}", b"[]", b"false", b"0"})  # what servers write that mean none
 
+_ERROR_EVENT = (b"event: error\n", b"event:error\n")  # whatever its data is
+
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 _decode_loose = msgspec.json.Decoder(_Loose).decode
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def _is_error(chunk: _Chunk) -> bool:
+    """Whether a chunk without choices is one of the many shapes of an error."""
+    if chunk.detail and bytes(chunk.detail) not in _NO_ERROR:
+        return True
+    return any(text and isinstance(text, str) for text in (chunk.message, chunk.error_message))
 
 
 def _moves(choice: _Choice) -> bool:
@@ -236,6 +247,8 @@ class OpenAIReading:
                 rewritten |= self._without_data(block, seen, kept)
             elif payload.startswith(b"[DONE]"):
                 seen.done = rewritten = True
+            elif block.startswith(_ERROR_EVENT):
+                seen.error, rewritten = seen.error or payload, True
             elif (self._note(_read_chunk(payload), payload, seen) and hide_usage) or seen.error is not error:
                 rewritten = True
             elif block.startswith(b"data:") and b"\n" not in block:
@@ -276,7 +289,7 @@ class OpenAIReading:
             seen.error = error_body(bytes(chunk.error))
         elif chunk.object == "error":
             seen.error = error_body(payload)
-        elif chunk.detail and bytes(chunk.detail) not in _NO_ERROR and not (chunk.choices or chunk.usage):
+        elif _is_error(chunk) and not (chunk.choices or chunk.usage):
             seen.error = payload
         for choice in chunk.choices or ():
             seen.progress = seen.progress or _moves(choice)

@@ -12,7 +12,8 @@ import pytest
 
 from app.inference.anthropic import ADAPTER, _map_error
 from app.inference.openai_errors import map_error
-from app.inference.said import Said
+from app.inference.retry_after import LONGEST_S, said_s
+from app.inference.said import IN_STREAM, Said
 from app.logic.answer import Blame, Failure, Kind
 
 assert ADAPTER.provider == "anthropic"  # whose errors the second mapping is for
@@ -47,6 +48,36 @@ TOO_LONG = {
     "Bedrock": {"message": "Input is too long for requested model."},
     "Mistral": {"object": "error", "message": "Prompt contains 40000 tokens, too large for model with 32768 maximum context length", "type": "invalid_request_error", "code": "3051"},
     "TGI": {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096", "error_type": "validation"},
+    "Together": error("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097. Given: 4088 `inputs` tokens and 512 `max_new_tokens`", param="max_tokens"),
+    "TEI": {"error": "Input validation error: `inputs` must have less than 512 tokens. Given: 600", "error_type": "Validation"},
+    "Vertex AI": [{"error": {"code": 400, "message": "Unable to submit request because the input token count is 1200000 but model only supports up to 1048576.", "status": "INVALID_ARGUMENT"}}],
+    "Copilot": {"error": {"message": "prompt token count of 70627 exceeds the limit of 64000", "code": "model_max_prompt_tokens_exceeded"}},
+    "Perplexity": {"error": {"message": "The total length of all messages is too long.", "type": "invalid_request", "code": 400}},
+    "DeepInfra": {"choices": None, "error_type": "BadRequestError", "error_message": "This model's maximum context length is 163840 tokens.", "error_code": 400},
+    "OpenRouter": {"error": {"message": "Provider returned error", "code": 400, "metadata": {"raw": json.dumps(error("This model's maximum context length is 262144 tokens.")), "provider_name": "x"}}},
+}  # fmt: skip
+# The same with a status of the server's own mistakes.
+TOO_LONG_FOR_THE_SERVER = {
+    "llama.cpp, to embed": "input (992 tokens) is too large to process. increase the physical batch size (current batch size: 512)",
+    "llama.cpp": "the request exceeds the available context size. try increasing the context size or enable context shift",
+    "kronk": "imc: failed to decode extension tokens: unable to process request: the context window is full.",
+    "Ollama": "prompt too long; exceeded max context length by 4 tokens",
+    "vLLM": "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens",
+}
+BROKEN = (
+    "failed to create context with context size 4096: out of memory",
+    "CUDA out of memory",
+    "Prompt: 'prompt is too long' could not be tokenized",
+)
+# What stands in a stream has no status but what its words say.
+IN_A_STREAM = {
+    "OpenAI, overloaded": ({"type": "service_unavailable_error", "code": "server_is_overloaded", "message": "Our servers are currently overloaded."}, Kind.BUSY, 503),
+    "no code": ({"type": "rate_limit_error", "code": None, "message": "Rate limit reached. Please try again in 1.898s."}, Kind.BUSY, 429),
+    "quota": ({"type": "insufficient_quota", "code": "insufficient_quota", "message": "You exceeded your current quota"}, Kind.MISCONFIGURED, None),
+    "the caller's": ({"type": "invalid_request_error", "code": "invalid_value", "message": "Invalid value", "param": "n"}, Kind.BAD_REQUEST, 400),
+    "vLLM's class": ({"type": "BadRequestError", "message": "no"}, Kind.BAD_REQUEST, 400),
+    "a number first": ({"type": "invalid_request_error", "code": 503, "message": "no"}, Kind.BUSY, 503),
+    "nothing known": ({"type": "server_error", "message": "no"}, Kind.UNREACHABLE, 502),
 }  # fmt: skip
 OPERATORS = {
     "unknown model": (404, error("The model `x` does not exist or you do not have access to it.", code="model_not_found")),
@@ -133,6 +164,68 @@ def test_a_quota_that_comes_back_has_its_time() -> None:
     assert openai_says(*MISREAD["a quota that comes back"][:2]).retry_after_s == 27.4
 
 
+@pytest.mark.parametrize(
+    ("text", "told_s"),
+    [
+        ("Rate limit reached for x: Limit 30000, Used 29000. Please try again in 898ms. Visit", 0.898),
+        ("Please try again in 6m0s.", 360),
+        ("Please try again in 1h2m3.5s", 3723.5),
+        ("Rate limit exceeded. Try again in 35 seconds.", 35),
+        ("Please retry after 1 second. Please go here", 1),
+        ("retry in 2 minutes", 120),
+        ("try again in 5 milliseconds", 0.005),
+        ("try again in 9 days", LONGEST_S),
+        ("Please try again later.", None),
+        ("try again in 5 moments", None),
+        ("try again in a while, 30 s", None),
+    ],
+)
+def test_a_time_to_come_back_may_be_said_in_words(text: str, told_s: float | None) -> None:
+    """Each piece of it counts."""
+    assert said_s(text) == (told_s if told_s is None else pytest.approx(told_s))
+
+
+def test_a_header_says_more_than_words() -> None:
+    """They may round."""
+    failure = map_error("b", 429, {"retry-after": "7"}, json.dumps(error("Please try again in 20s")).encode())
+    assert failure.retry_after_s == 7
+
+
+@pytest.mark.parametrize("who", TOO_LONG_FOR_THE_SERVER)
+@pytest.mark.parametrize("status", [500, 503, IN_STREAM])
+def test_a_request_that_is_too_long_is_no_mistake_of_the_servers(who: str, status: int) -> None:
+    """Whatever status it has: else long requests would open the circuit for everybody."""
+    said = {"error": {"code": "server_error", "type": "server_error", "message": TOO_LONG_FOR_THE_SERVER[who]}}
+    assert openai_says(status, said).kind is Kind.CONTEXT_TOO_LONG
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_a_mistake_of_the_servers_is_one(message: str) -> None:
+    """It may speak of contexts and prompts, too."""
+    assert openai_says(500, error(message, type="server_error")).kind is Kind.UNREACHABLE
+
+
+@pytest.mark.parametrize("what", IN_A_STREAM)
+def test_an_error_in_a_stream_has_the_status_that_it_names(what: str) -> None:
+    """By a number, else by its code or type."""
+    said, kind, status = IN_A_STREAM[what]
+    failure = openai_says(IN_STREAM, {"error": said})
+    assert (failure.kind, failure.status) == (kind, status)
+
+
+def test_what_a_provider_said_is_told_in_place_of_a_brokers_words() -> None:
+    """OpenRouter's are the same for everything. What else stands beside it decides nothing."""
+    raw = json.dumps(error("Model supports at most 1 image per prompt."))
+    for metadata, told in (
+        ({"raw": raw}, "Model supports at most 1 image per prompt."),
+        ({"raw": "temporarily rate-limited upstream"}, "temporarily rate-limited upstream"),
+        ({"raw": ""}, "Provider returned error"),
+        ({"code": "invalid_api_key", "message": "x"}, "Provider returned error"),
+    ):
+        failure = openai_says(400, {"error": {"message": "Provider returned error", "code": 400, "metadata": metadata}})
+        assert (failure.kind, failure.message) == (Kind.BAD_REQUEST, f"backend 'b': {told}")
+
+
 def growth(read: Callable[[str], object], piece: str) -> float:
     """How many times longer this thread computes on a text eight times as long: 8 where reading is linear, 64 where it is quadratic."""
 
@@ -148,7 +241,7 @@ def growth(read: Callable[[str], object], piece: str) -> float:
     return least_s(piece * (8 * few)) / least_s(piece * few)
 
 
-@pytest.mark.parametrize("piece", ["violat", "'", "model ", "`a", "http://"])
+@pytest.mark.parametrize("piece", ["violat", "'", "model ", "`a", "http://", "retry in 1s ", "exceeds the "])
 def test_long_messages_are_read_in_linear_time(piece: str) -> None:
     """What an upstream echoes may be a caller's megabyte."""
     assert growth(lambda text: openai_says(400, error(text)), piece) < 24

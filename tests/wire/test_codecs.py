@@ -277,14 +277,28 @@ def test_a_field_of_another_type_spoils_no_other(field: str, whole: bool) -> Non
         b'{"detail":"CUDA out of memory"}',
         b'{"error":"CUDA out of memory"}',
         b'{"error":{"message":"CUDA out of memory"},"choices":[]}',
+        b'{"code":"InternalError","message":"CUDA out of memory"}',
+        b'{"choices":null,"error_type":"InternalServerError","error_message":"CUDA out of memory"}',
     ],
-    ids=["flat", "detail", "text", "beside choices"],
+    ids=["flat", "detail", "text", "beside choices", "without a name", "DeepInfra"],
 )
 def test_an_error_is_one_in_whatever_shape(codec: Scanned, body: bytes) -> None:
     """In a stream and as a whole answer; in a stream it does not go on to the caller."""
     for seen in (codec.scan(b"data: " + body + b"\n\n", hide_usage=False), codec.scan_whole(body)):
         assert b"CUDA out of memory" in (seen.error or b"")
     assert codec.scan(b"data: " + body + b"\n\n", hide_usage=False).raw == b""
+
+
+@pytest.mark.parametrize("data", [b'{"message":"CUDA out of memory","code":500}', b"CUDA out of memory"])
+@pytest.mark.parametrize("name", [b"event: error\n", b"event:error\n"])
+def test_an_event_called_error_is_one(name: bytes, data: bytes) -> None:
+    """Whatever its data is. One of another name is none for that."""
+    raw = name + b"data: " + data + b"\n\n"
+    seen = OpenAIChat().scan(raw, hide_usage=False)
+    assert (seen.error, seen.raw) == (data, b"")
+    chunk = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}],"message":"hi"}\n\n'
+    seen = OpenAIChat().scan(b"event: message\n" + chunk, hide_usage=False)
+    assert (seen.error, seen.progress, seen.raw) == (None, True, chunk)
 
 
 @pytest.mark.parametrize("reason", sorted(FAILED))
