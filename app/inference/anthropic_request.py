@@ -45,6 +45,13 @@ _NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 
+# What Anthropic answers with an error, although it only hints: an id of a user that is an e-mail address or a telephone number, or longer than
+# 256 characters (platform.claude.com/docs/en/api/messages and BerriAI/litellm 10106, read 2026-12-01).
+_PERSONAL = re.compile(
+    r"(?=.*\S@\S+\.\S)|\+\d[\d\s().-]{6,}\Z|\(?\d{2,4}\)?[\s.-]\d{3,4}[\s.-]?\d{3,4}\Z", re.S
+)
+_MAX_USER = 256
+
 Block = dict[str, Any]
 
 
@@ -86,10 +93,21 @@ def map_request(call: Call, *, model: str, backend: str) -> Admitted:
     stop = body.get("stop") or ()
     if stops := [word for word in ([stop] if isinstance(stop, str) else stop) if word.strip()]:
         mapped["stop_sequences"] = stops  # Anthropic answers one of white space with an error
-    if user := body.get("user") or body.get("safety_identifier"):
-        mapped["metadata"] = {"user_id": user}
+    mapped |= _map_user(body, ignored)
     mapped |= _map_sampling(body, backend, model, ignored) | _map_tools(body, backend) | _map_output(body, backend)
     return Admitted(mapped, frozenset(ignored))
+
+
+def _map_user(body: dict[str, Any], ignored: set[str]) -> dict[str, Any]:
+    """By which Anthropic tells users apart; left out where it would refuse it."""
+    name = "user" if body.get("user") else "safety_identifier"
+    user = body.get(name)
+    if not user:
+        return {}
+    if len(user) > _MAX_USER or _PERSONAL.match(user):
+        ignored.add(name)
+        return {}
+    return {"metadata": {"user_id": user}}
 
 
 def _map_sampling(body: dict[str, Any], backend: str, model: str, ignored: set[str]) -> dict[str, Any]:
@@ -183,9 +201,16 @@ def _map_messages(messages: list[dict[str, Any]], backend: str) -> tuple[list[Bl
             turns[-1]["content"] += blocks
         else:
             turns.append({"role": role, "content": blocks})
+    _settle_end(turns)
     if not turns:
         raise fields.refused(backend, "messages", "there must be one of a user")
     return system, turns
+
+
+def _settle_end(turns: list[dict[str, Any]]) -> None:
+    """Takes the white space off the end of an answer that is to go on: Anthropic answers it with an error (langchain 35071, read 2026-12-01)."""
+    if turns and turns[-1]["role"] == "assistant" and (last := turns[-1]["content"][-1])["type"] == "text":
+        turns[-1]["content"][-1] = last | {"text": last["text"].rstrip()}
 
 
 def _with_control(blocks: list[Block], message: dict[str, Any]) -> list[Block]:

@@ -367,3 +367,37 @@ def test_sampling_fields_that_a_model_refuses_are_not_sent(model: str, kept: set
     assert ignored == {"temperature", "top_p"} - kept
     alone, _ = map_request(call(top_p=0.9), model=model, backend="b")
     assert ("top_p" in alone) == bool(kept)
+
+
+@pytest.mark.parametrize("field", ["user", "safety_identifier"])
+@pytest.mark.parametrize(
+    ("given", "is_sent"),
+    [
+        ("u-1", True),
+        ("7f9c24e5-5a1c-4d0e-9b1f-2f6f0f6b7c11", True),
+        ("10234567", True),
+        ("a@b", True),
+        ("u" * 256, True),
+        ("u" * 257, False),
+        ("me@example.com", False),
+        ("user:me@example.com:7", False),
+        ("+1 (555) 123-4567", False),
+        ("555-123-4567", False),
+    ],
+)
+def test_an_id_that_claude_would_refuse_is_left_out(field: str, given: str, is_sent: bool) -> None:
+    """It only hints, so it stops no answer; that it was left out is told."""
+    body, ignored = map_request(call(**{field: given}), model="m", backend="b")
+    assert body.get("metadata") == ({"user_id": given} if is_sent else None)
+    assert ignored == (set() if is_sent else {field})
+
+
+def test_an_answer_that_is_to_go_on_ends_in_no_white_space() -> None:
+    """Claude answers it with an error; an earlier answer, and a user's text, stay as they are."""
+    asked = {"role": "user", "content": "hi \n"}
+    answer: dict[str, Any] = {"role": "assistant", "content": "<out>\n"}
+    parts = {"role": "assistant", "content": [{"type": "text", "text": "a "}, {"type": "text", "text": "b\t"}]}
+    said = [turn["content"][-1]["text"] for turn in turns(asked, answer, asked, answer)]
+    assert said == ["hi \n", "<out>\n", "hi \n", "<out>"]
+    assert [block["text"] for block in turns(asked, parts)[1]["content"]] == ["a ", "b"]
+    assert turns(asked, answer, asked)[-1]["content"][-1]["text"] == "hi \n"
