@@ -47,9 +47,7 @@ _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", 
 
 # What Anthropic answers with an error, although it only hints: an id of a user that is an e-mail address or a telephone number, or longer than
 # 256 characters (platform.claude.com/docs/en/api/messages and BerriAI/litellm 10106, read 2026-12-01).
-_PERSONAL = re.compile(
-    r"(?=.*\S@\S+\.\S)|\+\d[\d\s().-]{6,}\Z|\(?\d{2,4}\)?[\s.-]\d{3,4}[\s.-]?\d{3,4}\Z", re.S
-)
+_PERSONAL = re.compile(r"(?=.*\S@\S+\.\S)|\+\d[\d\s().-]{6,}\Z|\(?\d{2,4}\)?[\s.-]\d{3,4}[\s.-]?\d{3,4}\Z", re.S)
 _MAX_USER = 256
 
 Block = dict[str, Any]

@@ -159,10 +159,8 @@ def usage_of(usage: OpenAIUsage) -> Usage:
     read = _first(
         prompts.cached_tokens, usage.prompt_cache_hit_tokens, usage.cached_tokens, usage.cache_read_input_tokens
     )
-    written = _first(
-        prompts.cache_write_tokens, prompts.cache_creation_tokens, usage.cache_creation_input_tokens
-    )
-    hour = _first(prompts.cache_creation_token_details and prompts.cache_creation_token_details.ephemeral_1h_input_tokens)
+    written = _first(prompts.cache_write_tokens, prompts.cache_creation_tokens, usage.cache_creation_input_tokens)
+    hour = _first((prompts.cache_creation_token_details or _Written()).ephemeral_1h_input_tokens)
     thought = _first(completions.reasoning_tokens, usage.reasoning_tokens)
     beside = (usage.total_tokens or 0) - prompt - completion if prompt else 0
     if beside > 0 and thought in (0, beside):

@@ -554,19 +554,18 @@ def unended(vendor: Vendor, *text: str) -> bytes:
 async def test_content_behind_a_finish_reason_is_content(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers that write a finish reason into each chunk have not finished while content comes; how long all of it takes is no matter."""
     monkeypatch.setattr(http, "REST_S", 1.5)
-    steps = [unended(vendor, "a"), 0.8, unended(vendor, "b"), 0.8, *vendor.stream(Said(text=("c",)))]
+    steps: list[Step] = [unended(vendor, "a"), 0.8, unended(vendor, "b"), 0.8, *vendor.stream(Said(text=("c",)))]
     async with backend(vendor, streamed(vendor, *steps)) as (subject, _):
         answer = await heard(await opened(subject, call()))
     assert (answer.text, answer.end and answer.end.reason) == ("abc", "stop")
 
 
 @needs(Lack.END_MARK)
-async def test_a_finish_reason_before_any_content_ends_nothing(
-    vendor: Vendor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_finish_reason_before_any_content_ends_nothing(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Translators write one into chunks that have no text: the answer is still to come. Where none comes, it was empty."""
     monkeypatch.setattr(http, "REST_S", 0.05)
-    for rest, text in (([0.3, *vendor.stream(Said(text=("x",)))], "x"), ([], "")):
+    later: list[Step] = [0.3, *vendor.stream(Said(text=("x",)))]
+    for rest, text in ((later, "x"), ([], "")):
         async with backend(vendor, streamed(vendor, unended(vendor), *rest)) as (subject, _):
             answer = await heard(await opened(subject, call()))
         assert (answer.text, answer.end and answer.end.reason) == (text, "stop")

@@ -387,7 +387,8 @@ def test_sampling_fields_that_a_model_refuses_are_not_sent(model: str, kept: set
 )
 def test_an_id_that_claude_would_refuse_is_left_out(field: str, given: str, is_sent: bool) -> None:
     """It only hints, so it stops no answer; that it was left out is told."""
-    body, ignored = map_request(call(**{field: given}), model="m", backend="b")
+    fields: dict[str, Any] = {field: given}
+    body, ignored = map_request(call(**fields), model="m", backend="b")
     assert body.get("metadata") == ({"user_id": given} if is_sent else None)
     assert ignored == (set() if is_sent else {field})
 

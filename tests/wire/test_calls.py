@@ -73,7 +73,9 @@ STREAMS = {
 
 def chunks(name: str) -> list[bytes]:
     return [
-        b"data: " + json.dumps({"id": "c", "choices": [{"index": 0, "delta": {"tool_calls": calls}}]}).encode() + b"\n\n"
+        b"data: "
+        + json.dumps({"id": "c", "choices": [{"index": 0, "delta": {"tool_calls": calls}}]}).encode()
+        + b"\n\n"
         for calls in STREAMS[name]
     ]
 
