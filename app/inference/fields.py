@@ -107,7 +107,7 @@ def admitted(
         if (body.get(field) or 1) > max_choices:
             raise refused(backend, field, f"it gives at most {max_choices}")
     if body.get("tools"):
-        _check_tools(body["tools"], backend)
+        check_tools(body["tools"], backend)
     wanted = body.get("response_format")
     if wanted and wanted.get("type") not in RESPONSE_FORMATS:
         raise refused(backend, "response_format", f"its type must be one of {', '.join(sorted(RESPONSE_FORMATS))}")
@@ -118,7 +118,8 @@ def admitted(
     return Admitted(body, frozenset(ignored) if ignored else NONE)
 
 
-def _check_tools(tools: list[dict[str, Any]], backend: str) -> None:
+def check_tools(tools: list[dict[str, Any]], backend: str) -> None:
+    """Raises Failure at a tool that is no function of the caller's."""
     for tool in tools:
         if tool.get("type") != "function" or not isinstance(tool.get("function"), dict):
             raise refused(

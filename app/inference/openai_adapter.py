@@ -13,9 +13,7 @@ from app.logic.selection import Ability
 
 def adapter(name: str, variant: Variant) -> Adapter:
     """The row for ``variant``, whose name is ``name``."""
-    ability = Ability(
-        continuation=variant.continuation, tools=variant.tools, images=variant.images is not Images.REFUSE
-    )
+    ability = Ability(continuation=variant.continuation, images=variant.images is not Images.REFUSE)
 
     def build(backend: str, spec: BackendSpec, around: Surroundings) -> Backend:
         if backend in around.engines:

@@ -91,8 +91,6 @@ class OpenAICompatible:
 
     def _map_request(self, call: Call, body: dict[str, Any]) -> dict[str, Any]:
         variant = self.variant
-        if not variant.tools and body.get("tools"):
-            raise fields.refused(self.name, "tools", f"its model '{self.model}' does not call tools")
         body["model"] = self.model
         for ours, theirs in variant.renamed.items():
             if ours in body:

@@ -44,7 +44,6 @@ class Variant:
     knows_developer: bool = False
     usage_option: bool = True
     max_choices: int = fields.MAX_CHOICES
-    tools: bool = True
     images: Images = Images.INLINE
     caches: bool = False
     continuation: Literal["none", "final_message", "prefix", "bare", "instruct"] = "instruct"
@@ -86,9 +85,8 @@ LLAMA_CPP = Variant(
     max_choices=4,
     continuation="final_message",
 )
-# The catalog's embedded models read text only, and their chat templates have no tools: llama.cpp would leave the tools out without a
-# word, even where a call is required (run 2026-11-24).
-EMBEDDED = replace(LLAMA_CPP, images=Images.REFUSE, tools=False)
+# The catalog's embedded models read text only.
+EMBEDDED = replace(LLAMA_CPP, images=Images.REFUSE)
 
 VARIANTS: dict[str, Variant] = {
     # Any server, when nothing more is known of it: the caller's own name of the token limit goes on, and the flags by which a routes file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -123,6 +124,16 @@ async def test_the_async_client_hears_both(app: str, stream: bool, model: str) -
         answer: Any = await client.chat.completions.create(**ask("hello", model), stream=stream)
         text, _, finish = said(await collected(answer) if stream else [answer])
     assert (bool(text), finish in ("stop", "length")) == (True, True)
+
+
+@both
+def test_the_embedded_model_calls_where_it_is_forced(app: str, stream: bool) -> None:
+    """Its template has no tools; what the client gets is a call like any other."""
+    asked = ask("hello", "local", tools=[TOOL], tool_choice="required") | {"max_tokens": 80, "temperature": 0}
+    with openai.OpenAI(api_key="unused", base_url=app, max_retries=0) as client:
+        answer: Any = client.chat.completions.create(**asked, stream=stream)
+        text, arguments, finish = said(answer if stream else [answer])
+    assert (text, json.loads(arguments), finish) == ("", {}, "tool_calls")
 
 
 def test_the_usage_that_was_asked_for(app: str) -> None:
