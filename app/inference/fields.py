@@ -62,6 +62,7 @@ AS_USUAL: Mapping[str, Any] = {
     "modalities": ["text"],
     "parallel_tool_calls": True,
     "metadata": {},
+    "echo": False,
 }
 # What only hints, and changes no more of an answer than how it is made or found again: dropped for a backend that does not know it, and
 # named to the caller. `store` and `metadata` keep a conversation at the vendor and are on no backend's list.

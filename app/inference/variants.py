@@ -80,8 +80,12 @@ LLAMA_CPP = Variant(
     base_url="http://127.0.0.1:8080/v1",
     extra=frozenset({"top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n"})
     | {"continue_final_message", "add_generation_prompt"},
-    # Log-probabilities of text completions come in the chat's shape; every embedding has all its dimensions (run 2026-11-30).
-    without_at={Endpoint.COMPLETIONS: frozenset({"logprobs"}), Endpoint.EMBEDDINGS: frozenset({"dimensions"})},
+    # Log-probabilities of text completions come in the chat's shape; every embedding has all its dimensions (run 2026-11-30). No prompt is
+    # echoed, not even where no token is wanted, and a suffix is not read (run 2026-12-01).
+    without_at={
+        Endpoint.COMPLETIONS: frozenset({"logprobs", "echo", "suffix"}),
+        Endpoint.EMBEDDINGS: frozenset({"dimensions"}),
+    },
     max_choices=4,
     continuation="final_message",
 )

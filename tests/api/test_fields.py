@@ -30,11 +30,27 @@ async def test_what_many_clients_send_is_taken(given: dict[str, Any], sent: dict
     assert {name: body[name] for name in body if name in ("max_tokens", "max_completion_tokens", "tools")} == sent
 
 
-@pytest.mark.parametrize("given", [{"max_tokens": 0}, {"max_tokens": 1.5}, {"max_tokens": -2}, {"max_tokens": "7"}])
+@pytest.mark.parametrize(
+    "given",
+    [{"max_tokens": 0}, {"max_tokens": 0, "echo": True}, {"max_tokens": 1.5}, {"max_tokens": -2}, {"max_tokens": "7"}],
+)
 async def test_what_means_nothing_is_refused(given: dict[str, Any]) -> None:
     """By the field's name."""
     async with upstream() as up, serving(up) as app, app.post(CHAT | given) as response:
         assert (response.status, (await response.json())["error"]["param"]) == (400, "max_tokens")
+
+
+async def test_no_tokens_but_the_prompt() -> None:
+    """The one request for no answer at all that means something: a backend that echoes gets it as it is."""
+    asked = {"prompt": "Once", "max_tokens": 0, "echo": True}
+
+    async def echo(exchange: Exchange) -> None:
+        choice = {"index": 0, "text": "Once", "finish_reason": "length"}
+        await exchange.json({"choices": [choice], "usage": {"prompt_tokens": 1, "completion_tokens": 0}})
+
+    async with upstream(echo) as up, serving(up) as app, app.post(asked, "/v1/completions") as response:
+        assert (response.status, (await response.json())["choices"][0]["text"]) == (200, "Once")
+    assert {name: up.requests[0].body[name] for name in ("max_tokens", "echo")} == {"max_tokens": 0, "echo": True}
 
 
 @pytest.mark.parametrize("asked", [CHAT, STREAM], ids=["whole", "stream"])

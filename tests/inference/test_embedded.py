@@ -222,13 +222,15 @@ async def test_an_engine_that_is_loading_is_busy() -> None:
     ("endpoint", "field", "body"),
     [
         (Endpoint.COMPLETIONS, "logprobs", {"prompt": "x", "logprobs": 2}),
+        (Endpoint.COMPLETIONS, "echo", {"prompt": "x", "max_tokens": 0, "echo": True}),
+        (Endpoint.COMPLETIONS, "suffix", {"prompt": "x", "suffix": "y"}),
         (Endpoint.EMBEDDINGS, "dimensions", {"input": "x", "dimensions": 3}),
     ],
 )
 async def test_what_the_engine_would_answer_in_another_shape_is_refused(
     subject: Embedded, endpoint: Endpoint, field: str, body: dict[str, Any]
 ) -> None:
-    """The chat's log-probabilities in a text completion, all dimensions where three were asked for: both would be believed."""
+    """The chat's log-probabilities in a text completion, a token where only the prompt was asked for, all dimensions instead of three: each would be believed."""
     with pytest.raises(Failure) as raised:
         await opened(subject, Call(endpoint=endpoint, model="public", body=body))
     assert (raised.value.kind, raised.value.param) == (Kind.BAD_REQUEST, field)

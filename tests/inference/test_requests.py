@@ -100,7 +100,7 @@ async def test_what_costs_or_stays_is_refused(fields: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"store": False}, {"service_tier": "default"}, {"service_tier": None}, {"audio": None}]
+    "fields", [{"store": False}, {"service_tier": "default"}, {"service_tier": None}, {"audio": None}, {"echo": False}]
 )
 async def test_what_says_as_usual_is_dropped(fields: dict[str, Any]) -> None:
     """Clients send defaults; the vendor need not see them."""

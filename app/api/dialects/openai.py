@@ -96,7 +96,7 @@ def _settle_limit(body: dict[str, Any], name: str) -> None:
         limit = body[name] = int(limit)
     if limit == -1:
         del body[name]
-    elif limit == 0 and not body.get("echo"):
+    elif limit == 0 and not (body.get("echo") and "prompt" in body):
         raise Fault(400, f"{name}: expected at least 1, or -1 for no limit", param=name)
 
 
