@@ -14,6 +14,7 @@ import typer
 
 from delivery.cost.cli import cost
 from delivery.failure import ExitCode, Failure
+from delivery.images.cli import image as images
 from delivery.platforms.targets import stack_name
 from delivery.terminal import data, say
 
@@ -256,6 +257,9 @@ def weights_sync(
     from delivery import weights as module
 
     module.sync(model, bucket, region, folder)
+
+
+app.add_typer(images)
 
 
 @app.command("test", context_settings={"ignore_unknown_options": True})

@@ -18,7 +18,7 @@ eval: base quality |
 promote: base local quality | pulumi nginx
 rollback: base local quality | pulumi nginx
 pipeline: base local policies quality | pulumi nginx
-test: base local test policies quality aws | pulumi nginx redis-server? chromium? bubblewrap?
+test: base local test policies quality aws | pulumi nginx redis-server? chromium? bubblewrap? buildah? mmdebstrap? crun? docker-registry?
 test-pure: base local test quality |
 check: base local test policies quality aws |
 goldens: base local test policies quality aws | pulumi

@@ -1,0 +1,74 @@
+"""`image push`: an image into the registry that a stack's config names, and its digest into that config.
+
+Pushed under a tag, for registries ask for one; what the stack runs is the digest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from delivery.failure import ExitCode, Failure
+from delivery.images import archive, engines, sources
+from delivery.images.variants import image_of
+from delivery.stack_file import StackFile
+from delivery.terminal import data, say
+
+# What the stacks' tasks and GPU hosts are: stacks/aws/components/api_service.py says X86_64.
+PLATFORM = "linux/amd64"
+
+
+def push(root: Path, stack: str, variant: str) -> None:
+    """Push a variant for a stack and write its digest into the stack's config. Raises Failure."""
+    image, repository, is_prod = image_of(root, variant), *_wanted(root, stack)
+    engine, source = engines.found(), sources.read(root)
+    inside = archive.contents(engine, image)
+    _refuse_platform(image, inside.platform)
+    revision = inside.labels.get("org.opencontainers.image.revision", "")
+    if is_prod:
+        _refuse_unknown_source(image, revision, source)
+    target = f"{repository}:{revision[:12] or 'unknown'}{'-dirty' * revision.endswith('-dirty')}-{variant}"
+    say(f"{image}: pushing to {target} with {engine.name}")
+    pushed = f"{repository}@{engine.pushed(image, target)}"
+    StackFile(root=root, stack=stack).write({"image": pushed})
+    say(f"{stack} has it in its config; next: ./trimaran rehearse {stack}, then ./trimaran up {stack}")
+    data(pushed)
+
+
+def _wanted(root: Path, stack: str) -> tuple[str, bool]:
+    """The repository that the stack's image is in, and whether the stack is one for prod. Raises Failure."""
+    file = StackFile(root=root, stack=stack)
+    file.ensure()
+    config = file.parse()
+    image = getattr(config, "image", None)
+    if not isinstance(image, str):
+        raise Failure(
+            f"stack '{stack}' names no image, so there is no registry to push to.",
+            f"write trimaran:image: registry/name@sha256:… into {file.path.relative_to(root)}; zeros will do for a digest",
+            ExitCode.USAGE,
+        )
+    return image.partition("@")[0], config.environment == "prod"
+
+
+def _refuse_platform(image: str, platform: str) -> None:
+    if platform != PLATFORM:
+        raise Failure(
+            f"{image} is for {platform}, and the stack runs on {PLATFORM}: it would not start there.",
+            f"build it on a machine of {PLATFORM}",
+            ExitCode.GATE_SAID_NO,
+        )
+
+
+def _refuse_unknown_source(image: str, revision: str, source: sources.Source) -> None:
+    """What runs in prod can be found again: it is a commit, and the one that is checked out."""
+    if source.is_dirty:
+        raise Failure(
+            "the working tree differs from its commit, and prod takes committed sources only.",
+            "git status; commit, then ./trimaran image build",
+            ExitCode.GATE_SAID_NO,
+        )
+    if revision != source.commit:
+        raise Failure(
+            f"{image} was built from {revision or 'nobody knows what'}, and the commit here is {source.commit}.",
+            "./trimaran image build",
+            ExitCode.GATE_SAID_NO,
+        )
