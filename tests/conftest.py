@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -48,6 +49,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.getoption(OPTION):
         refuse_skipped(session)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was left out, and why: a run without buildah has not seen the image."""
+    left_out = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()))
+    for reason, count in left_out.items():
+        terminalreporter.write_line(f"left out, {count} test{'s' * (count != 1)}: {reason.removeprefix('Skipped: ')}")
 
 
 def _project_of(item: pytest.Function) -> str:

@@ -20,6 +20,7 @@ from tests.containers.runtime import is_root
 ROOT = Path(__file__).parents[2]
 _COPIED = ("app", "catalog", "containers", "requirements", "pyproject.toml")
 _NEEDED = ("buildah", "mmdebstrap", "crun", "unshare")
+_KEPT_IMAGES = 400
 BUILDAH = engines.ENGINES[0]
 
 
@@ -42,8 +43,14 @@ def storage() -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         patch.setenv("CONTAINERS_STORAGE_CONF", str(settings))
         yield
-        # What a build replaced; the newest of everything stays for the next run.
-        subprocess.run(["buildah", "rm", "--all"], capture_output=True, check=False)
+        _bound()
+
+
+def _bound() -> None:
+    """What builds leave for the next one grows with each: from time to time it begins anew."""
+    kept = subprocess.run(["buildah", "images", "--all", "--quiet"], capture_output=True, text=True, check=True).stdout
+    if len(kept.split()) > _KEPT_IMAGES:
+        subprocess.run(["buildah", "rmi", "--all", "--force"], capture_output=True, check=True)
 
 
 @pytest.fixture(scope="session")

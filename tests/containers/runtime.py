@@ -56,17 +56,18 @@ class Container:
 
     @property
     def pid(self) -> int:
-        return int(json.loads(self._crun("state", self.name).stdout)["pid"])
+        return int(json.loads(self.crun("state", self.name).stdout)["pid"])
 
     def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """A command inside, as the app's user."""
-        return self._crun("exec", "--user", "10001:10001", self.name, *command)
+        return self.crun("exec", "--user", "10001:10001", self.name, *command)
 
     def terminate(self) -> None:
         """What a cluster sends to process 1."""
-        self._crun("kill", self.name, "TERM")
+        self.crun("kill", self.name, "TERM")
 
-    def _crun(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def crun(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What the runtime is told of it."""
         words = [*_ALONE, *_CRUN, "--root", str(self.state), *arguments]
         return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
 
@@ -89,7 +90,7 @@ def running(
         yield container
     finally:
         if process.poll() is None:
-            container._crun("kill", name, "KILL")
+            container.crun("kill", name, "KILL")
             process.wait(20)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,19 @@ from tests.containers.runtime import Container, running, status_of
 pytestmark = [pytest.mark.xdist_group("containers"), pytest.mark.timeout(900)]
 
 
-@pytest.fixture
-def container(rootfs: Path, embedded: Contents, tmp_path: Path) -> Iterator[Container]:
+@contextmanager
+def _started(rootfs: Path, embedded: Contents, scratch: Path) -> Iterator[Container]:
     """The image with the model, told nothing but where to listen."""
     port = free_port()
     told = {"TRIMARAN_HOST": "127.0.0.1", "TRIMARAN_PORT": str(port)}
-    with running(rootfs, embedded.config, told, port, tmp_path / "run") as started:
+    with running(rootfs, embedded.config, told, port, scratch / "run") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def container(rootfs: Path, embedded: Contents, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """One for the tests that leave it running."""
+    with _started(rootfs, embedded, tmp_path_factory.mktemp("container")) as started:
         yield started
 
 
@@ -68,14 +76,18 @@ def test_it_can_write_to_tmp_alone(container: Container) -> None:
     assert container.run(["sh", "-c", tried]).stdout.split() == ["/tmp"]
 
 
-def test_a_running_stream_ends_as_it_should_when_the_container_is_stopped(container: Container) -> None:
+def test_a_running_stream_ends_as_it_should_when_the_container_is_stopped(
+    rootfs: Path, embedded: Contents, tmp_path: Path
+) -> None:
     """SIGTERM comes in the middle of it; the answer is whole, and the app ends by itself with 0."""
-    answer = _asked(container, max_tokens=120, stream=True)
-    first = answer.readline()
-    container.terminate()
-    rest = answer.read().decode()
+    with _started(rootfs, embedded, tmp_path) as container:
+        answer = _asked(container, max_tokens=120, stream=True)
+        first = answer.readline()
+        container.terminate()
+        rest = answer.read().decode()
+        status = container.process.wait(30)
 
     assert first.startswith(b"data: ")
     assert rest.rstrip().endswith("data: [DONE]")
     assert '"finish_reason":"length"' in rest or '"finish_reason":"stop"' in rest
-    assert container.process.wait(30) == 0
+    assert status == 0
