@@ -81,7 +81,7 @@ def test_a_running_stream_ends_as_it_should_when_the_container_is_stopped(
 ) -> None:
     """SIGTERM comes in the middle of it; the answer is whole, and the app ends by itself with 0."""
     with _started(rootfs, embedded, tmp_path) as container:
-        answer = _asked(container, max_tokens=120, stream=True)
+        answer = _asked(container, max_tokens=60, stream=True)
         first = answer.readline()
         container.terminate()
         rest = answer.read().decode()

@@ -157,10 +157,8 @@ def faked(clone: Clone) -> Clone:
     """The same with stand-ins for Python, uv, nginx and the Pulumi CLI, so that set-up takes no time."""
     clone.program("python3", f'echo "$@" >>{clone.home}/python-calls; exec {clone.python.path} "$@"')
     clone.program("uv", FAKE_UV.format(python=clone.python.path, calls=clone.home / "uv-calls"))
-    clone.program("nginx", "exit 0")
-    clone.program("redis-server", "exit 0")
-    clone.program("chromium", "exit 0")
-    clone.program("bwrap", "exit 0")
+    for tool in ("nginx", "redis-server", "chromium", "buildah", "mmdebstrap", "crun", "docker-registry", "bwrap"):
+        clone.program(tool, "exit 0")
     clone.program("pulumi", "echo v3.999.0")
     return clone
 

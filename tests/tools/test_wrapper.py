@@ -53,6 +53,9 @@ def test_hands_over_arguments_and_directory(faked: Clone, tmp_path: Path) -> Non
     ]
 
 
+OF_TESTS = "pulumi nginx redis-server? chromium? bubblewrap? buildah? mmdebstrap? crun? docker-registry?"
+
+
 @with_one_python
 @pytest.mark.parametrize(
     ("arguments", "groups", "tools"),
@@ -63,36 +66,28 @@ def test_hands_over_arguments_and_directory(faked: Clone, tmp_path: Path) -> Non
         ("test -k x -h", "base", ""),
         ("rehearse aws-ecs -h", "base", ""),
         ("pulumi up --help -s local", "base local", "pulumi nginx?"),
-        ("test -- -h", "base local test policies quality aws", "pulumi nginx redis-server? chromium? bubblewrap?"),
+        ("test -- -h", "base local test policies quality aws", OF_TESTS),
         ("doctor", "base", "pulumi?"),
         ("unheard-of", "base", ""),
         ("serve --port 1", "base local", ""),
         ("up", "base local", "pulumi nginx"),
         ("up local", "base local", "pulumi nginx"),
         ("status", "base", "pulumi?"),
-        ("test -k x", "base local test policies quality aws", "pulumi nginx redis-server? chromium? bubblewrap?"),
-        ("test", "base local test policies quality aws", "pulumi nginx redis-server? chromium? bubblewrap?"),
+        ("test -k x", "base local test policies quality aws", OF_TESTS),
+        ("test", "base local test policies quality aws", OF_TESTS),
         ("test tests/logic -k x", "base local test quality", ""),
         ("test tests/wire/test_sse.py tests/logic", "base local test quality", ""),
         ("test ./tests/logic -k x", "base local test quality", ""),
         ("test ././tests/wire/test_sse.py::test_x tests/logic/", "base local test quality", ""),
         ('test "$root/tests/plan"', "base local test quality", ""),
-        ("test ./tests", "base local test policies quality aws", "pulumi nginx redis-server? chromium? bubblewrap?"),
-        (
-            "test /elsewhere/tests/logic",
-            "base local test policies quality aws",
-            "pulumi nginx redis-server? chromium? bubblewrap?",
-        ),
+        ("test ./tests", "base local test policies quality aws", OF_TESTS),
+        ("test /elsewhere/tests/logic", "base local test policies quality aws", OF_TESTS),
         (
             "test tests/logic tests/stacks",
             "base local test policies quality aws",
-            "pulumi nginx redis-server? chromium? bubblewrap?",
+            OF_TESTS,
         ),
-        (
-            "test tests/logical",
-            "base local test policies quality aws",
-            "pulumi nginx redis-server? chromium? bubblewrap?",
-        ),
+        ("test tests/logical", "base local test policies quality aws", OF_TESTS),
         ("check", "base local test policies quality aws", ""),
         ("eval 127.0.0.1:8080 --suite smoke", "base quality", ""),
         ("promote local", "base local quality", "pulumi nginx"),
