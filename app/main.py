@@ -17,6 +17,8 @@ from app import logs
 from app.api import listen
 from app.api.completions import Timing
 from app.api.defects import Defects
+from app.api.entrypoints import entrypoints
+from app.api.entrypoints.entrypoint import Callers, EntryPoint
 from app.api.gate import Access
 from app.api.keys import Keys, KeysError
 from app.api.lifecycle import Lifecycle
@@ -50,26 +52,28 @@ def main() -> None:
 
 def serve(settings: Settings, environment: Mapping[str, str]) -> None:
     """Runs the app until SIGTERM or SIGINT. Raises SettingsError, SecretFileError, RoutesError, KeysError, TelemetryError or PortTaken before it listens."""
+    entry = entrypoints.read(settings, environment)
     keys = Keys(settings.api_keys.get_secret_value(), settings.api_keys_file)
-    if not (settings.is_loopback or keys.required or settings.allow_no_keys):
+    if entry.callers is Callers.ANYBODY and not (keys.required or settings.allow_no_keys):
         raise SettingsError(
-            f"TRIMARAN_HOST={settings.host} is open to others and no key is set: anybody could spend on your account.\n"
+            f"{entry.chosen_by} is open to others and no key is set: anybody could spend on your account.\n"
             "hint: set TRIMARAN_API_KEYS (lines name=key) or TRIMARAN_API_KEYS_FILE; TRIMARAN_ALLOW_NO_KEYS=1 allows it all the same"
         )
     parts = Parts(
         settings=settings,
+        entry=entry,
         environment=environment,
         routes=read_routes(settings),
         keys=keys,
         redis_password=_redis_password(settings),
     )
-    with logs.to_stdout(), listen.sockets(_addresses(settings)) as sockets:
+    with logs.to_stdout(), listen.sockets(_addresses(settings, entry)) as sockets:
         if settings.metrics_port is not None:
             parts.inspection_port = sockets[1].getsockname()[1]
         server = Server(
             lambda: _settled(application(parts)),
             parts.lifecycle,
-            settings.drain_s,
+            entry.drain_s,
             on_hangup=lambda: parts.reload(True),
         )
         server.run(sockets)
@@ -83,9 +87,9 @@ def _redis_password(settings: Settings) -> str:
     return "" if file is None else read_secret("TRIMARAN_REDIS_PASSWORD_FILE", file)
 
 
-def _addresses(settings: Settings) -> list[tuple[str, str, int]]:
+def _addresses(settings: Settings, entry: EntryPoint) -> list[tuple[str, str, int]]:
     """Where to listen: the variable that says so, host and port."""
-    addresses = [("TRIMARAN_PORT", settings.host, settings.port)]
+    addresses = [(entry.setting, entry.host, entry.port)]
     if settings.metrics_port is not None:
         addresses.append(("TRIMARAN_METRICS_PORT", settings.metrics_host, settings.metrics_port))
     return addresses
@@ -96,6 +100,7 @@ class Parts:
     """What there is before the event loop runs."""
 
     settings: Settings
+    entry: EntryPoint
     environment: Mapping[str, str]
     routes: Routes
     keys: Keys
@@ -109,7 +114,7 @@ class Parts:
 
 def application(parts: Parts) -> ASGIApp:
     """The app, put together on the running event loop. Raises RoutesError or TelemetryError."""
-    settings, routes = parts.settings, parts.routes
+    settings, entry, routes = parts.settings, parts.entry, parts.routes
     session = http.session()
     try:
         routing = Routing(settings, routes, session, parts.environment)
@@ -152,14 +157,16 @@ def application(parts: Parts) -> ASGIApp:
     )
     access = Access(
         keys=parts.keys,
-        origins=origins_of(settings, settings.host, is_open=not parts.keys.required),
+        origins=origins_of(settings, entry.host, is_open=not parts.keys.required, fronted=entry.fronted),
         inspection_port=parts.inspection_port,
         inspection_origins=origins_of(settings, settings.metrics_host),
+        keyless=entry.keyless,
     )
     return build(
         requests,
         metrics,
         access,
+        entry,
         revision=settings.revision,
         lifespan=lifespan,
         timing=parts.timing,
@@ -167,9 +174,11 @@ def application(parts: Parts) -> ASGIApp:
     )
 
 
-def origins_of(settings: Settings, host: str, *, is_open: bool = False) -> Origins:
-    """For the port on ``host``. A public one with keys may be called by any name: load balancers and proxies call it by theirs."""
-    judged = (is_open or is_loopback(host)) and ANY not in settings.allowed_hosts
+def origins_of(settings: Settings, host: str, *, is_open: bool = False, fronted: bool = False) -> Origins:
+    """For the port on ``host``. A public one with keys may be called by any name: load balancers and proxies call it by theirs, and so
+    does the front of a platform, where no browser stands on this machine.
+    """
+    judged = not fronted and (is_open or is_loopback(host)) and ANY not in settings.allowed_hosts
     hosts = frozenset({*settings.allowed_hosts, host.lower()}) if judged else None
     return Origins(listed=frozenset(settings.cors_origins), hosts=hosts)
 

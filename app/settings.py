@@ -48,13 +48,13 @@ def _hosts(value: object) -> object:
 
 
 _HOST = re.compile(r"\*|(?:\*\.)?[a-z0-9_.-]+|[0-9a-f:.]*:[0-9a-f:.]*")  # the last is an IPv6 address
-_ENTRYPOINTS = ("lambda", "sagemaker", "vertex", "runpod", "modal", "replicate")
+_PLANNED = ("sagemaker", "runpod", "modal", "replicate")
 
 
 def _built(value: object) -> object:
     """Raises ValueError for an entry point that is planned: the app would start, and not as its platform expects."""
-    if value in _ENTRYPOINTS:
-        raise ValueError("this entry point is not built yet; there is 'server'")
+    if value in _PLANNED:
+        raise ValueError("this entry point is not built yet; there are 'server', 'vertex' and 'lambda'")
     return value
 
 
@@ -96,7 +96,7 @@ class Settings(BaseModel):
     engine_args: str = ""
     drain_s: float = Field(30, ge=0)
     log_prompts: Switch = False
-    entrypoint: Annotated[Literal["server"], BeforeValidator(_built)] = "server"
+    entrypoint: Annotated[Literal["server", "vertex", "lambda"], BeforeValidator(_built)] = "server"
 
     @model_validator(mode="after")
     def _refuse_unread(self) -> Self:

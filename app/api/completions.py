@@ -100,13 +100,16 @@ class Completions:
         await exchange.finish(last + self._dialect.end(summary) + speech.end())
 
     async def _send_whole(self, reply: Reply, exchange: Exchange) -> None:
-        raw = reply.whole()
+        raw = in_wire(reply.whole(), reply.wire, self._wire)
         await reply.aclose()
-        if reply.wire is not self._wire:
-            raw = WRITTEN[self._wire].render_whole(READ[reply.wire].parse_whole(raw))
         if (cost := reply.record.picodollars) is not None:
             exchange.headers["x-trimaran-cost-usd"] = usd(cost)
         await exchange.whole(raw)
+
+
+def in_wire(raw: bytes, spoken: Wire, wanted: Wire) -> bytes:
+    """A whole answer as the caller's wire writes it."""
+    return raw if spoken is wanted else WRITTEN[wanted].render_whole(READ[spoken].parse_whole(raw))
 
 
 class _Unchanged:

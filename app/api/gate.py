@@ -31,12 +31,13 @@ _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Who may call. ``inspection_port``: the second port, of which ``inspection_origins`` are."""
+    """Who may call. ``inspection_port``: the second port, of which ``inspection_origins`` are. ``keyless``: the platform's own paths."""
 
     keys: Keys
     origins: Origins
     inspection_port: int | None
     inspection_origins: Origins
+    keyless: frozenset[str] = frozenset()
 
 
 class Stamp:
@@ -114,6 +115,7 @@ class Gate:
         self._inspection_port = access.inspection_port
         self._inspection_origins = access.inspection_origins
         self._is_public = is_public
+        self._open = OPEN | access.keyless
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -134,7 +136,7 @@ class Gate:
             await self._app(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:
-        return path in OPEN or self._is_public(path)
+        return path in self._open or self._is_public(path)
 
     async def _ask(self, headers: Mapping[bytes, bytes], scope: Scope, receive: Receive, send: Send) -> None:
         key = presented(headers)

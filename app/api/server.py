@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.completions import Completions, Timing
 from app.api.dialects.paths import DIALECTS, spoken_at
+from app.api.entrypoints.entrypoint import EntryPoint
+from app.api.entrypoints.predictions import Predictions
 from app.api.errors import Fault
 from app.api.exchange import Exchange
 from app.api.gate import Access, Gate, Stamp
@@ -55,14 +57,17 @@ class Application(FastAPI):
 
 
 class HotPaths:
-    """Takes the requests for ``routes`` past what FastAPI does for each, 20 µs that they have no use for; ``app`` gets all others."""
+    """Takes the requests for ``routes`` past what FastAPI does for each, 20 µs that they have no use for; ``app`` gets all others.
+
+    Of two routes with one path the first counts, as it does in FastAPI.
+    """
 
     def __init__(self, app: ASGIApp, routes: Sequence[Route]) -> None:
         self._app = app
         self._endpoints: dict[tuple[str, str], ASGIApp] = {}
         for route in routes:
             for method in route.methods or ():
-                self._endpoints[method, route.path] = route.app
+                self._endpoints.setdefault((method, route.path), route.app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
@@ -83,6 +88,7 @@ def build(
     requests: Requests,
     metrics: Metrics,
     access: Access,
+    entry: EntryPoint,
     *,
     revision: str,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
@@ -97,11 +103,11 @@ def build(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},  # app.telemetry has it
     )
-    generating = _generating(requests, timing)
+    generating = [*_predicting(requests, timing, entry), *_generating(requests, timing)]
     app.router.routes += [
         *generating,
         WebSocketRoute(SOCKET_PATH, ChatSocket(requests, access.keys, socket_limits)),
-        *_informing(requests, metrics, revision),
+        *_informing(requests, metrics, entry, revision),
     ]
     app.add_exception_handler(HTTPException, _http_error)
     hot = HotPaths(app, generating)
@@ -117,16 +123,21 @@ def build(
     return Stamp(guarded, revision=revision, lifecycle=requests.lifecycle, defects=requests.defects)
 
 
+def _predicting(requests: Requests, timing: Timing, entry: EntryPoint) -> list[Route]:
+    return [Route(path, Predictions(requests, timing, path), methods=["POST"]) for path in (entry.predict,) if path]
+
+
 def _generating(requests: Requests, timing: Timing) -> list[Route]:
     return [Route(path, Completions(requests, dialect, timing), methods=["POST"]) for path, dialect in DIALECTS.items()]
 
 
-def _informing(requests: Requests, metrics: Metrics, revision: str) -> list[BaseRoute]:
+def _informing(requests: Requests, metrics: Metrics, entry: EntryPoint, revision: str) -> list[BaseRoute]:
     def get(path: str, handler: Handler) -> Route:
         return Route(path, Asgi(handler), methods=["GET"])
 
     models, health, page = Models(requests.router), Health(requests.router, requests.lifecycle), Page()
     return [
+        *[get(path, health.ready) for path in (entry.health,) if path],
         get("/v1/models", models.list),
         get("/v1/models/{model:path}", models.one),
         get("/v1/routes", RoutesView(requests.router).show),

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from app.api.completions import Timing
+from app.api.entrypoints import entrypoints
 from app.api.keys import Keys
 from app.api.lifecycle import Lifecycle
 from app.api.listen import Server, sockets
@@ -100,6 +101,7 @@ async def serving(
     settings = from_environment(given)
     parts = Parts(
         settings=settings,
+        entry=entrypoints.read(settings, given),
         environment=given,
         routes=routes.parse(routes_text or routes_to(*upstreams, limits=limits, last_resort=last_resort), "test"),
         keys=Keys(settings.api_keys.get_secret_value(), settings.api_keys_file),

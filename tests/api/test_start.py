@@ -27,10 +27,13 @@ from tests.api.upstream import upstream
         ({"TRIMARAN_CORS_ORIGINS": "app.example"}, "'app.example' is not an origin such as https://app.example"),
         ({"TRIMARAN_CORS_ORIGINS": "https://a.example/page"}, "is not an origin"),
         (
-            {"TRIMARAN_ENTRYPOINT": "lambda"},
-            "TRIMARAN_ENTRYPOINT='lambda' cannot be used: this entry point is not built",
+            {"TRIMARAN_ENTRYPOINT": "runpod"},
+            "TRIMARAN_ENTRYPOINT='runpod' cannot be used: this entry point is not built yet; there are 'server', 'vertex' and",
         ),
-        ({"TRIMARAN_ENTRYPOINT": "lamda"}, "TRIMARAN_ENTRYPOINT='lamda' cannot be used: input should be 'server'"),
+        (
+            {"TRIMARAN_ENTRYPOINT": "lamda"},
+            "TRIMARAN_ENTRYPOINT='lamda' cannot be used: input should be 'server', 'vertex' or",
+        ),
         ({"TRIMARAN_ENGINE_MODEL": "m"}, "TRIMARAN_ENGINE_MODEL is set, and only TRIMARAN_ENGINE=vllm reads it"),
         (
             {"TRIMARAN_ROUTES": "r.yaml", "TRIMARAN_ROUTES_YAML": "x"},
