@@ -154,8 +154,8 @@ def _read(file: Path) -> tuple[_Stamp, str]:
 
 
 def presented(headers: Mapping[bytes, bytes]) -> bytes | None:
-    """The key that a request carries, in `Authorization: Bearer` or `x-api-key`."""
+    """The key that a request carries, in `x-api-key` or `Authorization: Bearer`. Beside the one, the other may have a platform's own token."""
+    if key := headers.get(b"x-api-key"):
+        return key
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer" and token.strip():
-        return token.strip()
-    return headers.get(b"x-api-key") or None
+    return token.strip() or None if scheme.lower() == b"bearer" else None

@@ -18,10 +18,8 @@ _USUAL_PORT = "8080"
 
 def read(settings: Settings, environment: Mapping[str, str]) -> EntryPoint:
     """The function's URL may be open to the world, though the app listens on loopback. Raises SettingsError."""
-    del (
-        settings
-    )  # nothing is drained: an environment is shut down when nothing runs, with 2 s for all that is to be done
-    if (path := environment.get(_READINESS, "/")) not in READY_PATHS:
+    del settings
+    if (path := environment.get(_READINESS) or "/") not in READY_PATHS:
         raise SettingsError(
             f"TRIMARAN_ENTRYPOINT=lambda and {_READINESS} is {path}, which answers before the model is loaded: "
             f"the first callers would be told to come back.\nhint: set {_READINESS} to {READY_PATHS[0]}"
@@ -34,5 +32,5 @@ def read(settings: Settings, environment: Mapping[str, str]) -> EntryPoint:
         setting=setting,
         callers=Callers.ANYBODY,
         fronted=True,
-        drain_s=0,
+        drain_s=0,  # an environment is shut down when nothing runs, 300 ms after SIGTERM (Lambda's life cycle, checked 2026-12-01)
     )

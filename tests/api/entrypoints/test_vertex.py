@@ -11,7 +11,7 @@ from google.api_core.exceptions import BadGateway, BadRequest
 
 from tests.api.entrypoints.vertex_platform import ENVIRONMENT, HEALTH, PREDICT, calling
 from tests.api.process import refused, running_app
-from tests.api.serving import CHAT, MESSAGES, STREAM, routes_to, serving, until
+from tests.api.serving import CHAT, STREAM, routes_to, serving, until
 from tests.api.upstream import WHOLE, Exchange, complete, silence, upstream
 
 KEYS = {"TRIMARAN_API_KEYS": "ci=secret-1"}
@@ -81,8 +81,7 @@ async def test_whole_numbers_stay_whole() -> None:
         "tools": [{"function": {"name": "f", "parameters": {"minimum": 1.0}}}],
     }
     async with upstream() as up, serving(up, environment=ENVIRONMENT) as app:
-        async with app.post({"instances": [instance]}, PREDICT) as response:
-            assert response.status == 200
+        await (await app.post({"instances": [instance]}, PREDICT)).read()
     sent = json.dumps(up.requests[0].body)
     assert '"seed": 5,' in sent
     assert '"temperature": 0.5' in sent
@@ -189,7 +188,7 @@ async def test_a_stream_is_read_event_by_event() -> None:
 
 async def test_all_other_paths_can_be_invoked() -> None:
     """A model with an invoke route has them; keys are asked for there, and neither for predictions nor for health."""
-    key = {"x-api-key": "secret-1"}
+    key = {"x-api-key": "secret-1", "authorization": "Bearer ya29.googles-own"}
 
     def invoke(endpoint: Any) -> list[int]:
         body = json.dumps(CHAT).encode()
@@ -256,8 +255,8 @@ async def test_health_is_readiness() -> None:
 async def test_the_platforms_paths_are_there_for_it_alone() -> None:
     """Another entry point has neither, whatever the environment says: nothing asks for a key on them."""
     async with upstream() as up, serving(up, environment={**ENVIRONMENT, "TRIMARAN_ENTRYPOINT": "server"}) as app:
-        async with app.post({"instances": [CHAT]}, PREDICT) as predicted, app.get(HEALTH) as health:
-            assert (predicted.status, health.status) == (404, 404)
+        predicted, health = await app.post({"instances": [CHAT]}, PREDICT), await app.get(HEALTH)
+        assert (predicted.status, health.status) == (404, 404)
 
 
 async def test_it_listens_where_the_platform_says() -> None:
