@@ -50,6 +50,7 @@ ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     TRIMARAN_DATA_DIR=/tmp/trimaran
 # As numbers: a cluster that refuses root cannot look a name up.
 USER 10001:10001
+VOLUME /tmp
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["python3", "-m", "app.live"]

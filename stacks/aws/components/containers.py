@@ -13,7 +13,14 @@ from stacks.aws.components import collector
 from stacks.aws.routes import APP_PORT
 
 APP = "app"
-_LIVE = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{APP_PORT}/health/live', timeout=4)"
+# The volume of a task that is /tmp, where alone the app's image writes. Fargate has no tmpfs; as the image says VOLUME /tmp, its user
+# may write there (Amazon ECS developer guide, "Use bind mounts", checked 2026-12-01).
+SCRATCH = "scratch"
+_CONFINED = {
+    "user": "10001:10001",
+    "readonlyRootFilesystem": True,
+    "mountPoints": [{"sourceVolume": SCRATCH, "containerPath": "/tmp", "readOnly": False}],
+}
 _KEPT_BYTES = "25m"
 
 
@@ -53,7 +60,7 @@ def _app(account: Account, app: App) -> dict[str, Any]:
         # Whether the process answers: one that still loads its model must not be killed. ECS waits 300 s at most before
         # it counts failures.
         "healthCheck": {
-            "command": ["CMD", "python", "-c", _LIVE],
+            "command": ["CMD", "python3", "-m", "app.live"],
             "interval": 30,
             "timeout": 5,
             "retries": 10,
@@ -70,6 +77,9 @@ def _app(account: Account, app: App) -> dict[str, Any]:
     if app.gpus:
         container["resourceRequirements"] = [{"type": "GPU", "value": str(app.gpus)}]
         container["linuxParameters"]["sharedMemorySize"] = app.shared_memory_mib
+    else:  # what vLLM's own image writes, and where, is not settled
+        container |= _CONFINED
+        container["linuxParameters"] |= {"capabilities": {"drop": ["ALL"]}}
     return container
 
 
