@@ -62,10 +62,6 @@ class Container:
         """A command inside, as the app's user."""
         return self.crun("exec", "--user", "10001:10001", self.name, *command)
 
-    def terminate(self) -> None:
-        """What a cluster sends to process 1."""
-        self.crun("kill", self.name, "TERM")
-
     def crun(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What the runtime is told of it."""
         words = [*_ALONE, *_CRUN, "--root", str(self.state), *arguments]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +22,11 @@ pytestmark = [pytest.mark.xdist_group("containers"), pytest.mark.timeout(900)]
 
 
 @contextmanager
-def _started(rootfs: Path, embedded: Contents, scratch: Path) -> Iterator[Container]:
-    """The image with the model, told nothing but where to listen."""
+def _started(rootfs: Path, embedded: Contents, scratch: Path, **told: str) -> Iterator[Container]:
+    """The image with the model, told where to listen and what else a test wants."""
     port = free_port()
-    told = {"TRIMARAN_HOST": "127.0.0.1", "TRIMARAN_PORT": str(port)}
-    with running(rootfs, embedded.config, told, port, scratch / "run") as started:
+    environment = {"TRIMARAN_HOST": "127.0.0.1", "TRIMARAN_PORT": str(port), **told}
+    with running(rootfs, embedded.config, environment, port, scratch / "run") as started:
         yield started
 
 
@@ -40,7 +42,7 @@ def _asked(container: Container, **fields: Any) -> HTTPResponse:
     request = urllib.request.Request(
         f"{container.url}/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"}
     )
-    answer: HTTPResponse = urllib.request.urlopen(request, timeout=60)
+    answer: HTTPResponse = urllib.request.urlopen(request, timeout=120)
     return answer
 
 
@@ -80,13 +82,15 @@ def test_a_running_stream_ends_as_it_should_when_the_container_is_stopped(
     rootfs: Path, embedded: Contents, tmp_path: Path
 ) -> None:
     """SIGTERM comes in the middle of it; the answer is whole, and the app ends by itself with 0."""
-    with _started(rootfs, embedded, tmp_path) as container:
-        answer = _asked(container, max_tokens=60, stream=True)
+    with _started(rootfs, embedded, tmp_path, TRIMARAN_DRAIN_S="120") as container:
+        first_process = container.pid
+        answer = _asked(container, max_tokens=16, stream=True)
         first = answer.readline()
-        container.terminate()
+        os.kill(first_process, signal.SIGTERM)
         rest = answer.read().decode()
-        status = container.process.wait(30)
+        status = container.process.wait(60)
 
+    assert "stopping: 1 answers" in container.log.read_text()
     assert first.startswith(b"data: ")
     assert rest.rstrip().endswith("data: [DONE]")
     assert '"finish_reason":"length"' in rest or '"finish_reason":"stop"' in rest
