@@ -24,9 +24,7 @@ from app.api.requests import Request, Requests
 from app.logic.admission.body_bytes import Full
 from app.logic.answer import Call, Endpoint
 
-MAX_INSTANCES = (
-    128  # twice what a batch job of Vertex AI sends in one request by default (BatchPredictionJob, checked 2026-12-01)
-)
+MAX_INSTANCES = 128  # twice the default of Vertex AI's batch jobs (ManualBatchTuningParameters, checked 2026-12-01)
 AT_ONCE = 16  # of one body: the others wait here, so that they leave room for other callers' in the queue
 EXACT = 2.0**53  # up to which a double tells every whole number from the next
 KINDS = {"messages": openai.CHAT, "prompt": openai.COMPLETIONS, "input": openai.EMBEDDINGS}

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 from google.api_core.exceptions import BadGateway, BadRequest
 
@@ -238,7 +239,8 @@ async def test_a_caller_that_leaves_stops_all_that_runs() -> None:
 async def test_what_a_body_holds_is_given_back(held: Any) -> None:
     """Whether it was answered, refused, or left."""
     async with upstream() as up, serving(up, environment=ENVIRONMENT) as app:
-        for body in ({"instances": [CHAT] * 3}, {"instances": [{}]}, CHAT):
+        asked: list[dict[str, Any]] = [{"instances": [CHAT] * 3}, {"instances": [{}]}, CHAT]
+        for body in asked:
             async with app.post(body, PREDICT) as response:
                 await response.read()
     assert held() == 0
@@ -262,8 +264,10 @@ async def test_the_platforms_paths_are_there_for_it_alone() -> None:
 async def test_it_listens_where_the_platform_says() -> None:
     """On all addresses, whatever the image has set, without keys, and to any name by which the platform calls it."""
     environment = {**ENVIRONMENT, "AIP_HTTP_PORT": "0", "TRIMARAN_HOST": "127.0.0.1", "TRIMARAN_PORT": "1"}
-    async with upstream() as up, running_app(routes_to(up), environment) as process:
+    async with upstream() as up, running_app(routes_to(up), environment) as process, aiohttp.ClientSession() as client:
         assert process.log[-1]["message"].startswith("listening on 0.0.0.0 port")
+        async with client.post(process.url + PREDICT, json=CHAT, headers={"host": "model-7.example"}) as response:
+            assert response.status == 200
 
 
 @pytest.mark.parametrize(
