@@ -1,8 +1,8 @@
 """A model server that the app starts in a process of its own: it does not outlive the app, and is started again when it dies.
 
 The process is a Python module of ours. It reads the server's key from standard input, writes JSON lines to standard output
-(``{"waits_for": …}`` while it loads, ``{"address": …}`` once it answers, ``{"status": …}`` at its end where its own would not say it), and
-ends when standard input closes. What it and its children write to standard error goes into the app's log.
+(``{"waits_for": …}`` while it loads, ``{"address": …}`` once it answers, ``{"why": …}`` and ``{"status": …}`` at its end where its own would
+not say it), and ends when standard input closes. What it and its children write to standard error goes into the app's log.
 """
 
 from __future__ import annotations
@@ -32,11 +32,15 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """The module to run. ``environment`` is asked at each start: the app's own holds keys that a model server has no use for."""
+    """The module to run. ``environment`` is asked at each start: the app's own holds keys that a model server has no use for.
+
+    ``explain`` says of a line that the server writes why it will end, in the user's words; "" of any other.
+    """
 
     module: str
     arguments: Sequence[str]
     environment: Callable[[], Mapping[str, str]]
+    explain: Callable[[str], str] = lambda line: ""
 
 
 class ModelServer:
@@ -47,6 +51,7 @@ class ModelServer:
         self.base_url: str | None = None
         self.waits_for = "its start"
         self._program = program
+        self._why = ""
         self.key = secrets.token_urlsafe(24)
         self._task: asyncio.Task[None] | None = None
 
@@ -73,13 +78,15 @@ class ModelServer:
             status = await self._run_once()
             failures = 0 if loop.time() - started > STEADY_S else failures + 1
             wait_s = RESTART_AFTER_S[min(failures, len(RESTART_AFTER_S)) - 1] if failures else 0.0
-            self.waits_for = f"its next start: it ended with status {status}"
-            log.error("engine %s ended with status %s; it starts again in %g s", self.model, status, wait_s)
+            why = f": {self._why}" if self._why else ""
+            self.waits_for = f"its next start: it ended with status {status}{why}"
+            log.error("engine %s ended with status %s%s; it starts again in %g s", self.model, status, why, wait_s)
             await asyncio.sleep(wait_s)
 
     async def _run_once(self) -> int:
         """Runs one server process to its end and gives its exit status; a negative one is the signal that ended it."""
         program = self._program
+        self._why = ""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", program.module, "--parent", str(os.getpid()), *program.arguments),
             stdin=asyncio.subprocess.PIPE,
@@ -91,7 +98,7 @@ class ModelServer:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        logging_lines = asyncio.create_task(_log_lines(process.stderr, self.model))
+        logging_lines = asyncio.create_task(_read_lines(process.stderr, self._wrote))
         try:
             process.stdin.write(f"{self.key}\n".encode())
             told: dict[str, Any] = {}
@@ -108,11 +115,19 @@ class ModelServer:
     def _told(self, report: Mapping[str, Any]) -> None:
         match report:
             case {"address": str(address)}:
-                self.base_url = address + "/v1"
+                self.base_url, self._why = address + "/v1", ""
                 log.info("engine %s is ready at %s", self.model, self.base_url)
             case {"waits_for": str(what)}:
                 self.waits_for = what
                 log.info("engine %s waits for %s", self.model, what)
+            case {"why": str(why)}:
+                self._why = why
+
+    def _wrote(self, line: bytes) -> None:
+        """Logs a line of the server's, and keeps the first that explains its end: what follows is about what follows from that."""
+        if text := line[:MAX_LINE].decode(errors="replace").strip():
+            log.info("%s", text, extra={"fields": {"engine": self.model}})
+            self._why = self._why or self._program.explain(text)
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
@@ -127,21 +142,16 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-async def _log_lines(stream: asyncio.StreamReader, model: str) -> None:
-    """Logs what comes, until its end. Progress bars end their lines with a carriage return."""
+async def _read_lines(stream: asyncio.StreamReader, wrote: Callable[[bytes], None]) -> None:
+    """Hands on what comes, until its end. Progress bars end their lines with a carriage return."""
     rest = b""
     while chunk := await stream.read(1 << 16):
         *lines, rest = re.split(rb"[\r\n]+", rest + chunk)
         if len(rest) > MAX_LINE:
             lines, rest = [*lines, rest], b""
         for line in lines:
-            _log_line(line, model)
-    _log_line(rest, model)
-
-
-def _log_line(line: bytes, model: str) -> None:
-    if text := line[:MAX_LINE].decode(errors="replace").strip():
-        log.info("%s", text, extra={"fields": {"engine": model}})
+            wrote(line)
+    wrote(rest)
 
 
 def die_with_parent(parent_pid: int) -> None:

@@ -6,10 +6,11 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from app.engines import vllm_memory
 from app.engines.child import ModelServer, Program
 from app.logic.routes import BackendSpec, RoutesError
 from app.settings import Settings
@@ -47,8 +48,14 @@ class VllmEngine(ModelServer):
             *("--weights", _weights(settings), "--data-dir", str(settings.data_dir)),
             *("--", *_words(settings.engine_args)),
         )
-        program = Program(module="app.engines.vllm_server", arguments=arguments, environment=_environment)
-        super().__init__(settings.engine_model, program)
+        super().__init__(settings.engine_model, program(arguments))
+
+
+def program(arguments: Sequence[str]) -> Program:
+    """The process around vLLM, with ``arguments`` of its own and, behind `--`, of vLLM's."""
+    return Program(
+        module="app.engines.vllm_server", arguments=arguments, environment=_environment, explain=vllm_memory.explained
+    )
 
 
 def default_routes(settings: Settings) -> str:

@@ -1,4 +1,5 @@
-"""The process around vLLM: fetches the weights, starts `vllm serve` on a loopback port, says when it answers, and takes all of it down.
+"""The process around vLLM: fetches the weights, starts `vllm serve` on a loopback port, says when it answers, and takes all of it down
+when it ends or hangs.
 
 Started by ``app.engines.vllm``; ``app.engines.child`` says how the two talk. vLLM's engine processes survive a SIGKILL of its server and
 keep the GPU's memory (vllm-project/vllm#55510, read 2026-11-24), so that here the whole process group ends with it.
@@ -24,6 +25,8 @@ from app.engines import weights
 from app.engines.child import end_without_parent
 
 GRACE_S = 4.0  # from SIGTERM to SIGKILL; the answers are over by then
+PROBE_S = 5.0  # between two looks at the health of a server that was ready, and for its answer to each
+MISSED = 3  # in a row, by which it hangs: half a minute, since one that reads long prompts may be late once
 _POLL_S = 0.25
 _ANSWER_S = 5.0
 
@@ -61,6 +64,7 @@ def _options() -> argparse.Namespace:
     arguments.add_argument("--revision", default="")
     arguments.add_argument("--weights", default="", help="s3://…/, a folder, or nothing: from the hub")
     arguments.add_argument("--data-dir", required=True, type=Path)
+    arguments.add_argument("--probe-s", default=PROBE_S, type=float)
     arguments.add_argument("rest", nargs="*", help="more words for vllm serve")
     return arguments.parse_args()
 
@@ -87,8 +91,9 @@ def _serve(options: argparse.Namespace, key: str, tell: Tell) -> int:
         while server.poll() is None:
             if _answers(port, key, options.model):
                 tell({"address": f"http://127.0.0.1:{port}"})
-                return server.wait()
-            time.sleep(_POLL_S)
+                watch(server, port, key, options.probe_s, tell)
+            else:
+                time.sleep(_POLL_S)
         return server.returncode
     finally:
         server.terminate()
@@ -111,6 +116,19 @@ def command(program: str, model: str, revision: str, folder: Path | None, port: 
         *(program, "serve", str(folder or model), *pinned, "--served-model-name", model),
         *("--host", "127.0.0.1", "--port", str(port), "--disable-uvicorn-access-log", *rest),
     ]
+
+
+def watch(server: subprocess.Popen[bytes], port: int, key: str, probe_s: float, tell: Tell) -> None:
+    """Until the server ends; one that hangs is killed. Looks are counted, not seconds: a machine that slept has missed none."""
+    missed = 0
+    while missed < MISSED:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(probe_s)
+            return
+        missed = 0 if _get(port, "/health", key, probe_s) is not None else missed + 1
+    tell({"why": f"it was running and did not answer {MISSED} looks at its health in a row"})
+    server.kill()
+    server.wait()
 
 
 def _environment(key: str, *, offline: bool) -> dict[str, str]:
@@ -137,9 +155,9 @@ def _answers(port: int, key: str, model: str) -> bool:
         return False
 
 
-def _get(port: int, path: str, key: str) -> bytes | None:
+def _get(port: int, path: str, key: str, answer_s: float = _ANSWER_S) -> bytes | None:
     """The body of a 200; None for anything else."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=answer_s)
     try:
         connection.request("GET", path, headers={"authorization": f"Bearer {key}"})
         answer = connection.getresponse()

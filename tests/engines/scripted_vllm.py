@@ -99,6 +99,7 @@ def main() -> None:
     engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "EngineCore"])
     SCRIPT.with_name("started.json").write_text(json.dumps({**note, "engine": engine.pid}))
     sys.stderr.write("Loading safetensors checkpoint shards:  50%\rLoading safetensors checkpoint shards: 100%\n")
+    sys.stderr.writelines(f"{line}\n" for line in script["says"])
     sys.stderr.flush()
     if script.get("fails"):
         sys.exit(1)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import http.server
 import json
 import os
 import re
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.engines.child import ModelServer
+from app.engines.vllm import program
+from app.engines.vllm_server import watch
 from tests.api.process import ROOT, Process, refused
 from tests.api.upstream import upstream
 from tests.engines.vllm_app import ARGS, CHAT, MODEL, REVISION, Installed, alive, asked, ready, running, without_vllm
@@ -137,8 +144,90 @@ async def test_a_killed_server_comes_back_alone(vllm: Installed, tmp_path: Path,
         assert not alive(first["engine"])
 
 
+async def test_a_server_that_hangs_is_started_again(vllm: Installed, tmp_path: Path) -> None:
+    """It lives and answers nobody, as with SIGSTOP: it ends with its engine process, and a new one answers."""
+    words = ("--program", str(vllm.folder / "vllm"), "--model", MODEL, "--data-dir", str(tmp_path), "--probe-s", "0.5")
+    server = ModelServer(MODEL, program((*words, "--", *ARGS.split())))
+    server.start()
+    try:
+        await until(lambda: server.base_url)
+        first = vllm.started()
+        os.kill(first["pid"], signal.SIGSTOP)
+        await until(lambda: server.base_url is None)
+        assert server.waits_for.endswith("did not answer 3 looks at its health in a row")
+        await until(lambda: server.base_url)
+        assert vllm.started()["pid"] != first["pid"]
+        assert not alive(first["pid"])
+        assert not alive(first["engine"])
+    finally:
+        await server.aclose()
+
+
+def test_a_server_that_is_late_with_an_answer_goes_on() -> None:
+    """One that was well again in time is not ended: the third look in a row counts, not the third look."""
+    looks = [503, 503, 200, 503, 503, 503, 200]
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(looks.pop(0))
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing."""
+
+    said: list[Any] = []
+    with (
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as listening,
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process,
+    ):
+        threading.Thread(target=listening.serve_forever).start()
+        watch(process, listening.server_port, "key", 0.5, said.append)
+        listening.shutdown()
+    assert (looks, process.returncode, len(said)) == ([200], -signal.SIGKILL, 1)
+
+
 def _parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+# As vLLM 0.32.0 writes them, the last line of a traceback in the log of its engine process; read in its source 2026-12-01.
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "ValueError: Free memory on device cuda:0 (10.2/22.03 GiB) on startup is less than desired GPU memory utilization"
+            " (0.9, 19.83 GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.",
+            "too little of the GPU's memory is free (10.2/22.03 GiB, and it wants 19.83 GiB): lower --gpu-memory-utilization",
+        ),
+        (
+            "ValueError: Available memory on node 0 (19.5/23.5 GiB) on kv cache allocation is less than requested memory for kv"
+            " (1000.0 GiB). Decrease --kv-cache-memory-bytes, VLLM_CPU_KVCACHE_SPACE, or reduce CPU memory used by other processes.",
+            "too little memory is free (19.5/23.5 GiB, and its cache wants 1000.0 GiB): lower VLLM_CPU_KVCACHE_SPACE",
+        ),
+        (
+            "ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine",
+            "the model's weights leave no memory for its cache: set a shorter --max-model-len",
+        ),
+        (
+            "ValueError: To serve at least one request with the model's max seq len (32768), (1.75 GiB KV cache is needed, which is"
+            " larger than the available KV cache memory (0.6 GiB). Try increasing `gpu_memory_utilization`",
+            "32768 tokens of context need 1.75 GiB of memory for its cache and 0.6 GiB are left: set a shorter --max-model-len",
+        ),
+        (
+            "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.02 GiB. GPU 0 has a total capacity of 22.03 GiB",
+            "the model does not fit into the GPU's memory: set a shorter --max-model-len",
+        ),
+    ],
+    ids=["taken", "cpu", "no-cache", "context", "weights"],
+)
+async def test_too_little_memory_is_one_sentence(vllm: Installed, tmp_path: Path, line: str, said: str) -> None:
+    """In the log and where readiness says what it waits for, with what to do, whatever else vLLM writes after it."""
+    prefix = "\033[0;36m(EngineCore pid=7)\033[0;0m ERROR 12-01 03:00:00 [core.py:1100] "
+    vllm.script(fails=True, says=[prefix + line, "RuntimeError: Engine core initialization failed."])
+    async with running(vllm.environment(tmp_path)) as app:
+        ended = await app.logged(f"engine {MODEL} ended with status 1: {said}")
+        assert ended["level"] == "error"
+        assert said in (await ready(app))[1]["waits_for"][MODEL]
 
 
 async def test_a_server_that_cannot_start_is_tried_again_ever_later(vllm: Installed, tmp_path: Path) -> None:

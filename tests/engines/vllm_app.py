@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ class Installed:
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         self.script(loads_s=loads_s, fails=fails)
 
-    def script(self, *, loads_s: float = 0.0, fails: bool = False) -> None:
-        (self.folder / "script.json").write_text(json.dumps({"loads_s": loads_s, "fails": fails}))
+    def script(self, *, loads_s: float = 0.0, fails: bool = False, says: Sequence[str] = ()) -> None:
+        (self.folder / "script.json").write_text(json.dumps({"loads_s": loads_s, "fails": fails, "says": says}))
 
     def started(self) -> dict[str, Any]:
         """argv, environment's names, pid, and the pid of the engine process."""
