@@ -59,8 +59,8 @@ class App:
 
 
 @contextmanager
-def running(routes: str, environment: Mapping[str, str] | None = None) -> Iterator[App]:
-    """``python -m app.main`` with these routes on a free port, ready; ended when left."""
+def running(routes: str, environment: Mapping[str, str] | None = None, *, loads: bool = False) -> Iterator[App]:
+    """``python -m app.main`` with these routes on a free port, ready, or still loading its model; ended when left."""
     with tempfile.TemporaryDirectory() as folder:
         file, log = Path(folder, "routes.yaml"), Path(folder, "log")
         file.write_text(routes)
@@ -77,9 +77,10 @@ def running(routes: str, environment: Mapping[str, str] | None = None) -> Iterat
         try:
             port = eventually(lambda: _port(process, log), START_S)
             app = App(f"http://127.0.0.1:{port}", process.pid, log)
-            eventually(lambda: _ready(app.url), START_S)
+            if not loads:
+                eventually(lambda: _ready(app.url), START_S)
             yield app
-            if process.poll() is not None:
+            if process.poll() not in (None, 0):
                 raise AssertionError(f"the app ended with {process.returncode}: {log.read_text()[-2000:]}")
         finally:
             process.terminate()

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
 
+from app.engines.child import ModelServer
 from app.engines.embedded import EmbeddedEngine
 from tests.faults import running
 from tests.faults.answers import Act, Break, Fault, Point
 from tests.faults.callers import Caller, Heard, read_stream
-from tests.faults.conftest import MODEL
 from tests.faults.models import server
 from tests.faults.proxy import FaultProxy
 from tests.faults.running import App, Loop
@@ -107,10 +107,10 @@ def _pieces(raw: bytes) -> list[str]:
     return [choice["delta"]["content"] for choice in choices if choice["delta"].get("content")]
 
 
-@pytest.fixture(scope="module")
-def oracle(loop: Loop, engines: tuple[EmbeddedEngine, EmbeddedEngine]) -> Iterator[Oracle]:
+@contextmanager
+def between(loop: Loop, first: ModelServer, second: ModelServer, adapter: str) -> Iterator[Oracle]:
+    """The app with the two as backends of one model; what the first one says is cut."""
     faults: dict[str, Fault] = {}
-    first, second = engines
     assert first.base_url is not None
     with ExitStack() as stack:
         source = stack.enter_context(loop.held(server(first.base_url)))
@@ -121,11 +121,17 @@ def oracle(loop: Loop, engines: tuple[EmbeddedEngine, EmbeddedEngine]) -> Iterat
         }
         routes = (
             "version: 1\nbackends:\n"
-            f"  a: {{adapter: llama_cpp, base_url: '{proxy.url}/v1', model: {MODEL}, key_env: KEY_A}}\n"
-            f"  b: {{adapter: llama_cpp, base_url: '{second.base_url}', model: {MODEL}, key_env: KEY_B}}\n"
+            f"  a: {{adapter: {adapter}, base_url: '{proxy.url}/v1', model: '{first.model}', key_env: KEY_A}}\n"
+            f"  b: {{adapter: {adapter}, base_url: '{second.base_url}', model: '{second.model}', key_env: KEY_B}}\n"
             "models: {chat: {backends: [{use: a}, {use: b}]}}\n"
         )
         yield Oracle(stack.enter_context(running.running(routes, keys)), faults)
+
+
+@pytest.fixture(scope="module")
+def oracle(loop: Loop, engines: tuple[EmbeddedEngine, EmbeddedEngine]) -> Iterator[Oracle]:
+    with between(loop, *engines, "llama_cpp") as made:
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -135,7 +141,7 @@ def test_a_joined_answer_is_the_uncut_one(oracle: Oracle, cuts: int) -> None:
     """In at least 95 % of 200 cuts to the letter, and otherwise it differs at the seam first; the counts are those of one answer."""
     answers = [joined for number in range(cuts) if (joined := oracle.joined(number, cuts)) is not None]
     assert len(answers) >= cuts * COMPARED
-    others = [each for each in answers if not _agrees(each)]
+    others = [each for each in answers if not agrees(each)]
     off = [
         each
         for each in answers
@@ -145,18 +151,18 @@ def test_a_joined_answer_is_the_uncut_one(oracle: Oracle, cuts: int) -> None:
 
     agree = AGREE if cuts >= 200 else AGREE_OF_FEW
     assert len(others) <= len(answers) * (1 - agree), others
-    assert [each for each in others if not _differs_at_the_seam(each)] == []
+    assert [each for each in others if not differs_at_the_seam(each)] == []
     assert off == []
 
 
-def _agrees(joined: Joined) -> bool:
+def agrees(joined: Joined) -> bool:
     """Whether it is the uncut answer. White space that the prefill left out is written again, and may cost the limit's last token."""
     if joined.finish == "length" and joined.uncut.startswith(joined.text):
         return len(joined.uncut) - len(joined.text) <= LONGEST_TOKEN
     return joined.text == joined.uncut
 
 
-def _differs_at_the_seam(joined: Joined) -> bool:
+def differs_at_the_seam(joined: Joined) -> bool:
     """Whether what was shown stands, and the next word after it is the first that is another."""
     if not joined.text.startswith(joined.shown):
         return False
