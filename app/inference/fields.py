@@ -29,6 +29,7 @@ _PRICE = "it changes the price, and no price is known for it"
 _STORES = "it keeps the conversation at the vendor, under this app's account"
 _TEMPLATE = "it would run a template of the caller's choice on the server"
 _GRAMMAR = "a grammar or pattern can occupy the server for minutes; give a JSON schema in response_format"
+_JUDGED = "a second model at the vendor judges the conversation, by rules that no other backend has"
 _SHARED = "it reaches what other callers of the same server use"
 REASONS = {
     "service_tier": _PRICE,
@@ -41,6 +42,7 @@ REASONS = {
     "prompt_cache_options": _PRICE,
     "models": _PRICE,
     "background": _STORES,
+    "moderation": _JUDGED,
     "chat_template": _TEMPLATE,
     "chat_template_kwargs": _TEMPLATE,
     "guided_regex": _GRAMMAR,
