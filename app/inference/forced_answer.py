@@ -78,6 +78,8 @@ class Calls:
                 case Text(text, index):
                     yield from self._choice(index).feed(text)
                 case Finish(reason, index):
+                    # Cut before any text: the only function is known all the same.
+                    yield from self._choice(index).feed("")
                     self.finish = "tool_calls" if self._choice(index).is_whole else reason
                     yield Finish(self.finish, index)
                 case _:

@@ -211,10 +211,11 @@ def test_arguments_are_passed_on_at_once() -> None:
 
 
 def test_the_only_function_is_known_before_it_is_written() -> None:
-    """Its name goes out with the first sign of the model."""
+    """Its name goes out with the first sign of the model, and where a limit left no room for one."""
     (first,) = Calls(["f"]).read([Text("{")])
     assert isinstance(first, ToolCall)
     assert first.name == "f"
+    assert heard(read([], "length", ["f"])) == ("f", "", "length")
 
 
 @pytest.mark.parametrize("reason", ["length", "stop"])
