@@ -96,7 +96,7 @@ SUITES: dict[str, Suite] = {
         left_out={"image_token_counting": "an image of another host, and a tokenizer"},
         failing=(
             Failing(
-                named=r"[[-]True\]|flex_usage_responses|explicit_prompt_cache",
+                named=r"(\[|-)True\]|flex_usage_responses|explicit_prompt_cache",
                 says="there is no /v1/responses here",
                 why="the app does not speak OpenAI's Responses API",
             ),
