@@ -62,6 +62,13 @@ def alive(pid: int) -> bool:
         return False
 
 
+async def test_its_threads_sleep_while_they_wait(engine: EmbeddedEngine) -> None:
+    """Else they take the cores from whatever else runs on the machine, and a token takes a second."""
+    assert engine.base_url is not None
+    (pid,) = children()
+    assert b"OMP_WAIT_POLICY=PASSIVE" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
 async def test_the_model_answers_only_with_the_key(engine: EmbeddedEngine) -> None:
     """The engine's port is open to every user of the machine, so it asks for the key that only the app has."""
     body = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4}
