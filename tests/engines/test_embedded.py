@@ -55,6 +55,10 @@ def children() -> list[int]:
     return [int(pid) for pid in listed if b"embedded_server" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+def environment(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/environ").read_text().split("\0")
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
@@ -66,7 +70,7 @@ async def test_its_threads_sleep_while_they_wait(engine: EmbeddedEngine) -> None
     """Else they take the cores from whatever else runs on the machine, and a token takes a second."""
     assert engine.base_url is not None
     (pid,) = children()
-    assert b"OMP_WAIT_POLICY=PASSIVE" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    assert "OMP_WAIT_POLICY=PASSIVE" in environment(pid)
 
 
 async def test_the_model_answers_only_with_the_key(engine: EmbeddedEngine) -> None:
