@@ -66,8 +66,7 @@ class Completions:
     async def _serve(self, exchange: Exchange, request: Request) -> None:
         """Opens, watches for the caller's leaving, and sends. A stream that is silent for long is committed and kept warm."""
         call = self._dialect.read(await exchange.body(self._timing.body_s, request.share.grow), exchange.request_id)
-        leave = lambda: request.stop(ConnectionAbortedError("the caller left"))  # noqa: E731
-        with exchange.on_leaving(leave):
+        with exchange.on_leaving(request.leave):
             if call.stream:
                 exchange.keep_warm(self._timing.commit_after_s, self._timing.heartbeat_s)
             await self._send(call, await request.open(call), exchange)

@@ -114,6 +114,10 @@ class Request:
         elif self._opening is not None:
             self._opening.cancel()
 
+    def leave(self) -> None:
+        """The caller is gone."""
+        self.stop(ConnectionAbortedError("the caller left"))
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

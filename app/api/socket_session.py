@@ -270,6 +270,6 @@ class Session:
     async def _stop(self) -> None:
         """Ends what still runs, because nobody is there to read it."""
         for request in list(self._running.values()):
-            request.stop(ConnectionAbortedError("the caller left"))
+            request.leave()
         if self._tasks:
             await asyncio.wait(self._tasks)

@@ -46,9 +46,8 @@ def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
 
 def _ability(spec: BackendSpec) -> Ability:
     context = EMBEDDED[spec.model].context_tokens
-    return Ability(
-        continuation=VARIANT.continuation, context=context, tools=False, images=False
-    )  # who calls unforced comes first
+    # Without tools as far as the order goes: who calls unforced comes first.
+    return Ability(continuation=VARIANT.continuation, context=context, tools=False, images=False)
 
 
 ADAPTER = Adapter(build=_build, provider="embedded", ability=_ability, is_free=True, reads=frozenset({"revision"}))

@@ -27,7 +27,7 @@ class ForcedAnswer:
         self._read, self._written = READ[answer.wire], WRITTEN[answer.wire]
         self._reader = self._read.reader()
         self._writer = self._written.writer(include_usage=call.include_usage)
-        self._calls = Calls(names)
+        self._calls = ForcedCalls(names)
 
     @property
     def ignored(self) -> frozenset[str]:
@@ -64,7 +64,7 @@ class ForcedAnswer:
         return self._written.render_whole(self._calls.read(self._read.parse_whole(raw)))
 
 
-class Calls:
+class ForcedCalls:
     """The events of an answer whose text is a call, with that call in place of the text. ``finish``: the last finish reason."""
 
     def __init__(self, names: Sequence[str]) -> None:

@@ -318,9 +318,8 @@ class HttpAnswer:
             raise self._said.garbled(f"sent something unreadable: {error}", error.found) from error
         if seen.progress:
             self._progressed = True
-            self._rest_until = (
-                0.0  # some servers write a finish reason into each chunk (Gemini's among them): this was not the rest
-            )
+            # Some servers write a finish reason into each chunk (Gemini's among them): this was not the rest.
+            self._rest_until = 0.0
         if seen.finish is not None:
             self._finish = seen.finish
             self._finished |= seen.finished

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.inference import calls_as_text, forced_calls
-from app.inference.forced_answer import Calls, ForcedAnswer
+from app.inference.forced_answer import ForcedAnswer, ForcedCalls
 from app.logic.answer import Answer, Batch, Blame, Failure, Kind
 from app.wire.events import End, Event, Finish, Start, Text, ToolCall, Usage, Wire
 from app.wire.joining import joined
@@ -180,7 +180,7 @@ CALL = '```json\n{\n "name": "we\\"ird \\u00e9", "arguments"\n\n:\n\n' + ARGUMEN
 
 
 def read(texts: Sequence[str], reason: str = "stop", names: Sequence[str] = ("a", "b")) -> list[Event]:
-    return list(Calls(names).read([Start("1", "m", 1), *map(Text, texts), Finish(reason), Usage(output=1)]))
+    return list(ForcedCalls(names).read([Start("1", "m", 1), *map(Text, texts), Finish(reason), Usage(output=1)]))
 
 
 def heard(events: Sequence[Event]) -> tuple[str, str, str]:
@@ -204,7 +204,7 @@ def test_text_becomes_a_call_wherever_it_is_cut(size: int) -> None:
 
 def test_arguments_are_passed_on_at_once() -> None:
     """Nothing of them waits for what follows."""
-    calls = Calls(["f"])
+    calls = ForcedCalls(["f"])
     texts = ('{"name": "f", "arguments": ', '{"a"', ': "}', '"}', "}")
     parts = [[event.arguments for event in calls.read([Text(text)]) if isinstance(event, ToolCall)] for text in texts]
     assert parts == [[""], ['{"a"'], [': "}'], ['"}'], []]
@@ -212,7 +212,7 @@ def test_arguments_are_passed_on_at_once() -> None:
 
 def test_the_only_function_is_known_before_it_is_written() -> None:
     """Its name goes out with the first sign of the model, and where a limit left no room for one."""
-    (first,) = Calls(["f"]).read([Text("{")])
+    (first,) = ForcedCalls(["f"]).read([Text("{")])
     assert isinstance(first, ToolCall)
     assert first.name == "f"
     assert heard(read([], "length", ["f"])) == ("f", "", "length")
@@ -235,7 +235,7 @@ def test_a_call_that_is_cut(text: str, name: str, arguments: str, reason: str) -
 def test_choices_are_told_apart() -> None:
     """One call each, with an id of its own."""
     text = '{"name": "f", "arguments": {}}'
-    events = Calls(["f"]).read([Text(text, 1), Text(text), Finish("stop", 1), Finish("stop")])
+    events = ForcedCalls(["f"]).read([Text(text, 1), Text(text), Finish("stop", 1), Finish("stop")])
     ids = {event.index: event.id for event in events if isinstance(event, ToolCall) and event.id}
     assert (sorted(ids), len(set(ids.values()))) == ([0, 1], 2)
 

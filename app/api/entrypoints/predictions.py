@@ -102,10 +102,9 @@ class Predictions:
         """The answer to one instance, or what went wrong; None when the caller has left."""
         async with line:
             request = self._begin(exchange, call.request_id, call.endpoint)
-            leave = lambda: request.stop(ConnectionAbortedError("the caller left"))  # noqa: E731
             try:
                 async with request:
-                    with exchange.on_leaving(leave):
+                    with exchange.on_leaving(request.leave):
                         reply = await request.open(call)
                         answer = in_wire(reply.whole(), reply.wire, _DIALECTS[call.endpoint].wire)
                         await reply.aclose()
