@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from delivery.cache import cache
 from delivery.failure import Failure
 from delivery.images.engines import Engine
 from delivery.terminal import say
 
-DEFAULT = "python:3.13-slim-bookworm"
 LOCAL = "local"
 # Debian's stable release but one, which has the oldest Python that the kit takes, 3.11 (checked 2026-12-01).
 _SUITE = "bookworm"
@@ -81,15 +81,15 @@ def _made_here(engine: Engine) -> Base:
 
 def _archive() -> Path:
     """The file system of a Debian with Python, made by mmdebstrap where none is there or it is old. Raises Failure."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trimaran/containers"
+    folder = cache() / "containers"
     options = hashlib.sha256("\n".join((_SUITE, *_OPTIONS)).encode()).hexdigest()[:8]
-    archive = cache / f"{_SUITE}-{options}.tar"
+    archive = folder / f"{_SUITE}-{options}.tar"
     if archive.exists() and time.time() - archive.stat().st_mtime < _FRESH_S:
         return archive
     if shutil.which("mmdebstrap") is None:
         raise Failure("a base cannot be made here: mmdebstrap is not installed.", "sudo apt-get install mmdebstrap")
     say("base: making a Debian with Python from its packages, which takes a minute or two …")
-    cache.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     scratch = archive.with_suffix(".new.tar")
     done = subprocess.run(["mmdebstrap", *_OPTIONS, _SUITE, str(scratch)], stdout=sys.stderr, check=False)
     if done.returncode:

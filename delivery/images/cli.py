@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from delivery.images.base import DEFAULT
 from delivery.platforms.targets import stack_name
 
 ROOT = Path(__file__).resolve().parents[2]
+BASE = "python:3.13-slim-bookworm"
 
 image = typer.Typer(name="image", help="The app's container images.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def build(
     base: Annotated[
         str,
         typer.Option("--base", metavar="IMAGE", help="What it stands on, best by digest; `local` makes a Debian here."),
-    ] = DEFAULT,
+    ] = BASE,
 ) -> None:
     """Build an image with buildah, podman or docker, whichever works first, and print its name."""
     from delivery.images import building

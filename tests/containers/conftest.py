@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from delivery.cache import cache
 from delivery.images import archive, base, building, engines
 from delivery.images.archive import Contents
 from delivery.images.variants import image_of
@@ -34,12 +34,12 @@ def storage() -> Iterator[None]:
     """Where buildah keeps what these tests make: not among the images of whoever runs them; one run at a time."""
     if lacking := missing():
         pytest.skip(f"images are not built here: {', '.join(lacking)} missing")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trimaran/containers"
-    cache.mkdir(parents=True, exist_ok=True)
-    settings = cache / "storage.conf"
+    folder = cache() / "containers"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "storage.conf"
     run = Path(tempfile.gettempdir(), "trimaran-containers")
-    settings.write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{cache / "storage"}"\nrunroot = "{run}"\n')
-    with pytest.MonkeyPatch.context() as patch, (cache / "tests.lock").open("w") as lock:
+    settings.write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{folder / "storage"}"\nrunroot = "{run}"\n')
+    with pytest.MonkeyPatch.context() as patch, (folder / "tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         patch.setenv("CONTAINERS_STORAGE_CONF", str(settings))
         yield

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from delivery.cache import cache
 from delivery.rehearsal.running import Rehearsed, Run
 from delivery.rehearsal.scratch import Scratch, scratch
 from delivery.rehearsal.targets import packages_of
@@ -184,8 +185,7 @@ def _with_changes(project: Scratch, stack: str, changes: Mapping[str, Any]) -> d
 @contextmanager
 def engine_on_path() -> Iterator[None]:
     """The Pulumi command line on PATH, behind it the stand-in for the language host; skips where it is not installed."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "trimaran/pulumi"
-    found = [str(path) for path in sorted(cache.glob("*/bin"))]
+    found = [str(path) for path in sorted((cache() / "pulumi").glob("*/bin"))]
     path = os.pathsep.join([os.environ["PATH"], *found, str(ROOT / "tools/host")])
     if shutil.which("pulumi", path=path) is None:
         pytest.skip("the Pulumi command line is not installed: run ./trimaran doctor")

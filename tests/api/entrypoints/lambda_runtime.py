@@ -12,11 +12,12 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+
+from delivery.cache import cache
 
 VERSION = "1.0.0-rc1"
 HOST = "abc123.lambda-url.eu-central-1.on.aws"  # whatever it is called, it is no name of loopback's
@@ -34,18 +35,18 @@ def adapter() -> str:
     """The Lambda Web Adapter: the one on PATH, or else built by cargo from its package, once for all clones."""
     if found := shutil.which("lambda-adapter"):
         return found
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "trimaran" / f"lambda-adapter-{VERSION}"
-    built = cache / "bin" / "lambda-adapter"
+    folder = cache() / f"lambda-adapter-{VERSION}"
+    built = folder / "bin" / "lambda-adapter"
     if not built.exists():
         if shutil.which("cargo") is None:
             pytest.skip("neither lambda-adapter nor cargo, which builds it, is on PATH")
         package = ("lambda_web_adapter", "--version", VERSION, "--locked", "--quiet")
         subprocess.run(
-            ["cargo", "install", *package, "--root", cache, "--target-dir", cache / "build"],
+            ["cargo", "install", *package, "--root", folder, "--target-dir", folder / "build"],
             env={**os.environ, **_QUICK_BUILD},
             check=True,
         )
-        shutil.rmtree(cache / "build")
+        shutil.rmtree(folder / "build")
     return str(built)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from delivery.cache import cache
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 CONFIG: dict[str, Any] = {
@@ -25,8 +27,7 @@ CONFIG: dict[str, Any] = {
 @pytest.fixture(scope="session")
 def engine() -> Iterator[None]:
     """The Pulumi command line on PATH, behind it the stand-in for the language host."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "trimaran/pulumi"
-    found = [str(path) for path in sorted(cache.glob("*/bin"))]
+    found = [str(path) for path in sorted((cache() / "pulumi").glob("*/bin"))]
     path = os.pathsep.join([os.environ["PATH"], *found, str(ROOT / "tools/host")])
     if shutil.which("pulumi", path=path) is None:
         pytest.skip("the Pulumi command line is not installed: run ./trimaran doctor")

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from delivery.cache import cache
 from providers.machine import ports, process, sessions
 from providers.machine.values import Properties
 
@@ -288,8 +289,7 @@ for name, arguments in wanted.items():
 
 
 def _search_path() -> str:
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "trimaran" / "pulumi"
-    cached = sorted(str(path) for path in cache.glob("*/bin"))
+    cached = sorted(str(path) for path in (cache() / "pulumi").glob("*/bin"))
     return os.pathsep.join([os.environ["PATH"], *cached, str(ROOT / "tools" / "host")])
 
 
