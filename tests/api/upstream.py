@@ -156,8 +156,15 @@ async def upstream(script: Script = complete) -> AsyncIterator[Upstream]:
     serving = Upstream(script=script)
     server = await asyncio.start_server(serving.serve, "127.0.0.1", 0, limit=2**22, backlog=1024)
     serving.port = server.sockets[0].getsockname()[1]
-    try:
+    async with ending(server):
         yield serving
+
+
+@asynccontextmanager
+async def ending(server: asyncio.Server) -> AsyncIterator[None]:
+    """Closes the server of an ``Upstream`` when left, and ends what it still plays."""
+    try:
+        yield
     finally:
         server.close()
         for task in [task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "Upstream.serve"]:  # type: ignore[union-attr]

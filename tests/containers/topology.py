@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import psutil
 
-from tests.api.upstream import Script, Upstream, complete
+from tests.api.upstream import Script, Upstream, complete, ending
 from tests.containers import compose
 from tests.containers.network import Network, network
 from tests.containers.sandbox import Sandbox
@@ -53,9 +53,8 @@ class Topology:
         """As hard as can be, and all that it has started with it: when this returns nothing takes a connection any more."""
         process = self.running.pop(called)
         if process.poll() is None:
-            for first in psutil.Process(
-                process.pid
-            ).children():  # of its own processes: with it the kernel ends all others
+            # The first of its own processes: with it the kernel ends all others.
+            for first in psutil.Process(process.pid).children():
                 first.kill()
         process.wait(_PATIENCE_S)
 
@@ -125,13 +124,8 @@ async def model(topology: Topology, script: Script = complete) -> AsyncIterator[
     server = await asyncio.start_server(
         serving.serve, sock=topology.network.listening(MODEL_PORT, MODEL_HOST), limit=2**22
     )
-    try:
+    async with ending(server):
         yield serving
-    finally:
-        server.close()
-        for task in [task for task in asyncio.all_tasks() if task.get_coro().__qualname__ == "Upstream.serve"]:  # type: ignore[union-attr]
-            task.cancel()
-        await asyncio.sleep(0)
 
 
 def logged(topology: Topology, called: str = APP) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def app_with_vllm(home: Path, cache_gib: int = 1) -> Iterator[App]:
             "TRIMARAN_DATA_DIR": folder,
             "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
         }
-        with running(ROUTES, environment, loads=True) as app:
+        with running(ROUTES, environment, loads=True, may_end=True) as app:
             yield app
 
 

@@ -24,7 +24,7 @@ from tests.engines.real_vllm import LOADS_S, app_with_vllm, only_on_linux, proce
 from tests.engines.test_documented import BLOCK
 from tests.engines.vllm_app import ARGS as SCRIPTED
 from tests.faults.callers import Caller, Heard, read_stream
-from tests.faults.running import ROOT, App, eventually
+from tests.faults.running import ROOT, App, eventually, is_ready
 
 pytestmark = [
     pytest.mark.long,  # vLLM takes a minute to start on idle cores, and it starts five times
@@ -59,15 +59,7 @@ def app(home: Path) -> Iterator[App]:
 
 def becomes_ready(app: App, time: int = 1) -> None:
     """For the ``time``-th time."""
-    eventually(lambda: starts(app) >= time and _is_ready(app), LOADS_S)
-
-
-def _is_ready(app: App) -> bool:
-    try:
-        with urllib.request.urlopen(f"{app.url}/health/ready", timeout=5):
-            return True
-    except OSError:
-        return False
+    eventually(lambda: starts(app) >= time and is_ready(app.url), LOADS_S)
 
 
 def client(app: App) -> openai.OpenAI:

@@ -59,8 +59,12 @@ class App:
 
 
 @contextmanager
-def running(routes: str, environment: Mapping[str, str] | None = None, *, loads: bool = False) -> Iterator[App]:
-    """``python -m app.main`` with these routes on a free port, ready, or still loading its model; ended when left."""
+def running(
+    routes: str, environment: Mapping[str, str] | None = None, *, loads: bool = False, may_end: bool = False
+) -> Iterator[App]:
+    """``python -m app.main`` with these routes on a free port, ready, or still loading its model; ended when left, or in order before
+    where it ``may_end``. Raises AssertionError when it ended otherwise.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file, log = Path(folder, "routes.yaml"), Path(folder, "log")
         file.write_text(routes)
@@ -78,9 +82,9 @@ def running(routes: str, environment: Mapping[str, str] | None = None, *, loads:
             port = eventually(lambda: _port(process, log), START_S)
             app = App(f"http://127.0.0.1:{port}", process.pid, log)
             if not loads:
-                eventually(lambda: _ready(app.url), START_S)
+                eventually(lambda: is_ready(app.url), START_S)
             yield app
-            if process.poll() not in (None, 0):
+            if process.poll() is not None and not (may_end and process.returncode == 0):
                 raise AssertionError(f"the app ended with {process.returncode}: {log.read_text()[-2000:]}")
         finally:
             process.terminate()
@@ -99,7 +103,7 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int | None:
     return int(found[1]) if found else None
 
 
-def _ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
             return True
