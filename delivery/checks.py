@@ -1,7 +1,7 @@
 """`check` and `test`: formatting, types and layers of the tree, then its tests; one bad step fails the whole.
 
 Tests run on all cores. What a busy machine would disturb, because it measures time or load, is marked `alone` and runs
-afterwards, one by one.
+afterwards, one by one. Where few of the others fail, they have one more try by themselves; they are named if that passes.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ _PROSE = Step(
     by_file=False,
 )
 _NO_TEST = 5
+# More failed tests than these are no accident of a busy machine.
+_DISTURBED_AT_MOST = 5
+# Not pytest's usual folder: it is a person's, whose `--last-failed` means the tests that they ran.
+_SIDE_BY_SIDE_CACHE = ".trimaran/tests-side-by-side"
 _NONE_MATCHED = "no test matched"
 # These end a whole run with "SystemError: AST constructor recursion depth mismatch" where the garbage collector runs while a file
 # is parsed, as pytest parses one for each line of a traceback: python/cpython#106905, mended in 3.11.8 and 3.12.2.
@@ -93,11 +97,27 @@ def run(root: Path, arguments: Sequence[str], *, long: bool) -> None:
     say(f"checks, then tests on {cores} core{'s' * (cores != 1)}; {_expected(root, long)}")
     failed = _failed_steps(root, _STEPS)
     length = "" if long else " and not long"
-    failed += _pytest(root, "tests side by side", ["-n", str(cores), "--dist", "loadgroup", "-m", f"not alone{length}"])
+    failed += side_by_side(root, cores, f"not alone{length}")
     failed += _pytest(root, "tests that need the machine alone", ["-m", f"alone{length}"])
     if not failed:
         _remember(root, time.monotonic() - began_s, long)
     _end(failed)
+
+
+def side_by_side(root: Path, cores: int, marked: str) -> list[str]:
+    """Run the tests that are marked so on all cores; "tests side by side" comes back where one fails, also by itself."""
+    name, selection = "tests side by side", ["-o", f"cache_dir={_SIDE_BY_SIDE_CACHE}", "-m", marked]
+    failed = _pytest(root, name, ["-n", str(cores), "--dist", "loadgroup", "--cache-clear", *selection])
+    disturbed = _last_failed(root / _SIDE_BY_SIDE_CACHE)
+    if not failed or not 0 < len(disturbed) <= _DISTURBED_AT_MOST:
+        return failed
+    if _pytest(root, "failed tests, each by itself", ["--last-failed", *selection]):
+        return failed
+    say(
+        f"failed beside others and passed alone: {', '.join(disturbed)}\n"
+        "hint: have them wait for what happens instead of for a time, or mark them `alone`"
+    )
+    return []
 
 
 def traceback_style(python: tuple[int, ...]) -> str:
@@ -172,6 +192,14 @@ def _pytest(root: Path, name: str, arguments: Sequence[str]) -> list[str]:
     outcome = f"{name}: {_NONE_MATCHED}" if done.returncode == _NO_TEST else name
     say(f"{outcome}{',' if outcome != name else ':'} {time.monotonic() - began_s:.1f} s")
     return [outcome] if done.returncode else []
+
+
+def _last_failed(cache: Path) -> list[str]:
+    """The tests whose last try failed, as pytest remembers them there."""
+    try:
+        return sorted(json.loads((cache / "v/cache/lastfailed").read_text()))
+    except FileNotFoundError:
+        return []
 
 
 def _expected(root: Path, long: bool) -> str:

@@ -90,6 +90,32 @@ def test_one_bad_step_fails_the_whole_but_stops_nothing(
     assert "… 40 lines left out" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("condition", "passes"),
+    [("hasattr(request.config, 'workerinput')", True), ("True", False)],
+    ids=["beside others", "always"],
+)
+def test_few_failed_tests_have_one_more_try_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], condition: str, passes: bool
+) -> None:
+    """A test that only other tests disturb fails no run, and is named; one that fails by itself too does."""
+    (tmp_path / "test_it.py").write_text(f"def test_good(): pass\ndef test_bad(request): assert not {condition}\n")
+
+    failed = checks.side_by_side(tmp_path, 1, "not alone")
+
+    told = "failed beside others and passed alone: test_it.py::test_bad"
+    assert (told in capfd.readouterr().err) is passes
+    assert failed == ([] if passes else ["tests side by side"])
+
+
+def test_many_failed_tests_have_no_other_try(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What fails by the dozen was not disturbed."""
+    (tmp_path / "test_it.py").write_text("\n".join(f"def test_{number}(): assert False" for number in range(6)))
+
+    assert checks.side_by_side(tmp_path, 1, "not alone") == ["tests side by side"]
+    assert capfd.readouterr().out.count("6 failed") == 1
+
+
 def test_tells_how_long_it_may_take(runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first run says what to expect, the next one what the last good one took; a failed one is no measure."""
     checks.run(tmp_path, [], long=False)
