@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,18 +60,21 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    module: str, arguments: Sequence[str] = (), *, core: int, ready: str, environment: Mapping[str, str] | None = None
+    module: str,
+    arguments: Sequence[str] = (),
+    *,
+    ready: str,
+    core: int | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
-    """Runs ``python -m module`` with "{port}" replaced, pinned to ``core``, from the moment when ``ready`` answers 200."""
+    """Runs ``python -m module`` with "{port}" replaced, on one ``core`` or on all, from the moment when ``ready`` answers 200."""
     port = free_port()
     env = {**os.environ, **{name: value.format(port=port) for name, value in (environment or {}).items()}}
     command = [sys.executable, "-m", module, *(argument.format(port=port) for argument in arguments)]
     started = time.monotonic()
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, {core})
-    )
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, preexec_fn=_stay_on(core))
     try:
-        _await(f"http://127.0.0.1:{port}{ready}", process, started + 30)
+        await_ready(f"http://127.0.0.1:{port}{ready}", process, started + 30)
         yield Running(process.pid, port, time.monotonic() - started)
     finally:
         process.terminate()
@@ -82,7 +85,12 @@ def running(
             process.wait()
 
 
-def _await(url: str, process: subprocess.Popen[bytes], deadline: float) -> None:
+def _stay_on(core: int | None) -> Callable[[], None] | None:
+    return None if core is None else lambda: os.sched_setaffinity(0, {core})
+
+
+def await_ready(url: str, process: subprocess.Popen[bytes], deadline: float) -> None:
+    """Returns when ``url`` answers 200. Raises RuntimeError where the process ends first, or the clock passes ``deadline``."""
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode} before it was ready")
