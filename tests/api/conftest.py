@@ -7,6 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from app.api.requests import Requests
+from tests.clock import Clock
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time of the app and of everything else in the test's process."""
+    clock = Clock()
+    monkeypatch.setattr("time.monotonic", clock.read)
+    return clock
 
 
 @pytest.fixture

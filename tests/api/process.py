@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.clock import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -36,14 +38,14 @@ class Process:
         self._process.send_signal(number)
 
     async def wait(self) -> int:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await self._line():
                 pass
             return await self._process.wait()
 
     async def logged(self, message: str) -> dict[str, Any]:
         """The next line whose message starts so."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while await self._line():
                 if self.log[-1]["message"].startswith(message):
                     return self.log[-1]
@@ -88,7 +90,7 @@ async def refused(environment: Mapping[str, str]) -> str:
     """What an app that does not start says on standard error."""
     started = await start(environment)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             _, said = await started.communicate()
     finally:
         if started.returncode is None:

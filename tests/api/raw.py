@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.api.serving import App
+from tests.clock import PATIENCE_S
 
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
 
@@ -36,13 +37,13 @@ class Wire:
 
     async def piece(self) -> bytes:
         """What one read brings."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return await self._reader.read(2**16)
 
     async def heard(self, mark: bytes) -> None:
         """Returns when ``mark`` has come, whatever came before it."""
         seen = b""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while mark not in seen:
                 piece = await self._reader.read(2**16)
                 assert piece, f"the connection ended without {mark!r}, with {seen[-200:]!r}"
@@ -50,12 +51,12 @@ class Wire:
 
     async def rest(self) -> bytes:
         """Everything until the other side closes."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return await self._reader.read()
 
     async def is_cut(self, every_s: float = 0.01, raw: bytes = b"x") -> None:
         """Returns when the other side takes nothing any more, though more is sent all the time. Raises TimeoutError."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             try:
                 while True:
                     await self.send(raw)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -127,8 +128,20 @@ async def serving(
             await running
 
 
-async def until(condition: Any, within_s: float = 2.0) -> None:
-    """Returns when ``condition()`` is true. Raises TimeoutError."""
-    async with asyncio.timeout(within_s):
-        while not condition():
-            await asyncio.sleep(0.002)
+async def until(condition: Callable[[], Any]) -> None:
+    """Returns when ``condition()`` is true, however long the machine takes and whatever the clock of the test says."""
+    while not condition():
+        await moment()
+
+
+async def at_rest(value: Callable[[], Any]) -> None:
+    """Returns when ``value()`` has stayed the same for a while in which the event loop was free to change it."""
+    before, looks = value(), 0
+    while looks < 50:
+        await moment(0.01)
+        before, looks = (before, looks + 1) if value() == before else (value(), 0)
+
+
+async def moment(real_s: float = 0.002) -> None:
+    """Leaves the event loop to the others for a moment, which a clock that stands still cannot measure."""
+    await asyncio.get_running_loop().run_in_executor(None, time.sleep, real_s)

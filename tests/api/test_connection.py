@@ -118,7 +118,7 @@ async def test_a_reader_that_takes_nothing_is_dropped(monkeypatch: pytest.Monkey
         wire._reader._transport.pause_reading()  # type: ignore[attr-defined]
         await wire.send(HEAD + b"content-length: %d\r\n\r\n" % len(body) + body)
         await until(lambda: app.lifecycle.running)
-        await until(lambda: not app.lifecycle.running, within_s=8)
+        await until(lambda: not app.lifecycle.running)
         await until(lambda: up.left_at)
 
 

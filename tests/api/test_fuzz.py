@@ -17,6 +17,7 @@ from tests.api import fuzz
 from tests.api.fuzz import Sent
 from tests.api.serving import App, serving
 from tests.api.upstream import Exchange, upstream
+from tests.clock import PATIENCE_S
 
 LONGEST_ERROR = 2_000  # bytes: what we say ourselves, and at most 200 characters of what was sent
 
@@ -104,7 +105,7 @@ class Client:
         with contextlib.suppress(ConnectionError):  # what was said before the end can still be read
             writer.write(sent.raw(f"127.0.0.1:{self._port}"))
             await writer.drain()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
             body = await _body(reader, head, has_none=sent.method == "HEAD")
         if "connection: close" in head:
@@ -185,7 +186,7 @@ async def _say_all(app: App, said: Iterable[str | bytes]) -> list[str]:
             await socket.send(message)
             await socket.send('{"type": "ping"}')
             heard: dict[str, Any] = {"type": ""}
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while heard["type"] != "pong":
                     heard = json.loads(await socket.recv())
                     ends += heard["type"] == "end"

@@ -17,6 +17,7 @@ from schemathesis.core.result import Ok
 from app.api.openapi import document
 from tests.api.serving import CHAT, serving
 from tests.api.upstream import Exchange, complete, upstream
+from tests.clock import PATIENCE_S
 
 EXAMPLES = 8
 CHECKS = [
@@ -180,7 +181,7 @@ def _try(operation: Any, url: str, mode: GenerationMode) -> None:
         phases=[hypothesis.Phase.generate],
     )
     def each(case: Any) -> None:
-        response = case.call(base_url=url, timeout=5)
+        response = case.call(base_url=url, timeout=PATIENCE_S)
         case.validate_response(response, checks=CHECKS)
 
     each()

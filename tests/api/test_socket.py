@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from app.api.socket_session import MAX_MESSAGE_BYTES, SocketLimits
 from tests.api.serving import MESSAGES, App, serving, until
 from tests.api.upstream import Exchange, begun_then, chunk, cut, paced, silence, upstream
+from tests.clock import PATIENCE_S
 
 
 class Talk:
@@ -32,7 +33,7 @@ class Talk:
         await self.say("chat", id=id, messages=MESSAGES, **fields)
 
     async def hear(self) -> dict[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             heard: dict[str, Any] = json.loads(await self.socket.recv())
         return heard
 
@@ -45,7 +46,7 @@ class Talk:
 
     async def closed(self) -> int | None:
         """The code with which the other side closes."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             with contextlib.suppress(ConnectionClosed):
                 while True:
                     await self.socket.recv()

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from app.api.socket_session import SocketLimits
 from tests.api.serving import App, serving, until
 from tests.api.upstream import begun_then, silence, upstream
+from tests.clock import PATIENCE_S
 
 KEYS = {"TRIMARAN_API_KEYS": "ci=secret-1"}
 
@@ -23,7 +24,7 @@ def opening(app: App, **options: Any) -> connect:
 
 
 async def hear(socket: ClientConnection) -> Any:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         return json.loads(await socket.recv())
 
 

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
 from app.api.completions import Timing
-from tests.api.serving import CHAT, STREAM, serving, until
-from tests.api.upstream import Exchange, Script, begun_then, chunk, complete, cut, paced, silence, upstream
+from tests.api.serving import CHAT, STREAM, at_rest, serving, until
+from tests.api.upstream import Exchange, Script, begun_then, chunk, complete, cut, held, paced, silence, upstream
+from tests.clock import Clock
 
 QUICK = Timing(commit_after_s=0.1, heartbeat_s=0.05)
-
-
-def late(seconds: float, then: Script) -> Script:
-    async def play(exchange: Exchange) -> None:
-        await asyncio.sleep(seconds)
-        await then(exchange)
-
-    return play
+PING = b": ping\n\n"
 
 
 async def failing(exchange: Exchange) -> None:
@@ -40,12 +33,14 @@ async def test_a_complete_stream_ends_with_its_summary_and_done() -> None:
 
 async def test_the_summary_tells_what_answered_in_place_of_the_routes_own() -> None:
     """A stream whose status went out while nobody had answered cannot say so in a header."""
+    committed = asyncio.Event()
     async with (
-        upstream(late(0.3, failing)) as up,
+        upstream(held(committed, failing)) as up,
         upstream() as small,
         serving(up, last_resort=small, timing=QUICK) as app,
         app.post(STREAM) as response,
     ):
+        committed.set()
         raw = await response.read()
     assert "x-trimaran-degraded" not in response.headers
     assert b'"degraded":"up1"' in raw.rpartition(b": trimaran ")[2]
@@ -69,35 +64,73 @@ async def test_a_failure_before_the_first_content_has_its_own_status() -> None:
 
 async def test_a_long_silence_commits_the_status_and_brings_heartbeats() -> None:
     """After the commit time the status is 200 and comments keep the connection open until content comes."""
-    async with upstream(late(0.35, complete)) as up, serving(up, timing=QUICK) as app:
-        start = time.monotonic()
+    content = asyncio.Event()
+    async with upstream(held(content, complete)) as up, serving(up, timing=QUICK) as app:
         async with app.post(STREAM) as response:
-            committed_s = time.monotonic() - start
+            assert response.status == 200
+            assert await response.content.readexactly(2 * len(PING)) == 2 * PING
+            content.set()
             raw = await response.read()
-    assert 0.1 <= committed_s < 0.3
-    assert raw.startswith(b": ping\n\n: ping\n\n")
+    assert chunk("a") in raw
     assert raw.endswith(b"data: [DONE]\n\n")
+
+
+async def test_nothing_is_committed_before_its_time(clock: Clock) -> None:
+    """One moment before the commit time there is no status, and at it there is."""
+    async with upstream(silence) as up, serving(up, timing=Timing(commit_after_s=20)) as app:
+        with clock.standing():
+            asking = asyncio.create_task(app.client.post("/v1/chat/completions", json=STREAM))
+            await until(lambda: up.requests)
+            clock.go_on(19.9)
+            await at_rest(asking.done)
+            assert not asking.done()
+            clock.go_on(0.1)
+            async with await asking as response:
+                assert response.status == 200
 
 
 async def test_a_silence_in_the_middle_brings_heartbeats_too() -> None:
     """A committed stream on which nothing moves sends comments, between two whole events."""
-    script = begun_then(late(0.2, paced(1, 0, head=False)))
+    more = asyncio.Event()
+    script = begun_then(held(more, paced(1, 0, head=False)))
     async with upstream(script) as up, serving(up, timing=QUICK) as app, app.post(STREAM) as response:
-        raw = await response.read()
-    assert chunk("a") + b": ping\n\n" in raw
-    assert b": ping\n\n" + chunk("x") in raw
+        begun = await response.content.readuntil(PING)
+        more.set()
+        raw = begun + await response.read()
+    assert chunk("a") + PING in raw
+    assert PING + chunk("x") in raw
 
 
-async def test_a_quick_stream_has_no_heartbeats() -> None:
-    """While content moves no comment is sent."""
-    async with upstream(paced(10, 0.02)) as up, serving(up, timing=QUICK) as app, app.post(STREAM) as response:
-        assert b": ping" not in await response.read()
+async def test_a_quick_stream_has_no_heartbeats(clock: Clock) -> None:
+    """While content moves no comment is sent: each piece begins the time anew."""
+    more: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def piecewise(exchange: Exchange) -> None:
+        await exchange.head()
+        while True:
+            await exchange.send(await more.get())
+
+    timing = Timing(commit_after_s=1, heartbeat_s=1)
+    async with upstream(piecewise) as up, serving(up, timing=timing) as app:
+        with clock.standing():
+            more.put_nowait(chunk("x"))
+            async with app.post(STREAM) as response:
+                for _ in range(5):
+                    assert await response.content.readexactly(len(chunk("x"))) == chunk("x")
+                    clock.go_on(0.9)
+                    more.put_nowait(chunk("x"))
+                await response.content.readexactly(len(chunk("x")))
+                clock.go_on(1)
+                assert await response.content.readexactly(len(PING)) == PING
 
 
 async def test_a_failure_after_a_committed_silence_is_an_event() -> None:
     """Once heartbeats went out, a backend's refusal can only be an error event, and no [DONE] follows."""
-    async with upstream(late(0.2, failing)) as up, serving(up, timing=QUICK) as app, app.post(STREAM) as response:
+    committed = asyncio.Event()
+    script = held(committed, failing)
+    async with upstream(script) as up, serving(up, timing=QUICK) as app, app.post(STREAM) as response:
         assert response.status == 200
+        committed.set()
         raw = await response.read()
     assert b'data: {"error":{"message":' in raw
     assert b"[DONE]" not in raw
@@ -123,17 +156,17 @@ async def test_a_defect_of_ours_in_the_middle_is_an_error_event(monkeypatch: pyt
 
 @pytest.mark.parametrize("script", [begun_then(silence), silence], ids=["streaming", "before the first content"])
 @pytest.mark.parametrize("body", [STREAM, CHAT], ids=["stream", "whole"])
-async def test_the_backend_stops_when_the_caller_leaves(script: Script, body: dict[str, object]) -> None:
-    """The backend's connection is closed within 100 ms of the caller's leaving, at any point, streaming or not."""
+async def test_the_backend_stops_when_the_caller_leaves(
+    script: Script, body: dict[str, object], clock: Clock
+) -> None:
+    """The backend's connection is closed at once, not by any time-out: no time passes from the caller's leaving on."""
     async with upstream(script) as up, serving(up) as app:
         asking = asyncio.create_task(app.client.post("/v1/chat/completions", json=body))
-        await until(lambda: up.requests and app.lifecycle.running)
-        await asyncio.sleep(0.05)
-        asking.cancel() if not asking.done() else asking.result().close()
-        left_at = time.monotonic()
-        await until(lambda: up.left_at)
-        assert up.left_at[0] - left_at < 0.1
-        await until(lambda: not app.lifecycle.running)
+        shown = script is not silence and body is STREAM
+        await until(lambda: up.requests and app.lifecycle.running and (asking.done() or not shown))
+        with clock.standing():
+            asking.cancel() if not asking.done() else asking.result().close()
+            await until(lambda: up.left_at and not app.lifecycle.running)
         requests = await app.metric("trimaran_requests_total")
     assert 'outcome="client_gone"' in next(iter(requests))
 
@@ -158,23 +191,33 @@ async def test_a_slow_reader_slows_the_backend_down() -> None:
             + request
         )
         await until(lambda: sent)
-        await asyncio.sleep(0.5)
-        held = sent
-        await asyncio.sleep(0.3)
-        assert sent == held
+        await at_rest(lambda: sent)
         assert sent < 24 * 2**20
         assert (await reader.read(9)) == b"HTTP/1.1 "
         writer.close()
 
 
-async def test_a_slow_reader_is_not_blamed_on_the_backend() -> None:
+async def test_a_slow_reader_is_not_blamed_on_the_backend(clock: Clock) -> None:
     """A reader who pauses longer than the limit between tokens still gets the whole answer."""
-    script = paced(500, 0, size=60_000)
-    async with upstream(script) as up, serving(up, limits="{between_tokens_s: 0.3}") as app:
-        async with app.post(STREAM, read_bufsize=2**14) as response:
-            await response.content.readany()
-            await asyncio.sleep(1.0)
-            raw = await response.read()
+    sent = 0
+
+    async def plenty(exchange: Exchange) -> None:
+        nonlocal sent
+        await exchange.head()
+        for _ in range(500):
+            await exchange.send(chunk("x" * 60_000))
+            sent += 1
+        await exchange.send(chunk("", "stop") + b"data: [DONE]\n\n")
+
+    async with upstream(plenty) as up, serving(up, limits="{between_tokens_s: 5}") as app:
+        with clock.standing():
+            async with app.post(STREAM, read_bufsize=2**14) as response:
+                await response.content.readany()
+                await at_rest(lambda: sent)
+                assert sent < 500
+                clock.go_on(20)
+                await at_rest(lambda: sent)
+                raw = await response.read()
         errors = await app.metric("trimaran_errors_total")
     assert raw.endswith(b"data: [DONE]\n\n")
     assert errors == {}

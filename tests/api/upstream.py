@@ -97,7 +97,17 @@ def begun_then(rest: Script) -> Script:
 async def silence(exchange: Exchange) -> None:
     """Nothing more, until the other side leaves."""
     del exchange
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
+
+
+def held(until: asyncio.Event, then: Script) -> Script:
+    """Nothing more until the test sets ``until``, and then whatever ``then`` does."""
+
+    async def play(exchange: Exchange) -> None:
+        await until.wait()
+        await then(exchange)
+
+    return play
 
 
 async def cut(exchange: Exchange) -> None:
