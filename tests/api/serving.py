@@ -134,6 +134,12 @@ async def until(condition: Callable[[], Any]) -> None:
         await moment()
 
 
+async def settled() -> None:
+    """Returns when whatever was under way between the sockets of this process has arrived: by turns of the event loop, not by time."""
+    for _ in range(20):
+        await moment()
+
+
 async def at_rest(value: Callable[[], Any]) -> None:
     """Returns when ``value()`` has stayed the same for a while in which the event loop was free to change it."""
     before, looks = value(), 0
