@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-PATIENCE_S = 100.0  # what has not happened by then never will, on however busy a machine: pytest ends a test after 300 s
+PATIENCE_S = (
+    100.0  # what has not happened by then never will, on however busy a machine: pytest ends a test after 300 s
+)
 
 
 class Clock:

@@ -14,8 +14,9 @@ from app.api.completions import Timing
 from app.api.connection import Connection
 from app.logic.admission.body_bytes import BodyBytes
 from tests.api.raw import HEAD, Wire, wired
-from tests.api.serving import CHAT, App, serving, until
+from tests.api.serving import CHAT, serving, settled, until
 from tests.api.upstream import begun_then, silence, upstream
+from tests.clock import Clock
 
 KEYS = {"TRIMARAN_API_KEYS": "ci=secret-1"}
 BODY = json.dumps(CHAT).encode()
@@ -60,39 +61,41 @@ async def test_the_only_upload_is_taken(held: Callable[[], int], monkeypatch: py
             await until(lambda: held() == 0)
 
 
-async def leave(wire: Wire, app: App) -> None:
+async def leave(wire: Wire, clock: Clock) -> None:
     wire.close()
 
 
-async def wait(wire: Wire, app: App) -> None:
+async def wait(wire: Wire, clock: Clock) -> None:
+    with clock.standing():
+        clock.go_on(Timing().body_s + 1)
     assert (await wire.rest()).startswith(b"HTTP/1.1 408 ")
 
 
-async def spoil(wire: Wire, app: App) -> None:
+async def spoil(wire: Wire, clock: Clock) -> None:
     """A chunk's line that is none."""
     await wire.send(b"zz\r\n")
     assert (await wire.rest()).startswith(b"HTTP/1.1 400 ")
 
 
-async def finish_wrongly(wire: Wire, app: App) -> None:
+async def finish_wrongly(wire: Wire, clock: Clock) -> None:
     await wire.send(b"0\r\n\r\n")
     assert (await wire.piece()).startswith(b"HTTP/1.1 400 ")
 
 
-async def finish(wire: Wire, app: App) -> None:
+async def finish(wire: Wire, clock: Clock) -> None:
     await wire.send(chunk(BODY) + b"0\r\n\r\n")
     assert (await wire.piece()).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("ending", [leave, wait, spoil, finish_wrongly, finish], ids=lambda ending: ending.__name__)
 async def test_what_arrived_is_given_back_on_every_ending(
-    ending: Callable[[Wire, App], asyncio.Future[None]], held: Callable[[], int]
+    ending: Callable[[Wire, Clock], asyncio.Future[None]], held: Callable[[], int], clock: Clock
 ) -> None:
     """The caller leaves, is too slow, sends what is no HTTP, no JSON, or a whole request."""
-    async with upstream() as up, serving(up, timing=Timing(body_s=0.5)) as app, wired(app) as wire:
+    async with upstream() as up, serving(up) as app, wired(app) as wire:
         await wire.send(CHUNKED + chunk(b" " * 1000))
         await until(lambda: held() == 1000)
-        await ending(wire, app)
+        await ending(wire, clock)
         await until(lambda: held() == 0)
         await until(lambda: not app.lifecycle.running)
 
@@ -120,7 +123,7 @@ async def test_what_is_not_body_is_bounded(case: str, body: bytes) -> None:
     begin, piece = BESIDE[case]
     async with upstream() as up, serving(up) as app, wired(app) as wire:
         await wire.send(CHUNKED + b"".join(chunk(body[at : at + 100]) for at in range(0, len(body), 100)) + begin)
-        await asyncio.sleep(0.05)
+        await settled()
         for at in range(0, len(piece), 10_000):
             await wire.send(piece[at : at + 10_000])
         assert (await wire.rest()).startswith(b"HTTP/1.1 431 ")
@@ -205,7 +208,7 @@ async def test_who_still_sends_sees_the_answer() -> None:
     """A caller who reads only when it has sent everything is told, though nobody wanted the body."""
     async with upstream() as up, serving(up, environment=KEYS) as app, wired(app) as wire:
         await wire.send(HEAD + b"content-length: 20000000\r\n\r\n")
-        await asyncio.sleep(0.05)
+        await settled()
         for _ in range(20):
             await wire.send(b" " * 1_000_000)
         assert (await wire.rest()).startswith(b"HTTP/1.1 401 ")
@@ -266,9 +269,9 @@ async def test_a_body_is_never_changed(before_end: int, line: bytes) -> None:
     cut_at = len(head) - before_end
     async with upstream() as up, serving(up) as app, wired(app) as wire:
         await wire.send(head[:cut_at])
-        await asyncio.sleep(0.05)
+        await settled()
         await wire.send(head[cut_at:] + body)
-        await asyncio.sleep(0.2)
+        await settled()
         wire.end()
         answers = await wire.rest()
     assert answers.count(b"HTTP/1.1 ") == 1
@@ -280,9 +283,9 @@ async def test_no_request_is_smuggled_behind_another_protocol() -> None:
     keys = {"TRIMARAN_API_KEYS": "ci=secret-1"}
     async with upstream() as up, serving(up, environment=keys) as app, wired(app) as wire:
         await wire.send(HEAD + b"connection: Upgr")
-        await asyncio.sleep(0.05)
+        await settled()
         await wire.send(b"ade\r\nupgra")
-        await asyncio.sleep(0.05)
+        await settled()
         await wire.send(b"de: h2c\r\ncontent-length: %d\r\n\r\n" % len(inner) + inner)
         answer = await wire.rest()
     assert answer.count(b"HTTP/1.1 ") == 1

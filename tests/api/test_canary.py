@@ -15,8 +15,9 @@ from app.logic.answer import Kind
 from app.logic.record import AttemptRecord, Measured, Record
 from app.telemetry.canary import MAX_SESSIONS, Canary
 from app.wire.events import Usage
-from tests.api.serving import CHAT, STREAM, App, serving, until
+from tests.api.serving import CHAT, STREAM, App, serving, settled, until
 from tests.api.upstream import DONE, WHOLE, Exchange, Script, begun_then, chunk, complete, paced, silence, upstream
+from tests.clock import Clock
 
 NONE = {"attempt_failed": 0.0, "cut": 0.0, "rejected": 0.0, "refused": 0.0, "broken_schema": 0.0, "empty": 0.0}
 JSON = {"response_format": {"type": "json_object"}}
@@ -55,7 +56,7 @@ def says(*chunks: bytes, status: int = 200, **message: Any) -> Script:
 
 
 async def nonsense(exchange: Exchange) -> None:
-    await asyncio.sleep(0.05)  # so that what came before it arrives by itself
+    await settled()  # so that what came before it arrives by itself
     await exchange.send(b"data: {nonsense\n\n")
 
 
@@ -294,16 +295,19 @@ async def test_a_streams_logarithms_are_those_of_its_content() -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole answer"])
-async def test_a_slow_upload_is_the_callers_affair(stream: bool) -> None:
+async def test_a_slow_upload_is_the_callers_affair(stream: bool, clock: Clock) -> None:
     """The times of a version begin when a request is complete."""
     body = json.dumps(STREAM if stream else CHAT).encode()
     async with upstream() as up, serving(up) as app:
         reader, writer = await asyncio.open_connection("127.0.0.1", app.port)
         writer.write(b"POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body))
-        await asyncio.sleep(2)
-        writer.write(body)
-        await reader.readuntil(b"\r\n\r\n")
-        await until(lambda: not app.lifecycle.running)
+        await until(lambda: app.lifecycle.running)
+        with clock.standing():
+            clock.go_on(20)
+            await settled()
+            writer.write(body)
+            await reader.readuntil(b"\r\n\r\n")
+            await until(lambda: not app.lifecycle.running)
         writer.close()
         count, total, _ = await logs(app, "first_token" if stream else "whole_answer")
         assert (count, math.expm1(total) / 1e6 < 1) == (1, True)

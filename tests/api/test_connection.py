@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-
 import pytest
 
 from app.api import exchange
 from app.api.completions import Timing
 from app.api.connection import Connection
 from tests.api.raw import HEAD, wired
-from tests.api.serving import serving, until
+from tests.api.serving import serving, settled, until
 from tests.api.upstream import paced, upstream
+from tests.clock import Clock
 
 
 async def test_a_head_over_the_limit_is_refused_while_it_comes() -> None:
@@ -51,41 +49,50 @@ async def test_a_head_that_does_not_come_is_not_waited_for(begin: bytes, monkeyp
     assert raw.startswith(b"HTTP/1.1 408 Request Timeout\r\n") if begin else raw == b""
 
 
-async def test_a_later_head_that_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_later_head_that_trickles_is_not_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a kept connection the time runs from the next request's first byte."""
-    monkeypatch.setattr(Connection, "head_s", 0.2)
+    monkeypatch.setattr(Connection, "head_s", 2)
     async with upstream() as up, serving(up) as app, wired(app) as wire:
-        await wire.send(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        await asyncio.sleep(0.4)
-        await wire.send(b"GET /health/")
-        raw = await wire.rest()
-    assert raw.startswith(b"HTTP/1.1 200 ")
-    assert b"HTTP/1.1 408 " in raw
+        with clock.standing():
+            await wire.send(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert (await wire.piece()).startswith(b"HTTP/1.1 200 ")
+            clock.go_on(3)
+            await settled()
+            await wire.send(b"GET /health/")
+            await settled()
+            clock.go_on(2)
+            assert b"HTTP/1.1 408 " in await wire.rest()
 
 
-@pytest.mark.alone
-async def test_a_body_that_trickles_is_refused() -> None:
-    """A body that comes more slowly than anybody's line gets 408, and its connection ends."""
-    async with upstream() as up, serving(up, timing=Timing(body_s=0.3)) as app, wired(app) as wire:
-        await wire.send(HEAD + b"content-length: 1000\r\n\r\n{")
-        start = time.monotonic()
-        for _ in range(20):
-            await wire.send(b" ")
-            await asyncio.sleep(0.01)
-        raw = await wire.rest()
-        assert 0.1 < time.monotonic() - start < 1
+async def test_a_body_that_trickles_is_refused(clock: Clock) -> None:
+    """A body that comes more slowly than anybody's line gets 408 when its time is over, and its connection ends."""
+    async with upstream() as up, serving(up, timing=Timing(body_s=10)) as app, wired(app) as wire:
+        with clock.standing():
+            await wire.send(HEAD + b"content-length: 1000\r\n\r\n{")
+            await until(lambda: app.lifecycle.running)
+            for _ in range(9):
+                await wire.send(b" ")
+                await settled()
+                clock.go_on(1)
+            await settled()
+            assert app.lifecycle.running
+            clock.go_on(2)
+            raw = await wire.rest()
     assert raw.startswith(b"HTTP/1.1 408 ")
     assert b"connection: close" in raw
 
 
-async def test_a_large_body_may_take_its_time() -> None:
+async def test_a_large_body_may_take_its_time(clock: Clock) -> None:
     """Each 32 KiB buy another second, so a slow line can send a large body."""
-    async with upstream() as up, serving(up, timing=Timing(body_s=0.1)) as app, wired(app) as wire:
-        body = b'{"messages": [{"role": "user", "content": "' + b"x" * 100_000 + b'"}]}'
-        await wire.send(HEAD + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body[:65_000])
-        await asyncio.sleep(0.4)
-        await wire.send(body[65_000:])
-        assert (await wire.rest()).startswith(b"HTTP/1.1 200 ")
+    async with upstream() as up, serving(up, timing=Timing(body_s=1)) as app, wired(app) as wire:
+        with clock.standing():
+            body = b'{"messages": [{"role": "user", "content": "' + b"x" * 100_000 + b'"}]}'
+            await wire.send(HEAD + b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body) + body[:65_000])
+            await settled()
+            clock.go_on(2.5)
+            await settled()
+            await wire.send(body[65_000:])
+            assert (await wire.rest()).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("declared", [True, False], ids=["content-length", "chunked"])

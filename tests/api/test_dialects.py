@@ -69,10 +69,12 @@ def _listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DIALECTS, PATH, Notes())
 
 
-async def posted(*scripts: Any, body: Any, timing: Timing | None = None, **environment: str) -> tuple[int, bytes]:
+async def posted(
+    *scripts: Any, body: Any, timing: Timing | None = None, limits: str = "{}", **environment: str
+) -> tuple[int, bytes]:
     async with (
         upstream(*scripts) as up,
-        serving(up, timing=timing, environment=environment, limits="{between_tokens_s: 0.3}") as app,
+        serving(up, timing=timing, environment=environment, limits=limits) as app,
         app.post(body, PATH) as response,
     ):
         return response.status, await response.read()
@@ -111,7 +113,9 @@ async def test_a_wrong_method_is_told_in_the_dialects_form() -> None:
 async def test_a_silent_stream_has_the_dialects_heartbeat() -> None:
     """Once its status is out."""
     quick = Timing(commit_after_s=0.05, heartbeat_s=0.05)
-    _, raw = await posted(begun_then(silence), body={"ask": "hi", "live": True}, timing=quick)
+    _, raw = await posted(
+        begun_then(silence), body={"ask": "hi", "live": True}, timing=quick, limits="{between_tokens_s: 1}"
+    )
     assert Notes.heartbeat in raw
     assert b": ping" not in raw
 

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from app.inference.retry_after import LONGEST_S, retry_after_s
-from tests.api.serving import CHAT, STREAM, App, routes_to, serving
+from tests.api.serving import CHAT, STREAM, App, routes_to, serving, settled, until
 from tests.api.upstream import DONE, Exchange, Script, begun_then, complete, upstream
+from tests.clock import Clock
 
 KEY = "sk-live/Ab12+xyz.9"
 SECRET = "the secret plan"
@@ -136,13 +137,17 @@ async def test_a_prompt_that_a_provider_quotes_is_not_logged(status: int, caplog
 
 
 @pytest.mark.parametrize("probe", ["answered", "unanswered"])
-async def test_a_prompt_quoted_to_one_is_never_told_to_another(caplog: pytest.LogCaptureFixture, probe: str) -> None:
+async def test_a_prompt_quoted_to_one_is_never_told_to_another(
+    caplog: pytest.LogCaptureFixture, probe: str, clock: Clock
+) -> None:
     """While the circuit is open because of A's requests, B hears its own answer; or, with none, that the backend failed, and when."""
+
+    another_waits = asyncio.Event()
 
     async def fail(exchange: Exchange) -> None:
         is_probe = exchange.body["max_tokens"] == 7
         if is_probe:
-            await asyncio.sleep(0.05)
+            await another_waits.wait()
         if is_probe and probe == "unanswered":
             return  # the connection is closed
         await exchange.json({"error": {"message": f"crashed at: {exchange.body['messages'][0]['content']}"}}, 500)
@@ -156,8 +161,15 @@ async def test_a_prompt_quoted_to_one_is_never_told_to_another(caplog: pytest.Lo
         async with upstream(fail) as up, serving(up) as app:
             for _ in range(3):
                 assert SECRET in await ask(app, ASKED | {"max_tokens": 6})
-            # one probes, the other waits for it
-            own, other = await asyncio.gather(ask(app, ASKED | {"max_tokens": 7}), ask(app, CHAT | {"max_tokens": 8}))
+            with clock.standing():
+                probing = asyncio.create_task(ask(app, ASKED | {"max_tokens": 7}))
+                await until(lambda: len(up.requests) == 4)
+                waiting = asyncio.create_task(ask(app, CHAT | {"max_tokens": 8}))
+                await until(lambda: len(app.lifecycle.running) == 2)
+                await settled()
+                assert len(up.requests) == 4
+                another_waits.set()
+                own, other = await asyncio.gather(probing, waiting)
     assert (SECRET in own) == (probe == "answered")
     assert SECRET not in other
     heard = {
@@ -278,14 +290,16 @@ async def limited(retry_after: str) -> AsyncIterator[tuple[App, list[Exchange]]]
 
 
 @pytest.mark.parametrize(("asked", "told"), [("3600", "3600"), ("1e308", "86400"), ("31536000", "86400")])
-async def test_a_caller_hears_the_providers_own_number(asked: str, told: str) -> None:
+async def test_a_caller_hears_the_providers_own_number(asked: str, told: str, clock: Clock) -> None:
     """Up to a day; the one who comes next hears what is left of it, without the provider being asked; this app looks again after a minute."""
     async with limited(asked) as (app, requests):
-        for _ in range(2):
-            async with app.post(CHAT) as response:
-                assert response.status == 429
-                assert int(told) - 2 <= int(response.headers["retry-after"]) <= int(told)
-        assert len(requests) == 1
-        async with app.get("/v1/routes") as response:
-            (backend,) = (await response.json())["models"]["chat"]["backends"]
-        assert 55 < backend["asked_again_in_s"] <= 60
+        with clock.standing():
+            for gone_s in (0, 10):
+                clock.go_on(gone_s)
+                async with app.post(CHAT) as response:
+                    assert response.status == 429
+                    assert int(response.headers["retry-after"]) == int(told) - gone_s
+            assert len(requests) == 1
+            async with app.get("/v1/routes") as response:
+                (backend,) = (await response.json())["models"]["chat"]["backends"]
+            assert backend["asked_again_in_s"] == 50

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -16,8 +15,9 @@ from app.api.leaving import LEAVING, Leaving, Watch, watched
 from app.api.requests import Request
 from app.logic.reply import Reply
 from app.logic.transcript import Transcript
-from tests.api.serving import STREAM, serving, until
+from tests.api.serving import STREAM, serving, settled, until
 from tests.api.upstream import begun_then, silence, upstream
+from tests.clock import Clock
 
 
 async def test_a_caller_with_a_long_body_is_seen_to_leave() -> None:
@@ -43,7 +43,7 @@ async def test_an_answer_that_was_left_is_not_kept() -> None:
                 assert kept() > before
                 response.close()
             await until(lambda: not app.lifecycle.running)
-            await asyncio.sleep(0.05)
+            await settled()
             assert kept() <= before
     finally:
         gc.enable()
@@ -96,7 +96,7 @@ async def test_under_another_server_the_messages_tell(leaves: bool) -> None:
     with Watch(watched({}, messages.get), lambda: told.append("gone")):
         if leaves:
             messages.put_nowait({"type": "http.disconnect"})
-        await asyncio.sleep(0.01)
+        await settled()
     assert told == (["gone"] if leaves else [])
 
 
@@ -110,29 +110,38 @@ def test_our_own_server_puts_it_into_the_scope() -> None:
     assert watched({LEAVING: leaving}, never) is leaving
 
 
-def beating(times: list[float], takes_s: float = 0.0) -> Callable[[], Awaitable[None]]:
-    async def beat() -> None:
-        await asyncio.sleep(takes_s)
-        times.append(asyncio.get_running_loop().time())
-
-    return beat
-
-
-async def test_a_touch_brings_the_next_beat_forward() -> None:
+async def test_a_touch_brings_the_next_beat_forward(clock: Clock) -> None:
     """The first may be far away; once something moved the shorter time counts."""
-    times: list[float] = []
-    start = asyncio.get_running_loop().time()
-    heartbeat = Heartbeat(beating(times), 10, 0.03)
-    heartbeat.touch()
-    await until(lambda: len(times) >= 2)
-    heartbeat.stop()
-    assert 0.02 <= times[0] - start < 0.5
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        beats += 1
+
+    with clock.standing():
+        heartbeat = Heartbeat(beat, 10, 1)
+        heartbeat.touch()
+        for seconds, expected in ((0.9, 0), (0.1, 1), (0.9, 1), (0.1, 2)):
+            clock.go_on(seconds)
+            await settled()
+            assert beats == expected
+        heartbeat.stop()
 
 
 async def test_a_beat_on_its_way_goes_out_whole() -> None:
     """Half a message must not be followed by the end of the answer."""
-    times: list[float] = []
-    heartbeat = Heartbeat(beating(times, takes_s=0.05), 0.01, 10)
-    await asyncio.sleep(0.03)
-    await heartbeat.rest()
-    assert len(times) == 1
+    begun, reader, whole = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def beat() -> None:
+        begun.set()
+        await reader.wait()
+        whole.set()
+
+    heartbeat = Heartbeat(beat, 0.01, 10)
+    await begun.wait()
+    resting = asyncio.create_task(heartbeat.rest())
+    await settled()
+    assert not resting.done()
+    reader.set()
+    await resting
+    assert whole.is_set()

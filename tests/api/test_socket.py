@@ -148,7 +148,9 @@ async def test_conversations_run_side_by_side() -> None:
         heard = [await talk.hear()]
         while [message["type"] for message in heard].count("end") < 2:
             heard.append(await talk.hear())
-    text = {id: "".join(each["content"] for each in heard if each["type"] == "delta" and each["id"] == id) for id in "ab"}
+    text = {
+        id: "".join(each["content"] for each in heard if each["type"] == "delta" and each["id"] == id) for id in "ab"
+    }
     assert text == {"a": "xxx", "b": "xxx"}
 
 

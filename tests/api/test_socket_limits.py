@@ -14,8 +14,9 @@ from app.api.socket_connection import UNKNOWN_MESSAGE_BYTES, SocketConnection
 from app.api.socket_session import MAX_MESSAGE_BYTES
 from app.logic.admission.body_bytes import BodyBytes
 from tests.api.raw import Wire, wired
-from tests.api.serving import MESSAGES, serving, until
+from tests.api.serving import MESSAGES, serving, settled, until
 from tests.api.upstream import upstream
+from tests.clock import Clock
 
 KEYS = {"TRIMARAN_API_KEYS": "ci=secret-1"}
 HANDSHAKE = (
@@ -113,7 +114,9 @@ async def test_more_in_small_fragments_than_a_message_may_have_is_refused() -> N
         assert await close_code(wire) == 1009
 
 
-async def test_unfinished_messages_count_with_all_that_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unfinished_messages_count_with_all_that_is_held(
+    held: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is over the limit with the others is not collected: that socket is told to try again later, and makes room."""
     monkeypatch.setattr(BodyBytes.__init__, "__defaults__", (2**20,))
     half = frame(TEXT, b" " * 2**20)[:600_000]
@@ -121,15 +124,15 @@ async def test_unfinished_messages_count_with_all_that_is_held(monkeypatch: pyte
         for wire in (first, second, third):
             await shaken(wire)
         await first.send(half)
-        await asyncio.sleep(0.05)
+        await until(lambda: held() >= 590_000)
         await second.send(half)
         assert await close_code(second) == 1013
         async with app.post({"messages": [{"role": "user", "content": "x" * 600_000}]}) as response:
             assert response.status == 429
         first.close()
-        await asyncio.sleep(0.05)
+        await until(lambda: held() == 0)
         await third.send(half)
-        await asyncio.sleep(0.05)
+        await until(lambda: held() >= 590_000)
         await third.send(frame(TEXT, b" " * 2**20)[600_000:])
         assert b"not valid JSON" in await third.piece()
 
@@ -160,17 +163,20 @@ async def test_a_message_that_trickles_is_not_waited_for(monkeypatch: pytest.Mon
         assert b"pong" in await silent.piece()
 
 
-async def test_each_message_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_message_has_its_own_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that follows another at once may always be half here, and none of them is late."""
-    monkeypatch.setattr(SocketConnection, "message_s", 0.5)
+    monkeypatch.setattr(SocketConnection, "message_s", 5)
     raw = frame(TEXT, message("ping"))
     async with upstream() as up, serving(up) as app, wired(app) as wire:
         await shaken(wire)
-        await wire.send(raw[:10])
-        for _ in range(12):
-            await asyncio.sleep(0.1)
-            await wire.send(raw[10:] + raw[:10])
-            assert b"pong" in await wire.piece()
+        with clock.standing():
+            await wire.send(raw[:10])
+            for _ in range(12):
+                await settled()
+                clock.go_on(1)
+                await settled()
+                await wire.send(raw[10:] + raw[:10])
+                assert b"pong" in await wire.piece()
 
 
 @pytest.mark.alone

@@ -156,9 +156,7 @@ async def test_a_defect_of_ours_in_the_middle_is_an_error_event(monkeypatch: pyt
 
 @pytest.mark.parametrize("script", [begun_then(silence), silence], ids=["streaming", "before the first content"])
 @pytest.mark.parametrize("body", [STREAM, CHAT], ids=["stream", "whole"])
-async def test_the_backend_stops_when_the_caller_leaves(
-    script: Script, body: dict[str, object], clock: Clock
-) -> None:
+async def test_the_backend_stops_when_the_caller_leaves(script: Script, body: dict[str, object], clock: Clock) -> None:
     """The backend's connection is closed at once, not by any time-out: no time passes from the caller's leaving on."""
     async with upstream(script) as up, serving(up) as app:
         asking = asyncio.create_task(app.client.post("/v1/chat/completions", json=body))

@@ -150,10 +150,10 @@ async def test_a_collector_that_does_not_answer_is_not_waited_for(collector: Col
                 async with app.post(STREAM) as response:
                     start = time.monotonic()
                     await response.read()
-                    assert time.monotonic() - start < 0.5
+                    assert time.monotonic() - start < 5  # the exporter itself would wait for 10
             await until(lambda: collector.asked)
             stopping = time.monotonic()
-        assert time.monotonic() - stopping < 4
+        assert time.monotonic() - stopping < 8  # 2 that telemetry has, and much for a slow machine
 
 
 async def test_without_an_endpoint_nothing_is_traced() -> None:

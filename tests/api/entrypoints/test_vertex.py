@@ -12,7 +12,7 @@ from google.api_core.exceptions import BadGateway, BadRequest
 
 from tests.api.entrypoints.vertex_platform import ENVIRONMENT, HEALTH, PREDICT, calling
 from tests.api.process import refused, running_app
-from tests.api.serving import CHAT, STREAM, routes_to, serving, until
+from tests.api.serving import CHAT, STREAM, routes_to, serving, settled, until
 from tests.api.upstream import WHOLE, Exchange, complete, silence, upstream
 
 KEYS = {"TRIMARAN_API_KEYS": "ci=secret-1"}
@@ -218,7 +218,7 @@ async def test_a_body_of_many_leaves_room_for_others() -> None:
     async with upstream(silence) as up, serving(up, environment=ENVIRONMENT) as app:
         asking = asyncio.create_task(app.client.post(PREDICT, json={"instances": [CHAT] * 20}))
         await until(lambda: up.running == 16)
-        await asyncio.sleep(0.1)
+        await settled()
         assert up.running == 16
         up.script = complete
         asking.cancel()
