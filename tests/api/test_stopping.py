@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from app.api.lifecycle import QUIET_S, Lifecycle
 from tests.api.process import running_app
 from tests.api.serving import CHAT, MESSAGES, STREAM, App, routes_to, serving, settled, until
-from tests.api.upstream import Exchange, begun_then, complete, held, paced, silence, upstream
+from tests.api.upstream import Exchange, begun_then, held, paced, silence, upstream
 from tests.clock import Clock
 
 
@@ -30,7 +30,8 @@ async def test_readiness_ends_at_once_and_running_streams_finish() -> None:
     asked_again = asyncio.Event()
 
     async def held_at_first(exchange: Exchange) -> None:
-        await begun_then(held(asked_again, paced(1, 0, head=False)) if len(up.requests) == 1 else complete)(exchange)
+        rest = paced(1, 0, head=False)
+        await begun_then(held(asked_again, rest) if len(up.requests) == 1 else rest)(exchange)
 
     async with upstream(held_at_first) as up, serving(up) as app, app.post(STREAM) as response:
         stop(app)
@@ -78,10 +79,10 @@ async def test_requests_that_could_not_finish_are_refused(clock: Clock) -> None:
         app.post(STREAM) as running,
     ):
         stop(app)
-        await until(lambda: app.lifecycle.draining)
         with clock.standing():
-            clock.go_on(7.5)
-            await settled()
+            for seconds in (0.1, 7.5):  # the server looks for its end, and then waits
+                clock.go_on(seconds)
+                await settled()
             async with app.post(CHAT) as refused:
                 assert refused.status == 503
                 assert refused.headers["retry-after"] == "1"

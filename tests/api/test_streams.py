@@ -65,12 +65,15 @@ async def test_a_failure_before_the_first_content_has_its_own_status() -> None:
 async def test_a_long_silence_commits_the_status_and_brings_heartbeats() -> None:
     """After the commit time the status is 200 and comments keep the connection open until content comes."""
     content = asyncio.Event()
-    async with upstream(held(content, complete)) as up, serving(up, timing=QUICK) as app:
-        async with app.post(STREAM) as response:
-            assert response.status == 200
-            assert await response.content.readexactly(2 * len(PING)) == 2 * PING
-            content.set()
-            raw = await response.read()
+    async with (
+        upstream(held(content, complete)) as up,
+        serving(up, timing=QUICK) as app,
+        app.post(STREAM) as response,
+    ):
+        assert response.status == 200
+        assert await response.content.readexactly(2 * len(PING)) == 2 * PING
+        content.set()
+        raw = await response.read()
     assert chunk("a") in raw
     assert raw.endswith(b"data: [DONE]\n\n")
 

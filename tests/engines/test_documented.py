@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 
 from tests.api.process import ROOT
+from tests.clock import PATIENCE_S
 from tests.engines.vllm_app import CHAT, Installed
 from tests.faults.running import eventually
 
@@ -69,7 +70,7 @@ async def test_the_page_starts_vllm(tmp_path: Path) -> None:
     }
     assert BLOCK.rstrip().endswith("./trimaran serve")
     with typed(f"{BLOCK.rstrip()} --port {port}", environment) as shell:
-        started = eventually(lambda: shell.poll() is None and (tmp_path / "started.json").exists(), 60)
+        started = eventually(lambda: shell.poll() is None and (tmp_path / "started.json").exists(), PATIENCE_S)
         assert started, (shell.stderr.read() if shell.stderr else b"").decode()
         argv = installed.started()["argv"]
         answer = await _answer(f"http://127.0.0.1:{port}")
@@ -80,8 +81,8 @@ async def test_the_page_starts_vllm(tmp_path: Path) -> None:
 
 
 async def _answer(url: str) -> Any:
-    """The first answer, within half a minute: requests wait for the model to load."""
-    async with asyncio.timeout(30):
+    """The first answer, and not a refusal: requests wait for the model to load."""
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             with contextlib.suppress(aiohttp.ClientError):
                 if (answer := await asked(url)) is not None:

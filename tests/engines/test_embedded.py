@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from app.engines.embedded import EmbeddedEngine
+from tests.clock import PATIENCE_S
 
 MODEL = "smollm2-135m-instruct"
 PARENT = f"""
@@ -43,7 +44,7 @@ async def engine() -> AsyncIterator[EmbeddedEngine]:
 
 
 async def loaded(engine: EmbeddedEngine) -> str:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while engine.base_url is None:
             await asyncio.sleep(0.02)
     return engine.base_url
@@ -88,7 +89,7 @@ async def test_a_dead_engine_is_started_again(engine: EmbeddedEngine) -> None:
     """After kill -9 the engine is not ready, and is again soon after, by a new process."""
     [pid] = children()
     os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while engine.base_url is not None:
             await asyncio.sleep(0.01)
     await loaded(engine)
@@ -116,7 +117,7 @@ def test_the_engine_dies_with_its_parent() -> None:
         parent.kill()
         parent.wait()
         parent.stdout.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_S
     while alive(child) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive(child)

@@ -22,6 +22,7 @@ from app.engines.vllm import program
 from app.engines.vllm_server import watch
 from tests.api.process import ROOT, Process, refused
 from tests.api.upstream import upstream
+from tests.clock import PATIENCE_S
 from tests.engines.vllm_app import ARGS, CHAT, MODEL, REVISION, Installed, alive, asked, ready, running, without_vllm
 
 FALLBACK = """
@@ -41,14 +42,14 @@ def vllm(tmp_path: Path) -> Installed:
     return Installed(folder)
 
 
-async def until(holds: Callable[[], Any], within_s: float = 15.0) -> None:
+async def until(holds: Callable[[], Any], within_s: float = PATIENCE_S) -> None:
     async with asyncio.timeout(within_s):
         while not holds():
             await asyncio.sleep(0.02)
 
 
 async def becomes_ready(app: Process) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while (await ready(app))[0] != 200:
             await asyncio.sleep(0.02)
 

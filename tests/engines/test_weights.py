@@ -20,6 +20,7 @@ from catalog.models import SERVED
 from delivery import weights as delivered
 from delivery.clouds.aws import S3Bucket
 from delivery.clouds.aws_clients import client
+from tests.clock import PATIENCE_S
 from tests.delivery.aws import aws  # noqa: F401  a fixture
 from tests.engines.vllm_app import MODEL, REVISION, Installed, asked, ready, running
 
@@ -155,7 +156,7 @@ def test_a_killed_download_goes_on(s3: Any, tmp_path: Path) -> None:
     code = f"from pathlib import Path; from app.engines.weights import fetch; fetch({ADDRESS!r}, Path({str(tmp_path)!r}), '', lambda _: None)"
     part = folder_in(tmp_path) / "model.safetensors.part"
     process = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while not part.exists() and time.monotonic() < deadline:
         time.sleep(0.001)
     process.kill()

@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 
 from tests.api.process import Process, start
+from tests.clock import PATIENCE_S
 from tests.faults.running import eventually
 
 MODEL = "Qwen/Qwen2.5-0.5B-Instruct"
@@ -39,7 +40,7 @@ class Installed:
 
     def started(self) -> dict[str, Any]:
         """argv, environment's names, pid, and the pid of the engine process."""
-        return eventually(self._started, 10)
+        return eventually(self._started, PATIENCE_S)
 
     def _started(self) -> dict[str, Any] | None:
         try:

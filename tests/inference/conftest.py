@@ -9,13 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from app.engines.embedded import EmbeddedEngine
+from tests.clock import PATIENCE_S
 
 MODEL = "smollm2-135m-instruct"
 
 
 async def _loaded(engine: EmbeddedEngine) -> None:
     engine.start()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while engine.base_url is None:
             await asyncio.sleep(0.02)
 
@@ -27,7 +28,7 @@ def engine() -> Iterator[EmbeddedEngine]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     engine = EmbeddedEngine(MODEL)
-    asyncio.run_coroutine_threadsafe(_loaded(engine), loop).result(70)
+    asyncio.run_coroutine_threadsafe(_loaded(engine), loop).result(PATIENCE_S)
     yield engine
     asyncio.run_coroutine_threadsafe(engine.aclose(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)

@@ -654,7 +654,7 @@ async def test_pings_and_the_opening_are_no_progress(vendor: Vendor) -> None:
         async with asyncio.timeout(WITHIN_S):
             first = await anext(aiter(answer))
         answer.abort()
-        await asyncio.wait_for(fake.closed.wait(), 5)
+        await asyncio.wait_for(fake.closed.wait(), WITHIN_S)
     assert not first.progress
 
 
@@ -690,9 +690,9 @@ async def test_the_vendor_stops_when_the_caller_leaves(vendor: Vendor) -> None:
         waiting = asyncio.ensure_future(_drain(stream))
         await asyncio.sleep(0.02)
         answer.abort()
-        await asyncio.wait_for(fake.closed.wait(), 5)
+        await asyncio.wait_for(fake.closed.wait(), WITHIN_S)
         with pytest.raises(Failure):
-            await asyncio.wait_for(waiting, 5)
+            await asyncio.wait_for(waiting, WITHIN_S)
 
 
 async def _drain(stream: Any) -> None:
@@ -705,13 +705,13 @@ async def test_the_vendor_stops_when_the_caller_leaves_early(vendor: Vendor, str
     """Cancelled before any byte came, streaming or not."""
     async with backend(vendor, Reply(before_head=Then.SILENCE)) as (subject, fake):
         opening = asyncio.ensure_future(opened(subject, call(stream=stream)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WITHIN_S):
             while not fake.received and not opening.done():
                 await asyncio.sleep(0.005)
         if opening.done():
             pytest.fail(f"it did not wait for the vendor: {opening.exception() or 'it answered'}")
         opening.cancel()
-        await asyncio.wait_for(fake.closed.wait(), 5)
+        await asyncio.wait_for(fake.closed.wait(), WITHIN_S)
         with pytest.raises(asyncio.CancelledError):
             await opening
 
@@ -793,12 +793,11 @@ async def test_what_comes_behind_the_end_is_waited_for_once(vendor: Vendor, monk
     if Lack.END_MARK in vendor.lacks:
         return  # its last event is its end
     *events, _ = vendor.stream(Said(text=("x",)))
-    pings = [step for _ in range(40) for step in (vendor.ping(), 0.1)]
+    pings = [step for _ in range(10_000) for step in (vendor.ping(), 0.1)]
     async with backend(vendor, streamed(vendor, *events, *pings)) as (subject, _):
         answer = await opened(subject, call())
-        began = asyncio.get_running_loop().time()
         ended = await heard(answer)
-    assert (ended.text, asyncio.get_running_loop().time() - began < 2) == ("x", True)
+    assert ended.text == "x"
 
 
 async def test_a_beginning_that_is_waited_for_is_closed_when_the_caller_leaves(vendor: Vendor) -> None:
@@ -808,4 +807,4 @@ async def test_a_beginning_that_is_waited_for_is_closed_when_the_caller_leaves(v
         opening = asyncio.ensure_future(opened(subject, call()))
         await asyncio.sleep(0.1)
         opening.cancel()
-        await asyncio.wait_for(fake.closed.wait(), 5)
+        await asyncio.wait_for(fake.closed.wait(), WITHIN_S)

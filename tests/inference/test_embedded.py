@@ -15,6 +15,7 @@ from app.inference import http
 from app.inference.embedded import Embedded
 from app.inference.variants import EMBEDDED
 from app.logic.answer import Call, Endpoint, Failure, Kind
+from tests.clock import PATIENCE_S
 from tests.inference.contract import call, heard, opened
 
 both = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
@@ -202,7 +203,7 @@ async def test_it_stops_generating_when_the_caller_leaves(subject: Embedded) -> 
         await anext(aiter(answer))
         answer.abort()
         await answer.aclose()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await heard(await opened(subject, call(max_tokens=2)))
 
 

@@ -11,6 +11,7 @@ from app.engines.embedded import EmbeddedEngine
 from app.logic import estimate
 from app.logic.answer import Call, Endpoint
 from app.logic.selection import Needs
+from tests.clock import PATIENCE_S
 from tests.logic.fixture_texts import TEXTS
 
 SYSTEM = {"role": "system", "content": "Answer briefly."}  # or the model's template would add one of its own
@@ -22,7 +23,7 @@ async def test_the_guess_is_within_five_percent_of_a_real_tokenizer() -> None:
     engine = EmbeddedEngine("smollm2-135m-instruct")
     engine.start()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while engine.base_url is None:
                 await asyncio.sleep(0.02)
         bodies = [{"messages": [SYSTEM, {"role": "user", "content": text}], "max_tokens": 1} for text in TEXTS.values()]
