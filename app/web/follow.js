@@ -24,7 +24,10 @@ export class Follow {
 
   /** To be called whenever the conversation has grown. */
   keep() {
-    if (this.#following) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    if (this.#following) {
+      this.#scroller.scrollTop = this.#scroller.scrollHeight;
+      this.#lastTop = this.#scroller.scrollTop; // now: its own event may come only after the reader's next move
+    }
     this.#mark();
   }
 

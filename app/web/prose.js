@@ -73,8 +73,9 @@ function changeless(starts, lines) {
   return Math.max(0, starts.length - (starts.at(-1) < lines.length - 1 ? 1 : 2));
 }
 
-/** Where the units of an element stand: items, rows or lines of code. */
+/** Where the units of an element stand: items, rows or lines of code. A list is not searched: that would take longer with each item. */
 function shelf(element) {
+  if (element.nodeName !== "DIV") return element;
   return element.querySelector(":scope > table > tbody, :scope > pre > code") ?? element;
 }
 

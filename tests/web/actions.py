@@ -39,7 +39,7 @@ def choose(page: Page, model: str) -> None:
     page.get_by_label("Model", exact=True).select_option(model)
 
 
-def until(page: Page, condition: str, within_s: float = 10.0) -> None:
+def until(page: Page, condition: str, within_s: float = 60.0) -> None:
     """Waits for a JavaScript condition; Playwright's own way needs eval, which the page's policy forbids."""
     end = time.monotonic() + within_s
     while not page.evaluate(condition):

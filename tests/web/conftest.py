@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from providers.machine.ports import free_port
 from tests.web.running import App, running
@@ -17,8 +17,11 @@ from tests.web.scripts import SCRIPTS
 from tests.web.upstream import Upstream, scripted
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+FLAGS.append("--disable-smooth-scrolling")  # so that a turn of the wheel is over when it is seen
 FLAGS.append("--host-resolver-rules=MAP *.example 127.0.0.1")  # names that lead to this machine, as anybody's may
 KEY = "sk-page-test-1"
+PATIENCE_MS = 60_000  # with which the page is waited for: only what never comes takes so long
+expect.set_options(timeout=PATIENCE_MS)
 
 ROUTES = """
 version: 1
@@ -78,7 +81,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
     def open_page(app: App, **options: Any) -> Watched:
         context = browser.new_context(**{"viewport": {"width": 1000, "height": 760}, **options})
         contexts.append(context)
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(PATIENCE_MS)
         watched = Watched(context.new_page(), app)
 
         def note(message: ConsoleMessage) -> None:

@@ -30,7 +30,7 @@ class App:
         lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
         return [line for line in lines if line["logger"] == "app.request"]
 
-    def logged(self, *, outcome: str, within_s: float = 5.0) -> dict[str, Any]:
+    def logged(self, *, outcome: str, within_s: float = 60.0) -> dict[str, Any]:
         """The last request's line, once it has this outcome."""
         end = time.monotonic() + within_s
         while time.monotonic() < end:

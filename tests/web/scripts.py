@@ -48,12 +48,14 @@ HOSTILE = """\
 ```
 """
 
+LONG = [f"Paragraph {n:2}. {'Some text. ' * 13:<144}\n\n" for n in range(80)]  # 160 signs each, so that 40 divide them
+
 SCRIPTS = {
     "markdown": Script(text=MARKDOWN, size=5),
     "hostile": Script(text=HOSTILE, size=3),
-    "slow": Script(text="word " * 2000, size=5, gap_s=0.02),
-    "late": Script(text="At last.", wait_s=5.0),
-    "long": Script(text="\n\n".join(f"Paragraph {n}. " + "Some text. " * 12 for n in range(60)), size=40, gap_s=0.004),
+    "unending": Script(text="word " * 101, size=5, gap_s=0.02, halts=(500,)),
+    "late": Script(text="At last.", halts=(0,)),
+    "long": Script(text="".join(LONG), size=40, gap_s=0.004, halts=(20 * 160, 40 * 160, 60 * 160)),
     "cut": Script(text="This sentence will never", broken=True),
     "break off": Script(text="A trimaran has ", broken=True),
     "A trimaran has": Script(text="three hulls."),  # how the rest of it is asked for: the last space is left out

@@ -311,8 +311,9 @@ def test_a_huge_paragraph_leaves_the_page_its_time(page: Page) -> None:
     ],
     ids=lambda text: text[:4],
 )
+@pytest.mark.alone
 def test_no_text_makes_the_page_hang(page: Page, text: str) -> None:
-    """100,000 signs of the worst kind are shown within five seconds on a machine that is busy."""
+    """100,000 signs of the worst kind are shown within five seconds on a machine three times as slow as ours."""
     started = time.monotonic()
 
     page.evaluate(RENDER, [text, len(text)])
@@ -332,25 +333,31 @@ def test_no_text_makes_the_page_hang(page: Page, text: str) -> None:
 )
 @pytest.mark.alone
 def test_a_long_answer_stays_smooth(page: Page, head: str, piece: str, every: int, end: str) -> None:
-    """A frame's share of work does not grow with the answer: 2,000 paragraphs, or one list, table or block of 4,000 lines."""
-    took_ms: float = page.evaluate(
+    """A frame's share of work does not grow with the answer: 2,000 paragraphs, or one list, table or block of 4,000 lines.
+
+    What grew with it would take seven times as long in the last quarter as in the first, on any machine.
+    """
+    quarters_ms: list[float] = page.evaluate(
         """async ([head, piece, every, end]) => {
       const { Prose } = await import("/web/prose.js");
       const root = document.createElement("div");
       const prose = new Prose(root);
       const frames = every === 1 ? 4000 : 8000;
-      const started = performance.now();
+      const quarters = [];
       prose.append(head);
-      for (let frame = 0; frame < frames && performance.now() - started < 20_000; frame += 1) {
+      for (let frame = 0, started = performance.now(); frame < frames; frame += 1) {
         prose.append(frame % every === every - 1 ? piece + end : piece);
         prose.render();
+        if ((frame + 1) % (frames / 4)) continue;
+        quarters.push(performance.now() - started);
+        started = performance.now();
       }
-      return (performance.now() - started) / frames;
+      return quarters;
     }""",
         [head, piece, every, end],
     )
 
-    assert took_ms < 1.5
+    assert quarters_ms[-1] < 3 * quarters_ms[0], quarters_ms
 
 
 def test_events_are_read_wherever_the_bytes_are_cut(page: Page) -> None:

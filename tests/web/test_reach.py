@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 from tests.web.actions import ask, ask_and_wait, choose, focus_start, last_answer, until, wait_for
 from tests.web.conftest import Visit
 from tests.web.running import App
+from tests.web.scripts import LONG
+from tests.web.upstream import Upstream
 
 FOCUSED = """() => {
   const { activeElement: at } = document;
@@ -99,7 +101,7 @@ def test_the_skip_link_leads_to_the_question(scripted_app: App, visit: Visit) ->
 def test_settings_open_and_close_by_keyboard(scripted_app: App, visit: Visit) -> None:
     """Escape closes them and gives the focus back; a running answer goes on."""
     page = visit(scripted_app).page
-    ask(page, "slow")
+    ask(page, "unending")
     wait_for(page, "writing")
     page.get_by_role("button", name="Settings").focus()
 
@@ -167,25 +169,57 @@ def test_nothing_is_wider_than_a_telephone(scripted_app: App, visit: Visit) -> N
     assert box["x"] + box["width"] <= 360
 
 
-def test_the_view_follows_the_answer_until_the_reader_scrolls_away(scripted_app: App, visit: Visit) -> None:
-    """And again after they came back."""
+def test_the_view_follows_the_answer_until_the_reader_scrolls_away(
+    scripted_app: App, upstream: Upstream, visit: Visit
+) -> None:
+    """And again after they came back; the wheel is turned while the page moves."""
     page = visit(scripted_app).page
+    top = "document.getElementById('scroller').scrollTop"
     gap = "(() => { const s = document.getElementById('scroller'); return s.scrollHeight - s.scrollTop - s.clientHeight })()"
     ask(page, "long")
-    until(page, f"document.getElementById('scroller').scrollTop > 600 && {gap} < 2")
+    expect(last_answer(page)).to_contain_text(LONG[19].strip())
+    until(page, f"{top} > 600 && {gap} < 2")
 
     page.mouse.move(500, 300)
+    upstream.go_on()
     page.mouse.wheel(0, -120)
     until(page, f"{gap} > 100")
-    top = page.evaluate("document.getElementById('scroller').scrollTop")
-    height = page.evaluate("document.getElementById('scroller').scrollHeight")
-    until(page, f"document.getElementById('scroller').scrollHeight > {height} + 100")
-    assert page.evaluate("document.getElementById('scroller').scrollTop") == top
+    expect(last_answer(page)).to_contain_text(LONG[39].strip())
+    left_at = page.evaluate(top)
+    upstream.go_on()
+    expect(last_answer(page)).to_contain_text(LONG[59].strip())
+    assert page.evaluate(top) == left_at
 
     page.get_by_role("button", name="Latest").click()
+    upstream.go_on()
     wait_for(page, "complete")
-    assert page.evaluate(gap) < 2
+    until(page, f"{gap} < 2")
+    expect(last_answer(page)).to_contain_text(LONG[79].strip())
     expect(page.get_by_role("button", name="Latest")).to_be_hidden()
+
+
+def test_a_small_turn_of_the_wheel_counts_while_the_answer_grows_by_more(scripted_app: App, visit: Visit) -> None:
+    """Also between the growing and the event that tells of it, as on a machine that is busy."""
+    page = visit(scripted_app).page
+
+    tops = page.evaluate("""async () => {
+      const { Follow } = await import("/web/follow.js");
+      const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+      const scroller = document.createElement("div");
+      const content = scroller.appendChild(document.createElement("div"));
+      scroller.style = "position: fixed; overflow: auto; height: 200px; width: 200px";
+      document.body.append(scroller);
+      const follow = new Follow(scroller, document.createElement("button"));
+      const grow = (height) => { content.style.height = `${height}px`; follow.keep(); return scroller.scrollTop; };
+      const before = grow(1000);
+      await frames();
+      const grown = grow(1300);
+      scroller.scrollTop -= 120;
+      await frames();
+      return [before, grown, grow(1600)];
+    }""")
+
+    assert tops == [800, 1100, 980]
 
 
 def test_nothing_moves_while_the_page_loads(scripted_app: App, visit: Visit) -> None:

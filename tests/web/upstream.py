@@ -11,18 +11,21 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+PATIENCE_S = 120.0  # no answer halts for longer, in case its test has failed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """An answer: ``text`` in pieces of ``size`` signs with ``gap_s`` seconds between them, after ``wait_s`` seconds.
+    """An answer: ``text`` in pieces of ``size`` signs with ``gap_s`` seconds between them.
 
+    Before each piece that begins at one of ``halts`` it waits until the test lets it go on; at 0 nothing has been sent.
     ``error`` with ``status`` takes the place of the answer; ``broken`` ends it half-way, without a word.
     """
 
     text: str = ""
     size: int = 7
     gap_s: float = 0.0
-    wait_s: float = 0.0
+    halts: tuple[int, ...] = ()
     finish: str = "stop"
     status: int = 200
     error: str = ""
@@ -31,16 +34,22 @@ class Script:
 
 @dataclass(slots=True)
 class Upstream:
-    """``seen``: the bodies that arrived, in order."""
+    """``seen``: the bodies that arrived, in order; ``halted``: what the answers that halt wait for, by their order."""
 
     base_url: str
     seen: list[dict[str, Any]]
+    halted: list[threading.Semaphore]
+
+    def go_on(self) -> None:
+        """Lets the latest answer that halts go on to where it halts next."""
+        self.halted[-1].release()
 
 
 @contextmanager
 def scripted(scripts: Mapping[str, Script], port: int = 0) -> Iterator[Upstream]:
     """Runs the server, on a free port unless told on which. The last message's text names the script; any other text is answered with itself."""
     seen: list[dict[str, Any]] = []
+    halted: list[threading.Semaphore] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -48,11 +57,15 @@ def scripted(scripts: Mapping[str, Script], port: int = 0) -> Iterator[Upstream]
             seen.append(body)
             question = body["messages"][-1]["content"]
             script = scripts.get(question, Script(text=f"You said: {question}"))
-            time.sleep(script.wait_s)
+            word = threading.Semaphore(0)
+            if script.halts:
+                halted.append(word)
+            if 0 in script.halts:
+                word.acquire(timeout=PATIENCE_S)
             if script.error:
                 self._refuse(script)
             else:
-                self._answer(script)
+                self._answer(script, word)
 
         def _refuse(self, script: Script) -> None:
             body = json.dumps({"error": {"message": script.error, "type": "server_error", "code": None}}).encode()
@@ -62,11 +75,13 @@ def scripted(scripts: Mapping[str, Script], port: int = 0) -> Iterator[Upstream]
             self.end_headers()
             self.wfile.write(body)
 
-        def _answer(self, script: Script) -> None:
+        def _answer(self, script: Script, word: threading.Semaphore) -> None:
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
             for start in range(0, len(script.text), script.size):
+                if start and start in script.halts:
+                    word.acquire(timeout=PATIENCE_S)
                 self._event({"choices": [_choice({"content": script.text[start : start + script.size]})]})
                 time.sleep(script.gap_s)
             if script.broken:
@@ -98,7 +113,7 @@ def scripted(scripts: Mapping[str, Script], port: int = 0) -> Iterator[Upstream]
     with Server(("127.0.0.1", port), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         try:
-            yield Upstream(f"http://127.0.0.1:{server.server_port}/v1", seen)
+            yield Upstream(f"http://127.0.0.1:{server.server_port}/v1", seen, halted)
         finally:
             server.shutdown()
 
