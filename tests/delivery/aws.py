@@ -18,7 +18,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     # What moto holds outlives its server.
-    urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST"), timeout=10).close()
+    urllib.request.urlopen(urllib.request.Request(f"{address}/moto-api/reset", method="POST"), timeout=60).close()
     for name, value in (
         ("AWS_ENDPOINT_URL", address),
         ("AWS_ACCESS_KEY_ID", "testing"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -32,21 +32,26 @@ async def proxy(request: pytest.FixtureRequest) -> AsyncIterator[FaultProxy]:
         yield made
 
 
-async def heard(proxy: FaultProxy, fault: str) -> bytes:
-    """All that comes, over a bare connection, until the proxy ends it or says nothing for 0.2 s."""
+async def heard(proxy: FaultProxy, fault: str, enough: Callable[[bytes], bool] = lambda _: False) -> bytes:
+    """All that comes, over a bare connection, until the proxy ends it or it is enough, and what else comes in the next 0.2 s."""
     reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
     body = str(asked("m", fault, stream=True)).replace("'", '"').replace("True", "true").encode()
     writer.write(b"POST /v1/x HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
     got = b""
     try:
-        async with asyncio.timeout(0.2):
-            while part := await reader.read(2**16):
+        async with asyncio.timeout(60):
+            while not enough(got) and (part := await reader.read(2**16)):
                 got += part
-    except TimeoutError:
-        pass
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                got += await reader.read(2**20)
     finally:
         writer.close()
     return got
+
+
+def pieces_in(got: bytes) -> int:
+    return got.count(b'"content": "') + got.count(b'"text_delta"')
 
 
 @pytest.mark.parametrize(
@@ -65,12 +70,9 @@ async def heard(proxy: FaultProxy, fault: str) -> bytes:
 )
 async def test_an_answer_breaks_where_it_should(proxy: FaultProxy, fault: str, pieces: int, ended: bool) -> None:
     """As many pieces of content go out as the fault lets through, and the HTTP body ends or does not."""
-    got = await heard(proxy, fault)
+    got = await heard(proxy, fault, lambda got: got.endswith(b"0\r\n\r\n") if ended else 0 < pieces <= pieces_in(got))
 
-    assert got.count(b'"content": "') + got.count(b'"text_delta"') in (
-        pieces,
-        pieces + 1,
-    )  # OpenAI's role has a content
+    assert pieces_in(got) in (pieces, pieces + 1)  # OpenAI's role has a content
     assert got.endswith(b"0\r\n\r\n") is ended
     assert proxy.asked[fault] == 1
 
@@ -83,13 +85,13 @@ async def test_a_reset_is_a_reset(proxy: FaultProxy) -> None:
 
 async def test_pings_go_on_as_long_as_somebody_listens(proxy: FaultProxy) -> None:
     """Bytes without content, and no end."""
-    assert (await heard(proxy, "pings")).count(b"ping") > 4
+    assert (await heard(proxy, "pings", lambda got: got.count(b"ping") > 4)).count(b"ping") > 4
 
 
 def test_nobody_listens_at_the_refusing_address() -> None:
     """Refused at once."""
     with refusing() as url, pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1)
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=30)
 
 
 def test_nothing_comes_back_from_the_black_hole() -> None:
@@ -100,13 +102,11 @@ def test_nothing_comes_back_from_the_black_hole() -> None:
 
 async def test_a_caller_that_leaves_ends_the_silence(proxy: FaultProxy) -> None:
     """Nothing of the proxy is left behind a test."""
-    started = time.monotonic()
     async with aiohttp.ClientSession() as http, http.post(f"{proxy.url}/v1/x", json=asked("m", "silence", stream=True)):
         pass
-    await asyncio.sleep(0.02)
-
-    assert not proxy.busy
-    assert time.monotonic() - started < 2
+    async with asyncio.timeout(60):
+        while proxy.busy:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("vendor", list(VENDORS.values()), ids=list(VENDORS))

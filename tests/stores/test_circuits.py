@@ -39,7 +39,7 @@ class RedisServer:
         assert server is not None, "redis-server is not installed: ./trimaran test installs it"
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.directory)]
         self.process = subprocess.Popen([server, *options], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return
@@ -61,14 +61,14 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.kill()
 
 
-def broken() -> Breaker:
+def broken(open_s: float = OPEN_S) -> Breaker:
     breaker = Breaker()
-    breaker.turn(Circuit(failures=FAILURES_TO_OPEN, opened=1, open_until=time.monotonic() + OPEN_S))
+    breaker.turn(Circuit(failures=FAILURES_TO_OPEN, opened=1, open_until=time.monotonic() + open_s))
     return breaker
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -117,7 +117,7 @@ async def test_a_killed_redis_costs_nothing(redis: RedisServer, caplog: pytest.L
         await asyncio.sleep(3 * EVERY_S)
         redis.kill()
         await until(lambda: "Redis is lost" in caplog.text)
-        here.turn(broken().circuit)
+        here.turn(broken(OPEN_MAX_S).circuit)  # long enough for Redis to come back in
         await asyncio.sleep(5 * EVERY_S)
         assert (is_open(here), is_open(there)) == (True, False)
         redis.start()

@@ -87,14 +87,16 @@ async def test_what_was_answered_is_not_asked_again(store: Store) -> None:
 
 
 async def test_no_more_at_once_than_allowed(store: Store) -> None:
-    """Two at a time, and never fewer while there is something to ask."""
+    """Two at a time, and never fewer while there is something to ask: each waits for another beside it."""
     running, most = 0, 0
+    beside = asyncio.Barrier(2)
 
     async def before(question: str) -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        await asyncio.sleep(0.005)
+        await beside.wait()
+        await asyncio.sleep(0.005)  # in which a third would come
         running -= 1
 
     async with serving(Version(before=before)) as version:

@@ -69,7 +69,7 @@ def processes_under(path: Path) -> list[int]:
 def nothing_left_running(tmp_path: Path) -> Iterator[None]:
     """Whatever a test starts works below its folder; what it leaves running there fails it, and is ended."""
     yield
-    deadline = time.monotonic() + 1
+    deadline = time.monotonic() + 30
     while (left := processes_under(tmp_path)) and time.monotonic() < deadline:
         time.sleep(0.02)
     for pid in left:
@@ -88,7 +88,7 @@ def wanted(tmp_path: Path) -> Callable[..., Properties]:
                 "cwd": str(tmp_path),
                 "log_file": str(tmp_path / "app.log"),
                 "ready_url": "http://127.0.0.1:{port}/",
-                "ready_timeout_s": 20,
+                "ready_timeout_s": 60,
                 **changes,
             }
         )

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +186,14 @@ def test_a_stream_arrives_as_it_is_made(start: Start, upstreams: dict[str, Upstr
     made = start()
     upstreams["blue"].proceed.clear()
 
-    assert beginning(made["url"], "/stream", wait_s=1) == b"data: first\n\ndata: second\n\n"
+    stream = http.client.HTTPConnection(made["url"].removeprefix("http://"), timeout=60)
+    stream.request("GET", "/stream")
+    response, begun = stream.getresponse(), b"data: first\n\ndata: second\n\n"
+
+    assert response.read(len(begun)) == begun  # before the app is let go on to the rest
+    upstreams["blue"].proceed.set()
+    assert begun + response.read() == STREAM
+    stream.close()
 
 
 @pytest.mark.parametrize(("path", "is_delivered"), [("/large", True), ("/large/stream", False)])
@@ -200,23 +206,8 @@ def test_only_streams_wait_for_a_slow_caller(
 
     slow.request("GET", path)
 
-    assert upstreams["blue"].delivered.wait(5 if is_delivered else 1) is is_delivered
+    assert upstreams["blue"].delivered.wait(60 if is_delivered else 1) is is_delivered
     slow.close()
-
-
-def beginning(url: str, path: str, *, wait_s: float) -> bytes:
-    """What arrives of a body within a time."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
-    connection.request("GET", path)
-    response = connection.getresponse()
-    assert connection.sock is not None
-    connection.sock.settimeout(wait_s)
-    arrived = b""
-    with suppress(TimeoutError):
-        while piece := response.read1():
-            arrived += piece
-    connection.close()
-    return arrived
 
 
 def test_web_sockets_are_upgraded(start: Start) -> None:
@@ -301,7 +292,7 @@ class Callers:
 
     def __init__(self, url: str, *, threads: int = 3) -> None:
         self.address = url.removeprefix("http://")
-        self.answers: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter({"blue": 0, "green": 0})  # no key is new while it is read
         self.failures: list[str] = []
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
@@ -315,6 +306,13 @@ class Callers:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+    def wait_for(self, more: int) -> None:
+        """Until so many more answers are there, or a failure."""
+        enough, deadline = self.answers.total() + more, time.monotonic() + 60
+        while self.answers.total() < enough and not self.failures:
+            assert time.monotonic() < deadline, f"{self.answers} are all"
+            time.sleep(0.005)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -342,11 +340,13 @@ def test_thirty_reloads_drop_no_request_and_cut_no_stream(start: Start, upstream
     with Callers(made["url"]) as callers:
         for n in range(30):
             proxy.set_weights(made["directory"], {"blue": 1 + n % 2, "green": 1})
+            callers.wait_for(10)
 
     upstreams["blue"].proceed.set()
     assert callers.failures == []
     assert callers.answers.keys() == {"blue", "green"}
-    assert callers.answers.total() > 300
+    assert all(callers.answers.values())
+    assert callers.answers.total() >= 300
     assert response.read() == STREAM
     stream.close()
 
@@ -642,6 +642,7 @@ def test_only_another_address_or_folder_needs_another_nginx(
     assert (change.anew, change.in_place, change.delete_first) == (anew, in_place, True)
 
 
+@pytest.mark.alone
 def test_reloads_are_quick(start: Start) -> None:
     """A promotion moves the split several times; without long streams a move takes well under a second."""
     made = start()
@@ -649,4 +650,4 @@ def test_reloads_are_quick(start: Start) -> None:
 
     proxy.set_weights(made["directory"], {"blue": 1, "green": 1})
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4

@@ -66,6 +66,7 @@ def struct(properties: Properties) -> struct_pb2.Struct:
     return json_format.ParseDict(properties, struct_pb2.Struct())
 
 
+@pytest.mark.alone  # beside others the same work takes more of the processor's time
 def test_it_serves_after_less_than_half_a_second_of_work(provider: Provider) -> None:
     """Every deployment starts it; processor time, as the machine may have other work."""
     spent = psutil.Process(provider.process.pid).cpu_times()
@@ -100,8 +101,8 @@ def test_a_create_under_way_leaves_nothing_however_it_is_ended(
     end(provider)
 
     with pytest.raises(grpc.RpcError):
-        pending.result(timeout=10)
-    deadline = time.monotonic() + 5
+        pending.result(timeout=60)
+    deadline = time.monotonic() + 60
     while processes_under(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert processes_under(tmp_path) == []
@@ -109,7 +110,7 @@ def test_a_create_under_way_leaves_nothing_however_it_is_ended(
 
 def test_a_program_outlives_its_provider(provider: Provider, wanted: Callable[..., Properties]) -> None:
     """And ends when another provider is told to delete it."""
-    made = provider.create_later(wanted(environment={"KEY": secret("hidden")})).result(timeout=30)
+    made = provider.create_later(wanted(environment={"KEY": secret("hidden")})).result(timeout=60)
     provider.process.terminate()
     provider.process.wait(10)
 
