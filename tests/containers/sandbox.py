@@ -47,7 +47,7 @@ class Sandbox:
         [kind, *words] = self.topology["services"][name]["healthcheck"]["test"]
         command = ["sh", "-c", *words] if kind == "CMD-SHELL" else words
         return (
-            subprocess.run(self._inside(name, command, {}), capture_output=True, check=False, timeout=20).returncode
+            subprocess.run(self._inside(name, command, {}), capture_output=True, check=False, timeout=60).returncode
             == 0
         )
 

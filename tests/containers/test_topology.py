@@ -148,7 +148,7 @@ async def test_a_stream_arrives_token_by_token(running: Topology) -> None:
         await exchange.send(chunk("", "stop") + USAGE_CHUNK + DONE)
 
     words = []
-    async with asyncio.timeout(20), model(running, play), running.client() as client:
+    async with asyncio.timeout(60), model(running, play), running.client() as client:
         response = await client.post(PATH, json=STREAM)
         async for line in response.content:
             if found := re.search(rb'"content": ?"(\w+)"', line):
@@ -168,7 +168,7 @@ async def test_a_web_socket_is_upgraded(running: Topology) -> None:
         await exchange.send(chunk("two") + chunk("", "stop") + USAGE_CHUNK + DONE)
 
     told: list[dict[str, Any]] = []
-    async with asyncio.timeout(20), model(running, play):
+    async with asyncio.timeout(60), model(running, play):
         with running.network.connected(8080) as plain:
             async with connect("ws://127.0.0.1:8080/v1/chat/socket", sock=plain) as talk:
                 await talk.send(json.dumps({"type": "chat", "id": "1", "messages": MESSAGES}))
@@ -256,7 +256,7 @@ async def test_who_reads_slowly_holds_nothing_of_the_app(running: Topology) -> N
         before = await finished(client)
         with running.network.connected(8080, received_bytes=4096) as slow:
             slow.sendall(head + body)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while await finished(client) == before or unsent_bytes(running):
                     await asyncio.sleep(0.05)
     assert len(up.requests) == 1
@@ -339,7 +339,7 @@ async def test_a_request_that_was_sent_is_not_sent_again(two: Topology) -> None:
         await proceed.wait()
         await complete(exchange)
 
-    async with asyncio.timeout(30), model(two, play) as up, two.client() as client:
+    async with asyncio.timeout(60), model(two, play) as up, two.client() as client:
         calls = [asyncio.create_task(status_of(client)) for _ in range(2)]
         while len(up.requests) < 2:  # the least busy one is asked: one each
             await asyncio.sleep(0.01)

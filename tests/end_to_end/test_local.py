@@ -312,7 +312,7 @@ def configure(local: Scratch, stack: str, port: int, more: str = "") -> None:
 def wait_for_creation(local: Scratch, stack: str) -> None:
     """Until the engine has begun to make the app."""
     log = local.root / f".trimaran/logs/{stack}/up.jsonl"
-    deadline_s = time.monotonic() + 30
+    deadline_s = time.monotonic() + 120
     while not (log.exists() and re.search(r'"resourcePreEvent".*machine:index:Process', log.read_text())):
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
@@ -328,7 +328,7 @@ def kill_engine_once_it_creates(local: Scratch, stack: str) -> None:
 
 def assert_ends_with(local: Scratch, pids: set[int]) -> None:
     """Soon only these processes run out of the copy."""
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 60
     while {each.pid for each in local.processes()} != pids:
         assert time.monotonic() < deadline_s, [each.cmdline() for each in local.processes() if each.pid not in pids]
         time.sleep(0.1)

@@ -190,7 +190,7 @@ async def _pid_in(file: Path) -> int:
     return int(found[-1])
 
 
-async def _until(condition: Callable[[], bool], timeout_s: float = 15) -> None:
+async def _until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.02)

@@ -323,7 +323,7 @@ def test_interrupt(project: Project) -> None:
     os.killpg(engine.pid, signal.SIGINT)
     time.sleep(0.5)
     os.killpg(engine.pid, signal.SIGINT)
-    output, _ = engine.communicate(timeout=30)
+    output, _ = engine.communicate(timeout=120)
 
     assert engine.returncode != 0
     assert "Traceback" not in output
@@ -341,7 +341,7 @@ def test_interrupt_in_a_provider(project: Project) -> None:
     _wait_until(lambda: list(project.root.rglob("started")) != [])
 
     os.killpg(engine.pid, signal.SIGINT)
-    output, _ = engine.communicate(timeout=30)
+    output, _ = engine.communicate(timeout=120)
 
     assert "Traceback" not in output
     assert '"thing-1"' in project.run("stack", "export")[1]
@@ -360,7 +360,7 @@ def test_killed_without_warning(project: Project, victim: str) -> None:
         process.kill()
 
     assert killed != []
-    engine.communicate(timeout=30)
+    engine.communicate(timeout=120)
     _wait_until(lambda: project.processes() == [])
 
 
@@ -394,7 +394,7 @@ def _mark_of(process: psutil.Process) -> str | None:
         return None
 
 
-def _wait_until(condition: Callable[[], bool], timeout_s: float = 15) -> None:
+def _wait_until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

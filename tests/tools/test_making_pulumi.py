@@ -273,18 +273,18 @@ def test_interrupted_download_leaves_nothing(
         handler.end_headers()
         handler.wfile.write(b"\x1f\x8b" + bytes(1 << 21))
         began.set()
-        over.wait(20)
+        over.wait(120)
 
     releases.server.answer = stall
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     without_pulumi.environment["TMPDIR"] = str(temporary)
     process = without_pulumi.popen("up")
-    assert began.wait(30)
+    assert began.wait(60)
     time.sleep(0.2)
 
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     over.set()
 
     assert process.returncode == 128 + number
@@ -531,7 +531,7 @@ def test_interrupted_build_resumes(without_pulumi: Clone) -> None:
     _wait_for(marker)
 
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
     cache = _cached(without_pulumi, BUILT).parent.parent
     assert process.returncode == 130
@@ -608,7 +608,7 @@ def _cached(clone: Clone, version: str) -> Path:
 
 
 def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < deadline, f"{path} was not written"
         time.sleep(0.02)

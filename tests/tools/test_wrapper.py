@@ -1,6 +1,7 @@
 """What `./trimaran` sets up before it hands over to the command line, and what it does when that fails."""
 
 import os
+import selectors
 import shutil
 import signal
 import subprocess
@@ -214,7 +215,7 @@ def test_interrupt(faked: Clone, to_group: bool) -> None:
     installer = _pid_in(marker)
 
     os.killpg(process.pid, signal.SIGINT) if to_group else process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=20)
+    _, stderr = process.communicate(timeout=60)
 
     assert process.returncode == 130
     assert stderr.endswith("interrupted: the same command continues where this one stopped\n")
@@ -234,13 +235,17 @@ def test_interrupt(faked: Clone, to_group: bool) -> None:
 def test_two_at_once(faked: Clone) -> None:
     """Of two that start together one sets up and the other waits for it, then both go on."""
     whole = (faked.bin / "uv").read_text()
-    faked.program("uv", f"{whole}\nsleep 0.7")
+    go_on = faked.home / "go-on"
+    faked.program("uv", f"{whole}\nuntil [[ $1 == --version || -e {go_on} ]]; do sleep 0.02; done")
 
     both = [faked.popen("up"), faked.popen("up")]
+    first_words = _until_one_says(both, "Waiting for another ./trimaran")
+    go_on.touch()
     outcomes = [process.communicate(timeout=60) for process in both]
 
     assert [process.returncode for process in both] == [0, 0]
-    assert sorted("Waiting for another ./trimaran" in stderr for _, stderr in outcomes) == [False, True]
+    said = [begun + rest for begun, (_, rest) in zip(first_words, outcomes, strict=True)]
+    assert sorted("Waiting for another ./trimaran" in stderr for stderr in said) == [False, True]
     calls = (faked.home / "uv-calls").read_text().splitlines()
     assert [call.split()[0] for call in calls if call != "--version"] == ["venv", "pip", "pip"]
 
@@ -617,8 +622,24 @@ def test_stand_in_comes_last_on_path(faked: Clone) -> None:
     assert path.endswith(f":{faked.root}/tools/host")
 
 
+def _until_one_says(processes: "list[subprocess.Popen[str]]", words: str) -> list[str]:
+    """What each has said on stderr by the time that one of them says this."""
+    said = ["" for _ in processes]
+    with selectors.DefaultSelector() as selector:
+        for number, process in enumerate(processes):
+            assert process.stderr is not None
+            selector.register(process.stderr, selectors.EVENT_READ, number)
+        while not any(words in each for each in said):
+            ready = selector.select(60)
+            assert ready, f"neither says {words!r}: {said}"
+            for key, _ in ready:
+                said[key.data] += (piece := os.read(key.fd, 65536).decode())
+                assert piece, f"one ended: {said}"
+    return said
+
+
 def _pid_in(marker: Path) -> int:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if marker.exists() and (text := marker.read_text().strip()):
             return int(text)

@@ -86,7 +86,7 @@ def test_it_starts_beside_the_stable_version_and_gets_no_traffic(local: Scratch)
     assert {who_answers(outputs["url"]) for _ in range(20)} == {(stable, "steady")}
     assert who_answers(outputs["test_url"]) == (green, "better")
     for side, revision in (("blue", stable), ("green", green)):
-        with urllib.request.urlopen(outputs["metrics"]["ref"][side], timeout=10) as answer:
+        with urllib.request.urlopen(outputs["metrics"]["ref"][side], timeout=60) as answer:
             assert f'revision="{revision}"' in answer.read().decode()
 
 
