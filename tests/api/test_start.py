@@ -122,8 +122,9 @@ async def test_a_routes_file_that_cannot_be_read_is_told_in_one_sentence(content
     assert str(file) in said
 
 
+@pytest.mark.alone  # measures time
 async def test_a_start_is_quick_and_small() -> None:
-    """With a provider configured and nothing compiled anew the app listens within 1.5 s and 120 MB (thrice that on a busy machine)."""
+    """With a provider configured and nothing compiled anew the app listens within 1.5 s (thrice that on a busy machine) and 120 MB."""
     async with upstream() as up:
         async with running_app(routes_to(up)):
             pass
