@@ -292,7 +292,7 @@ class Callers:
 
     def __init__(self, url: str, *, threads: int = 3) -> None:
         self.address = url.removeprefix("http://")
-        self.answers: Counter[str] = Counter({"blue": 0, "green": 0})  # no key is new while it is read
+        self.answers: Counter[str] = Counter()
         self.failures: list[str] = []
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
@@ -345,7 +345,6 @@ def test_thirty_reloads_drop_no_request_and_cut_no_stream(start: Start, upstream
     upstreams["blue"].proceed.set()
     assert callers.failures == []
     assert callers.answers.keys() == {"blue", "green"}
-    assert all(callers.answers.values())
     assert callers.answers.total() >= 300
     assert response.read() == STREAM
     stream.close()
