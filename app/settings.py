@@ -13,7 +13,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 PREFIX = "TRIMARAN_"
 _ANSWERING = ("routes", "routes_yaml", "model_name")  # each says alone which models answer
-_OF_VLLM = ("engine_model", "engine_revision", "engine_weights", "engine_args")
+_SERVERS = ("vllm", "litserve")
+_READ_BY = {
+    **dict.fromkeys(("engine_model", "engine_revision", "engine_weights", "engine_args"), _SERVERS),
+    "engine_pipeline": ("litserve",),
+}
 
 
 class SettingsError(ValueError):
@@ -64,7 +68,8 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 class Settings(BaseModel):
     """Each field is the variable TRIMARAN_<FIELD>. ``drain_s``: seconds that running answers get to finish after SIGTERM.
-    ``engine_…``: the app's own vLLM: the model's name, its commit, the folder or s3:// address of its weights, more words for it.
+    ``engine_…``: the app's own vLLM or LitServe: the model's name, its commit, the folder or s3:// address of its weights, more words for it,
+    and for LitServe the class that answers, as package.module:ClassName.
 
     ``model_name``: a model of OpenAI's, which answers where no routes are given. ``redis_password_file`` holds the password for ``redis_url``.
     ``allowed_hosts``: the names by which the app may be called, beside loopback's, where it listens on loopback only or has no keys.
@@ -89,11 +94,12 @@ class Settings(BaseModel):
     redis_password_file: Path | None = None
     data_dir: Path = Path(".trimaran/data")
     revision: str = "dev"
-    engine: Literal["embedded", "vllm", "none"] = "embedded"
+    engine: Literal["embedded", "vllm", "litserve", "none"] = "embedded"
     engine_model: str = ""
     engine_revision: str = ""
     engine_weights: str = ""
     engine_args: str = ""
+    engine_pipeline: str = ""
     drain_s: float = Field(30, ge=0)
     log_prompts: Switch = False
     entrypoint: Annotated[Literal["server", "vertex", "lambda"], BeforeValidator(_built)] = "server"
@@ -102,12 +108,15 @@ class Settings(BaseModel):
     def _refuse_unread(self) -> Self:
         """A setting that is read and then ignored would be believed. Raises ValueError."""
         given = {name: getattr(self, name) for name in sorted(self.model_fields_set)}
-        if self.engine != "vllm" and (unread := [name for name in _OF_VLLM if given.get(name)]):
-            name = PREFIX + unread[0].upper()
-            raise ValueError(f"{name} is set, and only TRIMARAN_ENGINE=vllm reads it; TRIMARAN_ENGINE is {self.engine}")
-        if self.engine == "vllm" and self.model_name:
+        for name, readers in _READ_BY.items():
+            if given.get(name) and self.engine not in readers:
+                raise ValueError(
+                    f"{PREFIX}{name.upper()} is set, and only TRIMARAN_ENGINE={' or '.join(readers)} reads it;"
+                    f" TRIMARAN_ENGINE is {self.engine}"
+                )
+        if self.engine in _SERVERS and self.model_name:
             raise ValueError(
-                "TRIMARAN_MODEL_NAME is a model of OpenAI's; the one that vLLM runs is TRIMARAN_ENGINE_MODEL"
+                "TRIMARAN_MODEL_NAME is a model of OpenAI's; the one that the app's own server runs is TRIMARAN_ENGINE_MODEL"
             )
         if len(answering := [name for name in _ANSWERING if given.get(name)]) > 1:
             first, second = (PREFIX + name.upper() for name in answering[:2])

@@ -19,7 +19,7 @@ for group in base local aws gcp azure kubernetes serverless policies quality tes
     echo "requirements/$group.txt" >&2
 done
 # What the app's image holds: the same versions again.
-for group in app app-embedded app-aws; do
+for group in app app-embedded app-aws engine-litserve; do
     "$uv" pip compile --group "$group" -c "$all" "${options[@]}" -o "requirements/$group.txt"
     sed -i -E "s/(, )?-c [^ ]+//; /^ *# +$/d" "requirements/$group.txt"
     echo "requirements/$group.txt" >&2

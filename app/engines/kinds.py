@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from app.engines.child import ModelServer
 from app.engines.embedded import EmbeddedEngine
-from app.engines.vllm import VllmEngine, default_routes
+from app.engines.given import default_routes
+from app.engines.litserve import LitServeEngine
+from app.engines.vllm import VllmEngine
 from app.logic.routes import BackendSpec
 from app.settings import Settings
 from catalog.models import EMBEDDED
@@ -43,6 +45,12 @@ KINDS: dict[str, EngineKind] = {
     "vllm": EngineKind(
         serves=lambda spec: spec.adapter == "vllm" and not spec.base_url,
         make=VllmEngine,
+        routes=default_routes,
+        alone=True,
+    ),
+    "litserve": EngineKind(
+        serves=lambda spec: spec.adapter == "litserve" and not spec.base_url,
+        make=LitServeEngine,
         routes=default_routes,
         alone=True,
     ),

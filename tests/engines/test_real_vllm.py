@@ -19,7 +19,7 @@ import openai
 import psutil
 import pytest
 
-from app.engines.vllm_server import command
+from app.engines.keeper import vllm
 from tests.engines.real_vllm import LOADS_S, app_with_vllm, only_on_linux, processes, provided, said, starts
 from tests.engines.test_documented import BLOCK
 from tests.engines.vllm_app import ARGS as SCRIPTED
@@ -176,7 +176,7 @@ def test_every_option_is_one_of_its_own(home: Path) -> None:
     [row] = re.findall(r"^\| `TRIMARAN_ENGINE_ARGS` .*", (ROOT / "docs/engines.md").read_text(), re.MULTILINE)
     named = re.findall(r"--[a-z][a-z-]+", row)
     stack = re.findall(r'"(--[a-z0-9-]+)"', (ROOT / "stacks/aws/components/engine_service.py").read_text())
-    server = re.findall(r'"(--[a-z0-9-]+)"', inspect.getsource(command))
+    server = re.findall(r'"(--[a-z0-9-]+)"', inspect.getsource(vllm))
     words = [*shlex.split(page), *shlex.split(SCRIPTED), *named, *stack, *server]
     asked = {word for word in words if word.startswith("--")}
     assert len(asked) > 8

@@ -19,7 +19,7 @@ import pytest
 
 from app.engines.child import ModelServer
 from app.engines.vllm import program
-from app.engines.vllm_server import watch
+from app.engines.keeper import watch
 from tests.api.process import ROOT, Process, refused
 from tests.api.upstream import upstream
 from tests.clock import PATIENCE_S
@@ -147,7 +147,18 @@ async def test_a_killed_server_comes_back_alone(vllm: Installed, tmp_path: Path,
 
 async def test_a_server_that_hangs_is_started_again(vllm: Installed, tmp_path: Path) -> None:
     """It lives and answers nobody, as with SIGSTOP: it ends with its engine process, and a new one answers."""
-    words = ("--program", str(vllm.folder / "vllm"), "--model", MODEL, "--data-dir", str(tmp_path), "--probe-s", "0.5")
+    words = (
+        "--kind",
+        "vllm",
+        "--program",
+        str(vllm.folder / "vllm"),
+        "--model",
+        MODEL,
+        "--data-dir",
+        str(tmp_path),
+        "--probe-s",
+        "0.5",
+    )
     server = ModelServer(MODEL, program((*words, "--", *ARGS.split())))
     server.start()
     try:

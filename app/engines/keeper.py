@@ -1,8 +1,9 @@
-"""The process around vLLM: fetches the weights, starts `vllm serve` on a loopback port, says when it answers, and takes all of it down
-when it ends or hangs.
+"""The process around vLLM or LitServe: fetches the weights, starts the server on a loopback port, says when it answers, and takes all of it
+down when it ends or hangs.
 
-Started by ``app.engines.vllm``; ``app.engines.child`` says how the two talk. vLLM's engine processes survive a SIGKILL of its server and
-keep the GPU's memory (vllm-project/vllm#55510, read 2026-11-24), so that here the whole process group ends with it.
+Started by ``app.engines.vllm`` and ``app.engines.litserve``; ``app.engines.child`` says how the two talk. vLLM's engine processes survive a
+SIGKILL of its server and keep the GPU's memory (vllm-project/vllm#55510, read 2026-11-24), and so do LitServe's workers: here the whole process
+group ends with the server.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.engines import weights
@@ -31,6 +33,54 @@ _POLL_S = 0.25
 _ANSWER_S = 5.0
 
 Tell = Callable[[Mapping[str, str | int]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a server. ``folder`` holds the weights; without one the server asks the hub. A folder has no revisions."""
+
+    program: str
+    model: str
+    revision: str
+    folder: Path | None
+    port: int
+    rest: Sequence[str]
+
+    @property
+    def pinned(self) -> list[str]:
+        return ["--revision", self.revision] if self.revision and self.folder is None else []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """``key``: the variable in which the server is given the key that it asks for under /v1."""
+
+    command: Callable[[Run], list[str]]
+    key: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def vllm(run: Run) -> list[str]:
+    """Options: vllm/entrypoints/openai/cli_args.py on vLLM's main branch, read 2026-11-24."""
+    return [
+        *(run.program, "serve", str(run.folder or run.model), *run.pinned, "--served-model-name", run.model),
+        *("--host", "127.0.0.1", "--port", str(run.port), "--disable-uvicorn-access-log", *run.rest),
+    ]
+
+
+def litserve(run: Run) -> list[str]:
+    """``program`` is Python."""
+    weights = ["--weights", str(run.folder)] if run.folder else []
+    return [
+        *(run.program, "-m", "app.engines.litserve_server", "--model", run.model, *run.pinned, *weights),
+        *("--port", str(run.port), *run.rest),
+    ]
+
+
+KINDS = {
+    "vllm": Kind(command=vllm, key="VLLM_API_KEY", environment={"VLLM_NO_USAGE_STATS": "1"}),
+    "litserve": Kind(command=litserve, key="LITSERVE_KEY"),
+}
 
 
 def main() -> None:
@@ -59,13 +109,14 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--parent", required=True, type=int)
+    arguments.add_argument("--kind", required=True, choices=KINDS)
     arguments.add_argument("--program", required=True)
     arguments.add_argument("--model", required=True)
     arguments.add_argument("--revision", default="")
     arguments.add_argument("--weights", default="", help="s3://…/, a folder, or nothing: from the hub")
     arguments.add_argument("--data-dir", required=True, type=Path)
     arguments.add_argument("--probe-s", default=PROBE_S, type=float)
-    arguments.add_argument("rest", nargs="*", help="more words for vllm serve")
+    arguments.add_argument("rest", nargs="*", help="more words for the server")
     return arguments.parse_args()
 
 
@@ -80,18 +131,24 @@ def _end_with_app() -> None:
 def _serve(options: argparse.Namespace, key: str, tell: Tell) -> int:
     """Runs the server to its end and gives its exit status. Raises WeightsError."""
     folder = _folder(options, tell)
-    port = _free_port()
-    tell({"waits_for": f"vllm to load {options.model}"})
+    kind = KINDS[options.kind]
+    run = Run(
+        program=options.program,
+        model=options.model,
+        revision=options.revision,
+        folder=folder,
+        port=_free_port(),
+        rest=options.rest,
+    )
+    tell({"waits_for": f"{options.kind} to load {options.model}"})
     server = subprocess.Popen(
-        command(options.program, options.model, options.revision, folder, port, options.rest),
-        stdin=subprocess.DEVNULL,
-        env=_environment(key, offline=folder is not None),
+        kind.command(run), stdin=subprocess.DEVNULL, env=_environment(kind, key, offline=folder is not None)
     )
     try:
         while server.poll() is None:
-            if _answers(port, key, options.model):
-                tell({"address": f"http://127.0.0.1:{port}"})
-                watch(server, port, key, options.probe_s, tell)
+            if _answers(run.port, key, options.model):
+                tell({"address": f"http://127.0.0.1:{run.port}"})
+                watch(server, run.port, key, options.probe_s, tell)
             else:
                 time.sleep(_POLL_S)
         return server.returncode
@@ -109,15 +166,6 @@ def _folder(options: argparse.Namespace, tell: Tell) -> Path | None:
     return Path(options.weights) if options.weights else None
 
 
-def command(program: str, model: str, revision: str, folder: Path | None, port: int, rest: Sequence[str]) -> list[str]:
-    """What is run. Options: vllm/entrypoints/openai/cli_args.py on vLLM's main branch, read 2026-11-24. A folder has no revisions."""
-    pinned = ["--revision", revision] if revision and folder is None else []
-    return [
-        *(program, "serve", str(folder or model), *pinned, "--served-model-name", model),
-        *("--host", "127.0.0.1", "--port", str(port), "--disable-uvicorn-access-log", *rest),
-    ]
-
-
 def watch(server: subprocess.Popen[bytes], port: int, key: str, probe_s: float, tell: Tell) -> None:
     """Until the server ends; one that hangs is killed. Looks are counted, not seconds: a machine that slept has missed none."""
     missed = 0
@@ -131,15 +179,15 @@ def watch(server: subprocess.Popen[bytes], port: int, key: str, probe_s: float, 
     server.wait()
 
 
-def _environment(key: str, *, offline: bool) -> dict[str, str]:
-    """vLLM's own: it needs no AWS credential, asks for the key under /v1, reports to nobody, and with the weights here asks no hub."""
+def _environment(kind: Kind, key: str, *, offline: bool) -> dict[str, str]:
+    """The server's own: it needs no AWS credential, reports to nobody, and with the weights here asks no hub."""
     passed = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     alone = {"HF_HUB_OFFLINE": "1"} if offline else {}
-    return {**passed, **alone, "VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": "1", "NO_COLOR": "1"}
+    return {**passed, **alone, **kind.environment, kind.key: key, "NO_COLOR": "1"}
 
 
 def _free_port() -> int:
-    """Another may take it before vLLM does, which then ends and is started again."""
+    """Another may take it before the server does, which then ends and is started again."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 

@@ -1,0 +1,72 @@
+"""The app's own LitServe, for what vLLM does not serve: what it is started with, read from the settings and checked before anything starts."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from app.engines import given
+from app.engines.child import ModelServer, Program
+from app.logic.routes import BackendSpec, RoutesError
+from app.settings import Settings
+
+TRANSFORMERS = (
+    "app.engines.litserve_transformers:Transformers"  # the pipeline where TRIMARAN_ENGINE_PIPELINE names none
+)
+_OURS = frozenset({"--host", "--port", "--model", "--revision", "--weights", "--pipeline"})
+_NAMED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_SAID = re.compile(r"^LitServe: (?:error: )?(.+)")  # as app.engines.litserve_server begins what a person must know
+_FULL = re.compile(r"CUDA out of memory")  # torch 2.13.0, read 2026-12-01
+
+
+class LitServeEngine(ModelServer):
+    """One LitServe. Raises RoutesError where it cannot be started as the settings say."""
+
+    def __init__(self, spec: BackendSpec, settings: Settings) -> None:
+        pipeline = settings.engine_pipeline or TRANSFORMERS
+        _refuse_missing(pipeline)
+        ours = (*given.arguments(spec, settings), "--program", sys.executable)
+        words = ("--pipeline", pipeline, *given.words(settings, _OURS))
+        super().__init__(settings.engine_model, program((*ours, "--", *words)))
+
+
+def program(arguments: Sequence[str]) -> Program:
+    """The process around LitServe, with ``arguments`` of its own and, behind `--`, of LitServe's process."""
+    return Program(module="app.engines.keeper", arguments=arguments, environment=given.environment, explain=explained)
+
+
+def explained(line: str) -> str:
+    """Why LitServe ends, and what to do, where ``line`` of its output says so; "" of any other line."""
+    if _FULL.search(line):
+        return (
+            "the model does not fit into the GPU's memory: lower --max-batch-size or --max-model-len in"
+            " TRIMARAN_ENGINE_ARGS, or take a larger GPU"
+        )
+    said = _SAID.match(line)
+    return said[1] if said else ""
+
+
+def _refuse_missing(pipeline: str) -> None:
+    packages = ("litserve", "torch", "transformers") if pipeline == TRANSFORMERS else ("litserve",)
+    if missing := [f"'{name}'" for name in packages if find_spec(name) is None]:
+        raise RoutesError(
+            f"TRIMARAN_ENGINE=litserve needs {' and '.join(missing)}, which this Python does not have.\n"
+            "hint: pip install -r requirements/engine-litserve.txt, or run the image that has it"
+        )
+    if not _NAMED.fullmatch(pipeline):
+        raise RoutesError(f"TRIMARAN_ENGINE_PIPELINE={pipeline} is not of the form package.module:ClassName")
+    module = pipeline.partition(":")[0]
+    if not _is_there(module):
+        raise RoutesError(
+            f"TRIMARAN_ENGINE_PIPELINE={pipeline}: there is no module '{module}'.\n"
+            "hint: put its folder into PYTHONPATH, or start the app in that folder"
+        )
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package in front of it
+        return False
