@@ -9,7 +9,7 @@ from app.inference import anthropic, embedded, openai_adapter
 from app.inference.adapter import Adapter, Surroundings
 from app.inference.families import thinks
 from app.inference.listed_prices import listed
-from app.inference.variants import VARIANTS
+from app.inference.variants import OWN, VARIANTS
 from app.logic.backend_state import Member
 from app.logic.price import FREE, Rates, rates
 from app.logic.routes import BackendSpec, Routes, RoutesError, nearest
@@ -18,7 +18,7 @@ from app.logic.selection import Ability
 ADAPTERS: dict[str, Adapter] = {
     "embedded": embedded.ADAPTER,
     "anthropic": anthropic.ADAPTER,
-    **{name: openai_adapter.adapter(name, variant) for name, variant in VARIANTS.items()},
+    **{name: openai_adapter.adapter(name, variant, own=OWN.get(name, variant)) for name, variant in VARIANTS.items()},
 }
 _OWN_READS = frozenset({"revision"})  # a server that the app starts has no other address, and a key of its own
 _SPECIAL = ("base_url", "key_env", "revision", "region")  # keys that not every backend has a use for

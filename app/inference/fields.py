@@ -65,6 +65,10 @@ AS_USUAL: Mapping[str, Any] = {
     "parallel_tool_calls": True,
     "metadata": {},
     "echo": False,
+    "response_format": {"type": "text"},
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "logprobs": False,
 }
 # What only hints, and changes no more of an answer than how it is made or found again: dropped for a backend that does not know it, and
 # named to the caller. `store` and `metadata` keep a conversation at the vendor and are on no backend's list.

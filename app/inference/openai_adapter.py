@@ -11,13 +11,13 @@ from app.logic.routes import BackendSpec
 from app.logic.selection import Ability
 
 
-def adapter(name: str, variant: Variant) -> Adapter:
-    """The row for ``variant``, whose name is ``name``."""
+def adapter(name: str, variant: Variant, *, own: Variant) -> Adapter:
+    """The row for ``variant``, whose name is ``name``; ``own`` is what the app's own server of that name takes."""
     ability = Ability(continuation=variant.continuation, images=variant.images is not Images.REFUSE)
 
     def build(backend: str, spec: BackendSpec, around: Surroundings) -> Backend:
         if backend in around.engines:
-            return _own(backend, spec, around, variant)
+            return _own(backend, spec, around, own)
         key = credential(backend, spec, around.environment, default=variant.key_env)
         return OpenAICompatible(
             name=backend,

@@ -92,6 +92,26 @@ LLAMA_CPP = Variant(
 # The catalog's embedded models read text only.
 EMBEDDED = replace(LLAMA_CPP, images=Images.REFUSE)
 
+# LitServe: src/litserve/specs/openai.py, read 2026-11-24: no stream_options, usage always comes with the last chunk; other fields are ignored.
+LITSERVE = Variant(
+    base_url="http://127.0.0.1:8000/v1",
+    endpoints=_CHAT_ONLY,
+    without=frozenset({"seed", "logprobs", "top_logprobs", "logit_bias", "parallel_tool_calls", "reasoning_effort"}),
+    usage_option=False,
+)
+# A server that the app runs itself, where it is not the vendor's own one: app/engines/litserve_chat.py is ours and takes less, and all it takes
+# it obeys.
+OWN: dict[str, Variant] = {
+    "litserve": replace(
+        LITSERVE,
+        without=(LITSERVE.without - {"seed"})
+        | {"tools", "tool_choice", "response_format", "presence_penalty", "frequency_penalty"},
+        usage_option=True,
+        max_choices=1,
+        images=Images.REFUSE,
+    ),
+}
+
 VARIANTS: dict[str, Variant] = {
     # Any server, when nothing more is known of it: the caller's own name of the token limit goes on, and the flags by which a routes file
     # may say that it takes up a cut answer.
@@ -118,15 +138,7 @@ VARIANTS: dict[str, Variant] = {
         max_choices=1,
     ),
     "llama_cpp": LLAMA_CPP,
-    # LitServe: src/litserve/specs/openai.py, read 2026-11-24: no stream_options, usage always comes with the last chunk; other fields are ignored.
-    "litserve": Variant(
-        base_url="http://127.0.0.1:8000/v1",
-        endpoints=_CHAT_ONLY,
-        without=frozenset(
-            {"seed", "logprobs", "top_logprobs", "logit_bias", "parallel_tool_calls", "reasoning_effort"}
-        ),
-        usage_option=False,
-    ),
+    "litserve": LITSERVE,
     # console.groq.com/docs/openai, read 2026-11-24: logprobs, logit_bias, top_logprobs give 400; n must be 1; no text completions.
     "groq": Variant(
         base_url="https://api.groq.com/openai/v1",

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from app.engines.child import ModelServer
-from app.engines.vllm import program
 from app.engines.keeper import watch
+from app.engines.vllm import program
 from tests.api.process import ROOT, Process, refused
 from tests.api.upstream import upstream
 from tests.clock import PATIENCE_S

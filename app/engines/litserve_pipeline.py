@@ -1,0 +1,89 @@
+"""What a pipeline under LitServe is given, and what it may yield for each request of its batch: for whoever writes one (docs/engines.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from litserve.specs.openai import ChatMessage
+from pydantic import BaseModel, ConfigDict, Field
+
+Finish = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The settings, as ``self.given`` in ``setup``. ``weights``: their folder, None where there is none and the hub may be asked.
+
+    ``max_model_len``: the most tokens of question and answer together; None: as many as the model takes.
+    """
+
+    model: str
+    revision: str
+    weights: Path | None
+    max_model_len: int | None
+
+
+class StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    include_usage: bool = False
+
+
+class ChatRequest(BaseModel):
+    """What ``decode_request`` gets. Any other field is refused: what is read and then ignored would be believed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    messages: list[ChatMessage] = Field(min_length=1)
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    n: Literal[1] | None = None
+    user: str | None = None
+
+    @property
+    def limit(self) -> int | None:
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def stops(self) -> list[str]:
+        given = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return [each for each in given if each]
+
+
+class Usage(NamedTuple):
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Piece(NamedTuple):
+    """More of one answer. ``finish`` stands on its last piece; ``usage`` is None where the pipeline does not count."""
+
+    text: str
+    finish: Finish | None = None
+    usage: Usage | None = None
+
+
+def piece(yielded: Any) -> Piece:
+    """What a pipeline yielded for one request: a text, LitServe's dict with `content` and counts, or None where that answer is over.
+
+    Raises TypeError.
+    """
+    match yielded:
+        case None:
+            return Piece("", "stop")
+        case str():
+            return Piece(yielded)
+        case {"content": str(text)}:
+            counted = "completion_tokens" in yielded
+            usage = Usage(yielded.get("prompt_tokens", 0), yielded["completion_tokens"]) if counted else None
+            return Piece(text, yielded.get("finish_reason"), usage)
+    raise TypeError(f"predict yielded {yielded!r} for a request: it must be a text, a dict with 'content', or None")
