@@ -36,7 +36,11 @@ class LitServeEngine(ModelServer):
 
 def program(arguments: Sequence[str]) -> Program:
     """The process around LitServe, with ``arguments`` of its own and, behind `--`, of LitServe's process."""
-    return Program(module="app.engines.keeper", arguments=arguments, environment=given.environment, explain=explained)
+    return Program(module="app.engines.keeper", arguments=arguments, environment=_environment, explain=explained)
+
+
+def _environment() -> Mapping[str, str]:
+    return _WAITING | given.environment()
 
 
 def explained(line: str) -> str:

@@ -42,7 +42,7 @@ class Telling(litserve.LitAPI):
     def _step(self, words: list[str], at: int) -> dict[str, Any] | None:
         if at >= len(words):
             return None
-        finish = "length" if at == len(words) - 1 and words[-1] == "long" else None
+        finish = ("length" if words[-1] == "long" else "stop") if at == len(words) - 1 else None
         return {
             "content": f"{words[at]} ",
             "finish_reason": finish,

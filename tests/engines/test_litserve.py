@@ -129,6 +129,17 @@ async def streamed(process: Process, text: str, **more: Any) -> AsyncIterator[St
         yield Stream(response)
 
 
+@asynccontextmanager
+async def streamed_beside(
+    process: Process, text: str, other: str
+) -> AsyncIterator[tuple[Stream, asyncio.Task[dict[str, Any]]]]:
+    """A stream of an answer to ``text``, and beside it a whole answer to ``other``."""
+    beside = asyncio.create_task(answer(process, other))
+    async with streamed(process, text) as stream:
+        yield stream, beside
+    await beside
+
+
 async def test_what_a_caller_gets(tmp_path: Path) -> None:
     """Whole and streamed: the words, why it ended, and the pipeline's own counts; `stop` cuts, and what is not obeyed is refused by name."""
     async with app(tmp_path) as process:
@@ -162,16 +173,14 @@ async def test_requests_that_come_together_are_one_batch(tmp_path: Path) -> None
 
 async def test_an_answer_ends_before_the_longest_of_its_batch(tmp_path: Path) -> None:
     """The first words of a stream are there while the last are not made yet, and a short answer beside it is whole."""
-    file = tmp_path / "go on"
-    file = file.with_name("go-on")
-    async with app(tmp_path, {"TRIMARAN_ENGINE_ARGS": "--max-batch-size 2 --batch-timeout 30"}) as process:
-        async with streamed(process, f"wait {file}") as stream:
-            short = asyncio.create_task(answer(process, "short"))
-            assert "batch=2" in await stream.text(until="wait ")
-            assert said(await short).endswith("batch=2 short ")
-            assert stream.finish is None
-            file.touch()
-            assert (await stream.text()).endswith(f"wait {file} ")
+    file = tmp_path / "go-on"
+    given = {"TRIMARAN_ENGINE_ARGS": "--max-batch-size 2 --batch-timeout 30"}
+    async with app(tmp_path, given) as process, streamed_beside(process, f"wait {file}", "short") as (stream, short):
+        assert "batch=2" in await stream.text(until="wait ")
+        assert said(await short).endswith("batch=2 short ")
+        assert stream.finish is None
+        file.touch()
+        assert (await stream.text()).endswith(f"wait {file} ")
 
 
 async def test_one_that_is_refused_fails_alone(tmp_path: Path) -> None:
@@ -299,7 +308,7 @@ async def test_what_cannot_be_started_is_one_sentence(tmp_path: Path, given: dic
     """Before the app listens."""
     error = await refused(environment(tmp_path, given))
     assert error.startswith("trimaran: ")
-    assert said.replace("small", "small") in error
+    assert said in error
     assert "Traceback" not in error
 
 
