@@ -155,10 +155,18 @@ class Api:
         return self
 
 
+class EngineKind(StrEnum):
+    """The model server: TRIMARAN_ENGINE of the app on GPU. The image must have it."""
+
+    VLLM = "vllm"
+    LITSERVE = "litserve"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class EngineSection:
     """The app on GPU, which runs the model. Without an image there is none, and the fallbacks answer."""
 
+    kind: EngineKind = Field(default=EngineKind.VLLM, description="vllm or litserve", examples=["vllm"])
     image: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
     context_tokens: Whole | None = Field(
         default=None, ge=512, description="a whole number from 512", examples=["16384"]

@@ -164,6 +164,7 @@ class _Stack:
                 cluster=self.cluster.name,
                 namespace=self.cluster.namespace,
                 host=routes.host(engine, self.cluster.domain),
+                kind=config.engine.kind,
                 version=version,
                 routes=routes.of_engine(version, config),
                 collector=config.collector or "",

@@ -8,6 +8,7 @@ import yaml
 
 from stacks.aws.config import EcsConfig
 from stacks.aws.versions import Version
+from stacks.config import EngineKind
 
 MODEL = "chat"
 APP_PORT = 8000
@@ -15,6 +16,8 @@ APP_PORT = 8000
 _WAKE_S = 900
 # A loading engine says so at once: the api waits for it, or falls back.
 _LOADING_S = 1
+# How the api calls the app on GPU, which passes on what its server knows beyond OpenAI's fields.
+_CALLED_AS = {EngineKind.VLLM: "vllm", EngineKind.LITSERVE: "openai_compatible"}
 
 
 def of_api(version: Version, config: EcsConfig, domain: str, region: str) -> str:
@@ -22,7 +25,7 @@ def of_api(version: Version, config: EcsConfig, domain: str, region: str) -> str
     backends: dict[str, Any] = {}
     if version.engine:
         backends["engine"] = {
-            "adapter": "vllm",
+            "adapter": _CALLED_AS[config.engine.kind],
             "base_url": f"http://{host(version.engine, domain)}:{APP_PORT}/v1",
             "model": MODEL,
             "scale_to_zero": config.scaling.min == 0 or config.schedule is not None,
@@ -43,7 +46,7 @@ def of_api(version: Version, config: EcsConfig, domain: str, region: str) -> str
 def of_engine(version: Version, config: EcsConfig) -> str:
     """The engine asks the model server that it runs itself, and nobody else: without an address it is the app's own."""
     server = {
-        "adapter": "vllm",
+        "adapter": str(config.engine.kind),
         "model": version.model,
         "revision": version.model_revision,
         "max_running": config.scaling.concurrency,

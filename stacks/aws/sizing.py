@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from catalog.gpu import AWS, MEMORY_GIB, Fit, Instance, fit, instances
 from stacks.aws.config import CapacityKind, EcsConfig
 from stacks.aws.versions import Version
-from stacks.config import ConfigError
+from stacks.config import ConfigError, EngineKind
 from stacks.targets import nearest
 
 # An operating system, the ECS agent and the NVIDIA driver take their part of an instance's memory.
@@ -74,6 +74,11 @@ def _refuse_gpu(config: EcsConfig) -> None:
     if config.gpu.count not in _PARALLEL:
         raise ConfigError(
             f"trimaran:gpu.count is {config.gpu.count}; a model is split over 1, 2, 4 or 8 GPUs.",
+            f"./trimaran pulumi config set --path trimaran:gpu.count 1 --stack {config.stack}",
+        )
+    if config.gpu.count > 1 and config.engine.kind is EngineKind.LITSERVE:
+        raise ConfigError(
+            f"trimaran:gpu.count is {config.gpu.count}, and trimaran:engine.kind litserve loads a whole model onto each GPU.",
             f"./trimaran pulumi config set --path trimaran:gpu.count 1 --stack {config.stack}",
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from catalog.models import DEFAULT_SERVED, SERVED, ServedModel
 from stacks.aws.config import EcsConfig
-from stacks.config import ConfigError, ModelSettings
+from stacks.config import ConfigError, EngineKind, ModelSettings
 from stacks.revision import revision
 from stacks.targets import nearest
 
@@ -92,7 +92,9 @@ def _version(config: EcsConfig, image: str, settings: ModelSettings, key: str) -
         )
     engine_image = config.engine.image or ""
     weights = {"model": model, "modelRevision": commit}
-    engine = {**weights, "contextTokens": str(context), "gpus": str(config.gpu.count)}
+    # The default is not named: an engine that is deployed keeps its name.
+    kind = {} if config.engine.kind is EngineKind.VLLM else {"kind": str(config.engine.kind)}
+    engine = {**weights, "contextTokens": str(context), "gpus": str(config.gpu.count), **kind}
     return Version(
         image=image,
         engine_image=engine_image,
@@ -100,6 +102,6 @@ def _version(config: EcsConfig, image: str, settings: ModelSettings, key: str) -
         model_revision=commit,
         system_prompt=system_prompt,
         context_tokens=context,
-        revision=revision(image, {**weights, "systemPrompt": system_prompt, "engineImage": engine_image}),
+        revision=revision(image, {**weights, "systemPrompt": system_prompt, "engineImage": engine_image, **kind}),
         engine=revision(engine_image, engine)[:_ENGINE_DIGITS] if engine_image else "",
     )

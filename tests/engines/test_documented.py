@@ -1,4 +1,4 @@
-"""The commands of docs/engines.md, run as they stand there, with the scripted `vllm` on PATH."""
+"""The commands of docs/engines.md, run as they stand there: vLLM's with the scripted one on PATH, and LitServe's with the page's own pipeline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from tests.engines.vllm_app import CHAT, Installed
 from tests.faults.running import eventually
 
 PAGE = ROOT / "docs/engines.md"
-BLOCK = "".join(re.findall(r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL))
+BLOCK, _, OWN = re.findall(r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL)  # vLLM, LitServe, a pipeline of one's own
+[PIPELINE] = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 def free_port() -> int:
@@ -32,12 +33,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def typed(commands: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def typed(commands: str, environment: dict[str, str], folder: Path = ROOT) -> Iterator[subprocess.Popen[bytes]]:
     """The commands in a shell, which ends like with Ctrl-C."""
     passed = {name: value for name, value in os.environ.items() if not name.startswith("TRIMARAN_")}
     shell = subprocess.Popen(
         ["bash", "-ec", commands],
-        cwd=ROOT,
+        cwd=folder,
         env={**passed, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -54,8 +55,8 @@ def typed(commands: str, environment: dict[str, str]) -> Iterator[subprocess.Pop
             raise
 
 
-async def asked(url: str) -> Any:
-    async with aiohttp.ClientSession() as http, http.post(f"{url}/v1/chat/completions", json=CHAT) as answer:
+async def asked(url: str, body: Any = CHAT) -> Any:
+    async with aiohttp.ClientSession() as http, http.post(f"{url}/v1/chat/completions", json=body) as answer:
         return await answer.json() if answer.status == 200 else None
 
 
@@ -80,11 +81,24 @@ async def test_the_page_starts_vllm(tmp_path: Path) -> None:
     assert answer["choices"][0]["message"]["content"].startswith("from ")
 
 
-async def _answer(url: str) -> Any:
+async def test_the_page_serves_a_pipeline_of_ones_own(tmp_path: Path) -> None:
+    """The page's class, in a file beside the command, answers; and it has no more than thirty lines."""
+    (tmp_path / "questions.py").write_text(PIPELINE)
+    port = free_port()
+    commands = OWN.rstrip().replace("./trimaran serve", f"{ROOT}/trimaran serve --port {port}")
+    environment = {"TRIMARAN_DATA_DIR": str(tmp_path), "TRIMARAN_DRAIN_S": "0"}
+    asking = {"messages": [{"role": "user", "content": "Where are you?"}]}
+    with typed(commands, environment, tmp_path):
+        answer = await _answer(f"http://127.0.0.1:{port}", asking)
+    assert answer["choices"][0]["message"]["content"] == "At the harbour, next to the lighthouse."
+    assert PIPELINE.count("\n") <= 30
+
+
+async def _answer(url: str, body: Any = CHAT) -> Any:
     """The first answer, and not a refusal: requests wait for the model to load."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             with contextlib.suppress(aiohttp.ClientError):
-                if (answer := await asked(url)) is not None:
+                if (answer := await asked(url, body)) is not None:
                     return answer
             await asyncio.sleep(0.1)

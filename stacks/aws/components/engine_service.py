@@ -14,7 +14,7 @@ from stacks.aws.components.engine_scaling import EngineScaling, EngineScalingArg
 from stacks.aws.config import CapacityKind, Schedule
 from stacks.aws.sizing import Sizing
 from stacks.aws.versions import Version
-from stacks.config import Scaling
+from stacks.config import EngineKind, Scaling
 from stacks.naming import name
 
 _DRAIN_S = 290
@@ -31,6 +31,7 @@ class EngineServiceArgs:
     cluster: str
     namespace: pulumi.Input[str]
     host: str
+    kind: EngineKind
     version: Version
     routes: str
     collector: str
@@ -100,7 +101,7 @@ class EngineService(pulumi.ComponentResource):
             drain_s=_DRAIN_S,
             start_period_s=300,
             environment={
-                "TRIMARAN_ENGINE": "vllm",
+                "TRIMARAN_ENGINE": str(args.kind),
                 "TRIMARAN_ENGINE_MODEL": version.model,
                 "TRIMARAN_ENGINE_REVISION": version.model_revision,
                 "TRIMARAN_ENGINE_WEIGHTS": weights,
@@ -162,10 +163,17 @@ class EngineService(pulumi.ComponentResource):
 
 def server_arguments(args: EngineServiceArgs) -> str:
     """What the model server is started with, beyond model and port, which the app knows."""
-    options = {
-        "--tensor-parallel-size": args.sizing.gpus_per_replica,
-        "--max-model-len": args.version.context_tokens,
-        "--max-num-seqs": args.scaling.concurrency,
-        "--gpu-memory-utilization": "0.9",
-    }
+    match args.kind:
+        case EngineKind.VLLM:
+            options: dict[str, object] = {
+                "--tensor-parallel-size": args.sizing.gpus_per_replica,
+                "--max-model-len": args.version.context_tokens,
+                "--max-num-seqs": args.scaling.concurrency,
+                "--gpu-memory-utilization": "0.9",
+            }
+        case EngineKind.LITSERVE:
+            options = {
+                "--max-model-len": args.version.context_tokens,
+                "--max-batch-size": args.scaling.concurrency,
+            }
     return " ".join(f"{option} {value}" for option, value in options.items())

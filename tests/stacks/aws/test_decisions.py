@@ -335,6 +335,23 @@ def test_without_an_engine_only_fallbacks_answer() -> None:
     assert list(yaml.safe_load(routes.of_api(versions.stable, given, "x", "us-east-1"))["backends"]) == ["bedrock-1"]
 
 
+def test_litserve_does_not_split_a_model() -> None:
+    """It loads a whole one onto each GPU, so more than one for a replica would be paid and not used as sizes count them."""
+    given = config(engine={"image": IMAGE, "kind": "litserve"}, gpu={"kind": "L4", "count": 2})
+    with pytest.raises(ConfigError, match=r"gpu\.count is 2, and trimaran:engine\.kind litserve"):
+        sizing_of(given, versions_of(given).stable)
+
+
+def test_the_api_calls_litserve_by_openais_fields_alone() -> None:
+    """What vLLM knows beyond them would be refused there; and the kind is part of the engine's name."""
+    given = config(engine={"image": IMAGE, "kind": "litserve"})
+    version = versions_of(given).stable
+    document = yaml.safe_load(routes.of_api(version, given, "x", "us-east-1"))
+
+    assert document["backends"]["engine"]["adapter"] == "openai_compatible"
+    assert version.engine != versions_of(config()).stable.engine
+
+
 # --- deployments, ranges, names, permissions ----------------------------------------------------------------------------
 
 

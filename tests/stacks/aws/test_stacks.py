@@ -330,6 +330,31 @@ def test_an_edited_prompt_shares_the_engine(shape: str, rehearsals: Rehearsals) 
     ]
 
 
+@pytest.mark.parametrize("shape", ["aws-ecs-dev-byo"])
+def test_litserve_is_another_engine(shape: str, rehearsals: Rehearsals) -> None:
+    """`engine.kind` reaches the task: its server, its words, and routes that lead to it and are the app's own."""
+    deployed = rehearsals[shape]
+    project, stack = deployed.rehearsed.scratch, deployed.stack
+    before = project.config(stack)
+    project.write_config(stack, {**before, "trimaran:engine": {**before["trimaran:engine"], "kind": "litserve"}})
+    try:
+        preview = deployed.rehearsed.run("preview", "litserve")
+    finally:
+        project.write_config(stack, before)
+
+    [task] = [
+        step["newState"]["inputs"]
+        for step in preview.digest["steps"]
+        if step["op"] == "create" and "taskDefinition:TaskDefinition::engine-" in step["urn"]
+    ]
+    [app] = [each for each in json.loads(task["containerDefinitions"]) if each["name"] == "app"]
+    environment = {each["name"]: each["value"] for each in app["environment"]}
+    assert environment["TRIMARAN_ENGINE"] == "litserve"
+    assert environment["TRIMARAN_ENGINE_ARGS"] == "--max-model-len 16384 --max-batch-size 16"
+    parsed = app_routes.parse(environment["TRIMARAN_ROUTES_YAML"], "engine")
+    assert [KINDS["litserve"].serves(each) for each in parsed.backends.values()] == [True]
+
+
 @pytest.mark.parametrize("shape", ["aws-ecs-dev"])
 def test_the_collectors_config_is_yaml(shape: str, rehearsals: Rehearsals) -> None:
     """JSON is YAML: the collector reads what the stack writes."""
