@@ -34,7 +34,10 @@ from tests.api.upstream import upstream
             {"TRIMARAN_ENTRYPOINT": "lamda"},
             "TRIMARAN_ENTRYPOINT='lamda' cannot be used: input should be 'server', 'vertex' or",
         ),
-        ({"TRIMARAN_ENGINE_MODEL": "m"}, "TRIMARAN_ENGINE_MODEL is set, and only TRIMARAN_ENGINE=vllm or litserve reads it"),
+        (
+            {"TRIMARAN_ENGINE_MODEL": "m"},
+            "TRIMARAN_ENGINE_MODEL is set, and only TRIMARAN_ENGINE=vllm or litserve reads it",
+        ),
         (
             {"TRIMARAN_ROUTES": "r.yaml", "TRIMARAN_ROUTES_YAML": "x"},
             "TRIMARAN_ROUTES and TRIMARAN_ROUTES_YAML are both set",
@@ -43,7 +46,10 @@ from tests.api.upstream import upstream
             {"TRIMARAN_ROUTES": "r.yaml", "TRIMARAN_MODEL_NAME": "gpt-4o"},
             "TRIMARAN_ROUTES and TRIMARAN_MODEL_NAME are both set",
         ),
-        ({"TRIMARAN_ENGINE": "vllm", "TRIMARAN_MODEL_NAME": "m"}, "the one that the app's own server runs is TRIMARAN_ENGINE_MODEL"),
+        (
+            {"TRIMARAN_ENGINE": "vllm", "TRIMARAN_MODEL_NAME": "m"},
+            "the one that the app's own server runs is TRIMARAN_ENGINE_MODEL",
+        ),
         ({"TRIMARAN_REDIS_PASSWORD_FILE": "p"}, "TRIMARAN_REDIS_PASSWORD_FILE is set without TRIMARAN_REDIS_URL"),
         ({"TRIMARAN_METRICS_HOST": "0.0.0.0"}, "TRIMARAN_METRICS_HOST is set without TRIMARAN_METRICS_PORT"),
     ],

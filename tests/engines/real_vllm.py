@@ -29,9 +29,9 @@ only_on_linux = pytest.mark.skipif(
 )
 
 
-def provided() -> Path:
+def provided(tool: str = "tools/vllm.sh") -> Path:
     """The folder with `venv` and `model`, which are made where they are not there. Raises AssertionError with what the tool said."""
-    done = subprocess.run(["tools/vllm.sh"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([tool], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.strip())
 

@@ -60,7 +60,12 @@ class App:
 
 @contextmanager
 def running(
-    routes: str, environment: Mapping[str, str] | None = None, *, loads: bool = False, may_end: bool = False
+    routes: str,
+    environment: Mapping[str, str] | None = None,
+    *,
+    loads: bool = False,
+    may_end: bool = False,
+    python: str = sys.executable,
 ) -> Iterator[App]:
     """``python -m app.main`` with these routes on a free port, ready, or still loading its model; ended when left, or in order before
     where it ``may_end``. Raises AssertionError when it ended otherwise.
@@ -72,7 +77,7 @@ def running(
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "app.main"],
+                [python, "-m", "app.main"],
                 cwd=ROOT,
                 env={**kept, **given, **(environment or {})},
                 stdout=out,
