@@ -40,7 +40,7 @@ def program(arguments: Sequence[str]) -> Program:
 
 
 def _environment() -> Mapping[str, str]:
-    return _WAITING | given.environment()
+    return {**_WAITING, **given.environment()}
 
 
 def explained(line: str) -> str:

@@ -209,6 +209,7 @@ class _Pick:
 
         self._warmth = column([warmth if each.temperature is None else each.temperature for each in questions])
         self._share = column([share if each.top_p is None else each.top_p for each in questions])
+        self._is_greedy = all(each.temperature == 0 for each in questions)
         self._dice = [torch.Generator(device=device) for _ in questions]
         for dice, question in zip(self._dice, questions, strict=True):
             if question.seed is None:
@@ -217,6 +218,8 @@ class _Pick:
                 dice.manual_seed(question.seed % 2**63)
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
+        if self._is_greedy:
+            return scores  # `generate` takes the likeliest
         import torch
 
         chances = torch.softmax(scores.float() / self._warmth.clamp(min=1e-5), dim=-1)

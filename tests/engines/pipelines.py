@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,3 +66,10 @@ class Failing(litserve.LitAPI):
 
     def predict(self, batch: list[Any]) -> Iterator[list[str]]:
         yield [""] * len(batch)
+
+
+class Killed(Failing):
+    """Takes more memory than there is while it is set up."""
+
+    def setup(self, device: str) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -81,9 +81,9 @@ def test_a_streamed_answer(app: App) -> None:
 
 def test_what_is_in_its_batch_changes_no_answer(app: App) -> None:
     """Each row has its own length, limit, temperature, seed and end."""
-    capital = {"text": CAPITAL, "max_tokens": 8, "temperature": 0}
-    drawn = {"text": STORY, "max_tokens": 8, "temperature": 1.0, "seed": 7}
-    cut = {"text": "Say: one, two, three.", "max_tokens": 24, "temperature": 0, "stop": ["two"]}
+    capital: dict[str, Any] = {"text": CAPITAL, "max_tokens": 8, "temperature": 0}
+    drawn: dict[str, Any] = {"text": STORY, "max_tokens": 8, "temperature": 1.0, "seed": 7}
+    cut: dict[str, Any] = {"text": "Say: one, two, three.", "max_tokens": 24, "temperature": 0, "stop": ["two"]}
     other = {**drawn, "seed": 8}
     batch = [said(each) for each in together(app, capital, drawn, cut, other)]
     alone = [said(asked(app, **each)) for each in (capital, drawn, cut, other)]
