@@ -1,7 +1,8 @@
 # The app's image for every target. `./trimaran image build` gives these arguments; docs/images.md explains them.
+# The last stage is the image for all but Lambda, which has a stage of its own.
 #
 # BASE               a Debian or python image with the module venv, by digest
-# VARIANT            slim, or a requirements/app-<variant>.txt on top of it
+# VARIANT            slim, lambda (which has no packages on top either), or a requirements/app-<variant>.txt
 # SOURCE_DATE_EPOCH  the time of every file. One for all builds: with a commit's own time every layer would change with every commit
 # VERSION REVISION CREATED BASE_NAME BASE_DIGEST  for the labels
 ARG BASE
@@ -27,14 +28,20 @@ FROM installer AS variant
 ARG VARIANT
 COPY requirements/app-*.txt /requirements/
 RUN --mount=type=secret,id=certificates \
-    case ${VARIANT} in slim) set -- ;; *) set -- "/requirements/app-${VARIANT}.txt" ;; esac; sh -eu /install.sh /opt/variant "$@"
+    case ${VARIANT} in slim | lambda) set -- ;; *) set -- "/requirements/app-${VARIANT}.txt" ;; esac; sh -eu /install.sh /opt/variant "$@"
 
 FROM installer AS app
 COPY app /srv/app
 COPY catalog/__init__.py catalog/models.py /srv/catalog/
 RUN ["sh", "-eu", "/install.sh", "/srv"]
 
-FROM scratch
+# A program in Rust, built from its package. Only the stage `lambda` needs it, so only that waits for it.
+FROM ${BASE} AS adapter
+ARG SOURCE_DATE_EPOCH
+COPY containers/adapter.sh /
+RUN --mount=type=secret,id=certificates sh -eu /adapter.sh /opt/extensions
+
+FROM scratch AS common
 COPY --from=system / /
 COPY --from=dependencies /opt/dependencies /opt/dependencies
 COPY --from=variant /opt/variant /opt/variant
@@ -55,7 +62,6 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["python3", "-m", "app.live"]
 ENTRYPOINT ["python3", "-m", "app.main"]
-COPY --from=app /srv /srv
 ARG VARIANT
 ARG VERSION
 ARG REVISION
@@ -71,3 +77,16 @@ LABEL org.opencontainers.image.title=trimaran \
     org.opencontainers.image.base.name=${BASE_NAME} \
     org.opencontainers.image.base.digest=${BASE_DIGEST} \
     trimaran.variant=${VARIANT}
+
+# Lambda starts what lies in /opt/extensions beside the app, and asks for no health check.
+FROM common AS lambda
+COPY --from=adapter /opt/extensions /opt/extensions
+ENV TRIMARAN_ENTRYPOINT=lambda \
+    AWS_LWA_PORT=8080 \
+    AWS_LWA_READINESS_CHECK_PATH=/health/ready \
+    AWS_LWA_INVOKE_MODE=response_stream
+HEALTHCHECK NONE
+COPY --from=app /srv /srv
+
+FROM common AS server
+COPY --from=app /srv /srv

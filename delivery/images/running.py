@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 
 from delivery.failure import ExitCode, Failure
 from delivery.images.engines import Engine
-from delivery.images.variants import EMBEDDED
+from delivery.images.variants import EMBEDDED, LAMBDA
 
 _WITHIN_S = 60.0
 _EVERY_S = 0.02
@@ -33,6 +33,8 @@ _ROUTES = {
 def environment_of(variant: str, port: int) -> Mapping[str, str]:
     """What the app of a variant is told when only its start counts."""
     listening = {"TRIMARAN_HOST": "127.0.0.1", "TRIMARAN_PORT": str(port)}
+    if variant == LAMBDA:
+        listening = {"AWS_LWA_PORT": str(port), "TRIMARAN_ALLOW_NO_KEYS": "1"}
     if variant == EMBEDDED:
         return listening
     return {

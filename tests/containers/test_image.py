@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from delivery.images.archive import Contents
 from delivery.images.base import Base
+from delivery.images.variants import image_of
 from tests.containers.conftest import built
 
 pytestmark = [pytest.mark.xdist_group("containers"), pytest.mark.timeout(900)]  # the first run makes a Debian
@@ -102,6 +104,32 @@ def test_labels_say_what_it_was_made_of(slim: Contents, standing_on: Base) -> No
     assert labels["title"] == "trimaran"
     assert labels["revision"] == "unknown-dirty"  # the copy is no clone
     assert (labels["base.name"], labels["base.digest"]) == (standing_on.name, standing_on.digest)
+
+
+@pytest.mark.long  # builds a program in Rust: a quarter of an hour
+@pytest.mark.timeout(2400)
+def test_the_image_for_lambda_has_the_adapter_and_is_the_slim_one_otherwise(
+    slim: Contents, sources: Path, standing_on: Base
+) -> None:
+    """One layer more, below the app's, of some megabytes; an adapter that says what it lacks outside of Lambda."""
+    image = built(sources, "lambda", standing_on)
+    said = ["buildah", "from", "--quiet", image_of(sources, "lambda")]
+    name = subprocess.run(said, capture_output=True, text=True, check=True).stdout.strip()
+    words = ["buildah", "run", "--isolation", "chroot", name, "--", "/opt/extensions/lambda-adapter"]
+    try:
+        adapter = subprocess.run(words, capture_output=True, text=True, check=False)
+    finally:
+        subprocess.run(["buildah", "rm", name], capture_output=True, check=True)
+
+    assert (*image.layers[:-2], image.layers[-1]) == slim.layers
+    assert image.layers[-2][1] < 8e6
+    assert {each for each in image.config["Env"] if "LWA" in each or "ENTRYPOINT" in each} == {
+        "TRIMARAN_ENTRYPOINT=lambda",
+        "AWS_LWA_PORT=8080",
+        "AWS_LWA_READINESS_CHECK_PATH=/health/ready",
+        "AWS_LWA_INVOKE_MODE=response_stream",
+    }
+    assert "Extension registration failed" in adapter.stdout + adapter.stderr
 
 
 @pytest.mark.long  # builds everything anew: more than a minute
