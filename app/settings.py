@@ -68,7 +68,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 class Settings(BaseModel):
     """Each field is the variable TRIMARAN_<FIELD>. ``drain_s``: seconds that running answers get to finish after SIGTERM.
-    ``engine_…``: the app's own vLLM or LitServe: the model's name, its commit, the folder or s3:// address of its weights, more words for it,
+    ``engine_…``: the app's own vLLM or LitServe: the model's name, its commit, the folder or bucket of its weights, more words for it,
     and for LitServe the class that answers, as package.module:ClassName.
 
     ``model_name``: a model of OpenAI's, which answers where no routes are given. ``redis_password_file`` holds the password for ``redis_url``.

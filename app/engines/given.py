@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
+from app.engines.buckets.kinds import FORMS, VARIABLES, kind_of
 from app.logic.routes import BackendSpec, RoutesError
 from app.settings import Settings
 
@@ -28,7 +28,8 @@ _PASSED = (
         "SSL_CERT_",
         "REQUESTS_CA_BUNDLE",
     ),
-    *("CUDA", "NVIDIA_", "NCCL_", "OMP_", "TORCH", "TRITON_", "FLASHINFER_", "VLLM_", "HF_", "AWS_"),
+    *("CUDA", "NVIDIA_", "NCCL_", "OMP_", "TORCH", "TRITON_", "FLASHINFER_", "VLLM_", "HF_"),
+    *VARIABLES,
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
 )
 
@@ -95,16 +96,16 @@ def _refuse_other_model(spec: BackendSpec, settings: Settings) -> None:
 def _weights(settings: Settings) -> str:
     """The address or folder of the weights; empty where the server is to fetch them from the hub."""
     given = settings.engine_weights
-    if given.startswith("s3://"):
-        if find_spec("boto3") is None:
+    if kind := kind_of(given):
+        if missing := kind.missing():
             raise RoutesError(
-                f"TRIMARAN_ENGINE_WEIGHTS={given} needs the package 'boto3', which is not installed.\n"
-                "hint: pip install boto3, or give a folder"
+                f"TRIMARAN_ENGINE_WEIGHTS={given} needs what is not installed: {', '.join(missing)}.\n"
+                f"hint: pip install {' '.join(missing)}, or give a folder"
             )
         return given
     if given and not Path(given).is_dir():
         raise RoutesError(
             f"TRIMARAN_ENGINE_WEIGHTS={given} is no folder on this machine.\n"
-            "hint: give the folder with the model's config.json, or an address that begins with s3://"
+            f"hint: give the folder with the model's config.json, or an address such as {FORMS}"
         )
     return str(Path(given).resolve()) if given else ""

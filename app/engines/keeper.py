@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.engines import weights
+from app.engines.buckets.kinds import VARIABLES, kind_of
 from app.engines.child import end_without_parent
 
 GRACE_S = 4.0  # from SIGTERM to SIGKILL; the answers are over by then
@@ -53,10 +54,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """``key``: the variable in which the server is given the key that it asks for under /v1."""
+    """``key``: the variable in which the server is given the key that it asks for under /v1. ``of_the_app``: it is a module of the app's, found
+    where the app's own packages are; another sees only its own.
+    """
 
     command: Callable[[Run], list[str]]
     key: str
+    of_the_app: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -79,7 +83,7 @@ def litserve(run: Run) -> list[str]:
 
 KINDS = {
     "vllm": Kind(command=vllm, key="VLLM_API_KEY", environment={"VLLM_NO_USAGE_STATS": "1"}),
-    "litserve": Kind(command=litserve, key="LITSERVE_KEY"),
+    "litserve": Kind(command=litserve, key="LITSERVE_KEY", of_the_app=True),
 }
 
 
@@ -113,7 +117,7 @@ def _options() -> argparse.Namespace:
     arguments.add_argument("--program", required=True)
     arguments.add_argument("--model", required=True)
     arguments.add_argument("--revision", default="")
-    arguments.add_argument("--weights", default="", help="s3://…/, a folder, or nothing: from the hub")
+    arguments.add_argument("--weights", default="", help="a bucket's address, a folder, or nothing: from the hub")
     arguments.add_argument("--data-dir", required=True, type=Path)
     arguments.add_argument("--probe-s", default=PROBE_S, type=float)
     arguments.add_argument("rest", nargs="*", help="more words for the server")
@@ -159,7 +163,7 @@ def _serve(options: argparse.Namespace, key: str, tell: Tell) -> int:
 
 
 def _folder(options: argparse.Namespace, tell: Tell) -> Path | None:
-    if options.weights.startswith("s3://"):
+    if kind_of(options.weights):
         return weights.fetch(
             options.weights, options.data_dir, options.revision, lambda said: tell({"waits_for": said})
         )
@@ -180,8 +184,9 @@ def watch(server: subprocess.Popen[bytes], port: int, key: str, probe_s: float, 
 
 
 def _environment(kind: Kind, key: str, *, offline: bool) -> dict[str, str]:
-    """The server's own: it needs no AWS credential, reports to nobody, and with the weights here asks no hub."""
-    passed = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """The server's own: it needs no cloud's credential, reports to nobody, and with the weights here asks no hub."""
+    withheld = VARIABLES if kind.of_the_app else (*VARIABLES, "PYTHONPATH")
+    passed = {name: value for name, value in os.environ.items() if not name.startswith(withheld)}
     alone = {"HF_HUB_OFFLINE": "1"} if offline else {}
     return {**passed, **alone, **kind.environment, kind.key: key, "NO_COLOR": "1"}
 

@@ -15,11 +15,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+
+from app.engines.buckets.bucket import Bucket, BucketError
+from app.engines.buckets.kinds import Kind, kind_of
 
 MANIFEST = "manifest.json"  # as delivery/weights.py names it
 TOLD_EVERY_S = 5.0
 _GB = 1e9
+_SYNC = "./trimaran weights sync MODEL --bucket NAME, and copy what it wrote where the weights are not in S3"
 
 
 class WeightsError(Exception):
@@ -33,39 +36,35 @@ class File:
 
 
 def fetch(address: str, data_dir: Path, revision: str, tell: Callable[[str], None]) -> Path:
-    """The folder with the files of ``address``, an `s3://bucket/prefix/`. ``tell`` hears how far it is. Raises WeightsError."""
-    import boto3  # 0.3 s, and only where weights come from S3
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    bucket, _, prefix = address.removeprefix("s3://").partition("/")
-    prefix = prefix.rstrip("/") + "/"
-    folder = _folder(data_dir, bucket, prefix)
+    """The folder with the files of ``address``, which has a row in the list of buckets. ``tell`` hears how far it is. Raises WeightsError."""
+    kind = kind_of(address)
+    assert kind is not None, "the app has looked"
+    place, prefix = kind.split(address)
+    folder = _folder(data_dir, address, f"{place}/{prefix}")
     try:
-        s3 = boto3.client("s3")
-        manifest: bytes = s3.get_object(Bucket=bucket, Key=prefix + MANIFEST)["Body"].read()
+        bucket = kind.open(place, prefix)
+        manifest = bucket.read(MANIFEST)
         files = _files(manifest, address, revision)
         if not _is_whole(folder, manifest, files):
-            _fetch_all(s3, bucket, prefix, folder, files, tell)
+            _fetch_all(bucket, address, folder, files, tell)
             (folder / MANIFEST).write_bytes(manifest)
-    except ClientError as error:
-        raise WeightsError(_refused(address, str(error.response.get("Error", {}).get("Code", "")))) from None
-    except (BotoCoreError, OSError) as error:
+    except BucketError as error:
+        raise WeightsError(_refused(address, kind, error)) from None
+    except OSError as error:
         raise WeightsError(f"the weights at {address} cannot be fetched: {error}") from None
     return folder
 
 
-def _refused(address: str, code: str) -> str:
-    if code in ("NoSuchKey", "404"):
-        return (
-            f"{address} has no whole model: {MANIFEST} is missing.\nhint: ./trimaran weights sync MODEL --bucket NAME"
-        )
-    return f"{address}: AWS answers {code}.\nhint: the task's role must be allowed s3:GetObject there"
+def _refused(address: str, kind: Kind, error: BucketError) -> str:
+    if error.missing:
+        return f"{address} has no whole model: {error.missing} is missing.\nhint: {_SYNC}"
+    return f"{address}: {kind.cloud} answers {error.word}.\nhint: {kind.may}"
 
 
-def _folder(data_dir: Path, bucket: str, prefix: str) -> Path:
-    parts = PurePosixPath(bucket, prefix).parts
+def _folder(data_dir: Path, address: str, inside: str) -> Path:
+    parts = PurePosixPath(inside).parts
     if ".." in parts:
-        raise WeightsError(f"s3://{bucket}/{prefix} is no address of weights")
+        raise WeightsError(f"{address} is no address of weights")
     return data_dir.joinpath("weights", *parts)
 
 
@@ -95,7 +94,7 @@ def _is_whole(folder: Path, manifest: bytes, files: Mapping[str, File]) -> bool:
 
 
 def _fetch_all(
-    s3: Any, bucket: str, prefix: str, folder: Path, files: Mapping[str, File], tell: Callable[[str], None]
+    bucket: Bucket, address: str, folder: Path, files: Mapping[str, File], tell: Callable[[str], None]
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
@@ -105,18 +104,21 @@ def _fetch_all(
     meter.add(sum(file.bytes for name, file in files.items() if name not in missing))
     for name, file in missing.items():
         part = folder / f"{name}.part"
-        with part.open("wb") as handle:
-            s3.download_fileobj(bucket, prefix + name, handle, Callback=meter.add)
-            handle.flush()
-            os.fsync(handle.fileno())
+        bucket.download(name, part, file.bytes, meter.add)
+        _sync_to_disk(part)
         if not _has(part, file):
             size = part.stat().st_size
             part.unlink()
             raise WeightsError(
-                f"s3://{bucket}/{prefix}{name} arrived with {size} bytes and is not the file of the manifest"
-                f" ({file.bytes} bytes).\nhint: ./trimaran weights sync MODEL --bucket {bucket}"
+                f"{address.rstrip('/')}/{name} arrived with {size} bytes and is not the file of the manifest"
+                f" ({file.bytes} bytes).\nhint: {_SYNC}"
             )
         part.replace(folder / name)
+
+
+def _sync_to_disk(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
 
 
 def _has(path: Path, file: File) -> bool:
@@ -137,7 +139,7 @@ def _refuse_full_disk(folder: Path, needed: int) -> None:
 
 
 class _Meter:
-    """Tells now and then how far it is. boto3 calls ``add`` from its threads."""
+    """Tells now and then how far it is. A bucket calls ``add`` from its threads."""
 
     def __init__(self, total: int, tell: Callable[[str], None]) -> None:
         self._total = total

