@@ -19,11 +19,13 @@ for group in base local aws gcp azure kubernetes serverless policies quality tes
     echo "requirements/$group.txt" >&2
 done
 # What the app's image holds: the same versions again.
-for group in app app-embedded app-aws engine-litserve; do
+for group in app app-embedded app-aws app-gcp app-azure engine-litserve; do
     "$uv" pip compile --group "$group" -c "$all" "${options[@]}" -o "requirements/$group.txt"
     sed -i -E "s/(, )?-c [^ ]+//; /^ *# +$/d" "requirements/$group.txt"
     echo "requirements/$group.txt" >&2
 done
+# The model server of the image for GPUs, in an environment of its own there.
+echo "vllm==0.32.0" | "$uv" pip compile - "${options[@]}" --no-annotate "$@" -o requirements/engine-vllm.txt
 # The client libraries whose suites the long tests run have a resolution of their own: they are never in the .venv.
 "$uv" pip compile --group pyproject.toml:clients "${options[@]}" "$@" -o tests/clients/requirements.txt
 # Go builds the Pulumi CLI where neither is installed; this release is one that has been seen to build it.

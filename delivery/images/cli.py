@@ -10,12 +10,14 @@ import typer
 from delivery.platforms.targets import stack_name
 
 ROOT = Path(__file__).resolve().parents[2]
-BASE = "python:3.13-slim-bookworm"
 
 image = typer.Typer(name="image", help="The app's container images.", no_args_is_help=True)
 
 Variant = Annotated[
-    str, typer.Option("--variant", metavar="NAME", help="slim, embedded (with the small model) or a cloud's own.")
+    str,
+    typer.Option(
+        "--variant", metavar="NAME", help="slim, embedded (with the small model), lambda, gpu, or a cloud's own."
+    ),
 ]
 Stack = Annotated[
     str, typer.Argument(metavar="STACK", help="<target>-<dev|staging|prod>; a target alone is its dev stack.")
@@ -29,12 +31,16 @@ def build(
     base: Annotated[
         str,
         typer.Option("--base", metavar="IMAGE", help="What it stands on, best by digest; `local` makes a Debian here."),
-    ] = BASE,
+    ] = "",
+    build_arg: Annotated[
+        list[str] | None,
+        typer.Option("--build-arg", metavar="NAME=VALUE", help="An argument of the Dockerfile; may be repeated."),
+    ] = None,
 ) -> None:
     """Build an image with buildah, podman or docker, whichever works first, and print its name."""
     from delivery.images import building
 
-    building.build(ROOT, variant, base)
+    building.build(ROOT, variant, base, build_arg or ())
 
 
 @image.command()

@@ -1,18 +1,43 @@
-"""What images of the app there are: the slim one, and one for each requirements file that comes on top of it."""
+"""What images of the app there are: the slim one, one for each requirements file that comes on top of it, and those that are made otherwise."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from delivery.failure import ExitCode, Failure
 
 SLIM = "slim"
 EMBEDDED = "embedded"
+LAMBDA = "lambda"
+GPU = "gpu"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """``dockerfile`` and the stage of it that is the image, the last where none is named; ``base``: what it stands on."""
+
+    dockerfile: str = "containers/app.Dockerfile"
+    stage: str = ""
+    base: str = "python:3.13-slim-bookworm"
+
+
+# Those that are no layer of packages. The GPU's base has the CUDA that vLLM's wheel is built for; NVIDIA's tag, checked 2026-12-01 in no registry.
+_OTHERS = {
+    LAMBDA: Recipe(stage="lambda"),
+    GPU: Recipe(dockerfile="containers/gpu.Dockerfile", base="nvidia/cuda:13.0.2-runtime-ubuntu24.04"),
+}
 
 
 def variants(root: Path) -> list[str]:
     """The names of all variants, slim first."""
-    return [SLIM, *sorted(path.stem.removeprefix("app-") for path in (root / "requirements").glob("app-*.txt"))]
+    packages = sorted(path.stem.removeprefix("app-") for path in (root / "requirements").glob("app-*.txt"))
+    return [SLIM, *packages, *_OTHERS]
+
+
+def recipe_of(variant: str) -> Recipe:
+    """How a variant is made."""
+    return _OTHERS.get(variant, Recipe())
 
 
 def image_of(root: Path, variant: str) -> str:

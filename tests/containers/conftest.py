@@ -91,6 +91,12 @@ def embedded(sources: Path, standing_on: base.Base) -> Contents:
 
 
 @pytest.fixture(scope="session")
+def gpu(sources: Path, standing_on: base.Base) -> Contents:
+    """The image for GPUs with a small package in place of vLLM, on a Debian in place of NVIDIA's image."""
+    return built(sources, "gpu", standing_on, "--build-arg", "PACKAGES=uvicorn")
+
+
+@pytest.fixture(scope="session")
 def rootfs(sources: Path, embedded: Contents) -> Iterator[Path]:
     """The file system of the image with the model."""
     said = ["buildah", "from", "--quiet", image_of(sources, "embedded")]

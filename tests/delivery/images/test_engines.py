@@ -10,7 +10,7 @@ import pytest
 from delivery.failure import ExitCode, Failure
 from delivery.images import base, building, engines, supply
 from delivery.images.engines import ENGINES, Engine
-from delivery.images.variants import image_of, variants
+from delivery.images.variants import image_of, recipe_of, variants
 
 ROOT = Path(__file__).parents[3]
 WORKS = replace(ENGINES[0], name="works", probe="true")
@@ -36,19 +36,20 @@ def test_where_none_works_it_says_which_were_tried(monkeypatch: pytest.MonkeyPat
     assert "apt-get install buildah" in failed.value.hint
 
 
+@pytest.mark.parametrize("variant", ["slim", "lambda", "gpu"])
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
-def test_each_engine_is_told_everything_the_dockerfile_asks_for(engine: Engine) -> None:
-    """Its arguments, the file, the name, and the folder last."""
-    words = building.command(ROOT, engine, "slim", ON)
-    wanted = {
-        line.split()[1] for line in (ROOT / building.DOCKERFILE).read_text().splitlines() if line.startswith("ARG ")
-    }
+def test_each_engine_is_told_everything_the_dockerfile_asks_for(engine: Engine, variant: str) -> None:
+    """Its arguments that have no value of their own, the file, the name, and the folder last."""
+    words = building.command(ROOT, engine, variant, ON)
+    lines = (ROOT / recipe_of(variant).dockerfile).read_text().splitlines()
+    wanted = {line.split()[1] for line in lines if line.startswith("ARG ") and "=" not in line}
+    own = {line.split()[1].partition("=")[0] for line in lines if line.startswith("ARG ") and "=" in line}
     given = {words[at + 1].partition("=")[0] for at, word in enumerate(words) if word == "--build-arg"}
 
     assert words[0] == engine.name
-    assert given == wanted
+    assert wanted <= given <= wanted | own
     assert f"BASE={ON.reference}" in words
-    assert image_of(ROOT, "slim") in words
+    assert image_of(ROOT, variant) in words
     assert words[-1] == str(ROOT)
     assert not [word for word in words if "{" in word]
 
@@ -83,10 +84,17 @@ def test_what_an_engine_said_last_is_told() -> None:
     assert failed.value.hint.startswith("sh -c")
 
 
+def test_a_person_s_arguments_come_last() -> None:
+    """So that they win over the kit's own."""
+    words = building.command(ROOT, ENGINES[0], "gpu", ON, ["CUDA=12", "VERSION=mine"])
+
+    assert words.index("VERSION=mine") > max(at for at, word in enumerate(words) if word.startswith("VERSION=0"))
+
+
 def test_a_variant_that_is_not_there_is_told_with_those_that_are() -> None:
     """A cloud without packages of its own is served by slim."""
-    with pytest.raises(Failure, match="Variants: slim, aws, embedded") as failed:
-        image_of(ROOT, "gcp")
+    with pytest.raises(Failure, match="Variants: slim, aws, azure, embedded, gcp, lambda, gpu") as failed:
+        image_of(ROOT, "oracle")
 
     assert failed.value.exit_code == ExitCode.USAGE
     assert variants(ROOT)[0] == "slim"
