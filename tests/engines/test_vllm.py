@@ -66,12 +66,13 @@ async def test_it_is_started_as_the_settings_say(vllm: Installed, tmp_path: Path
 
 
 async def test_it_sees_no_key_of_the_app(vllm: Installed, tmp_path: Path) -> None:
-    """The model server's environment has what a GPU needs, and no credential."""
-    given = {"CUDA_VISIBLE_DEVICES": "0", "OPENAI_API_KEY": "sk-theirs", "AWS_SECRET_ACCESS_KEY": "secret"}
+    """The model server's environment has what a GPU needs, no credential, and not the way to the app's packages."""
+    secrets = {"OPENAI_API_KEY": "sk-theirs", "AWS_SECRET_ACCESS_KEY": "secret", "AZURE_CLIENT_SECRET": "secret"}
+    given = {"CUDA_VISIBLE_DEVICES": "0", "PYTHONPATH": str(tmp_path), **secrets}
     async with running(vllm.environment(tmp_path, given)):
         names = set(vllm.started()["environment"])
     assert {"CUDA_VISIBLE_DEVICES", "VLLM_API_KEY", "VLLM_NO_USAGE_STATS"} <= names
-    assert not names & {"OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "TRIMARAN_API_KEYS"}
+    assert not names & {*secrets, "PYTHONPATH", "TRIMARAN_API_KEYS"}
 
 
 async def test_a_folder_of_weights_is_used_as_it_is(vllm: Installed, tmp_path: Path) -> None:
