@@ -1,4 +1,4 @@
-# Run by gpu.Dockerfile: a model server in an environment of its own. engine.sh FOLDER ENGINE CUDA [WORDS FOR PIP...]
+# Run by gpu.Dockerfile: a model server's packages, away from the app's. engine.sh FOLDER ENGINE CUDA [WORDS FOR PIP...]
 
 if [ -s /run/secrets/certificates ]; then
     export PIP_CERT=/run/secrets/certificates
@@ -13,9 +13,20 @@ if [ $# -eq 0 ]; then
     fi
     set -- --no-deps --only-binary :all: --require-hashes -r "/requirements/engine-$engine.txt"
 fi
-python3 -m venv "$folder"
-"$folder/bin/python3" -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-cache-dir --no-compile "$@"
-"$folder/bin/python3" -m pip uninstall --quiet --yes --root-user-action ignore pip setuptools
+case $engine in
+# It is a module of the app's, so its packages come behind the app's in one Python, and are of the same resolution.
+litserve) set -- /pip/bin/python3 --target "$folder/packages" "$@" ;;
+*)
+    python3 -m venv "$folder"
+    set -- "$folder/bin/python3" "$@"
+    ;;
+esac
+python=$1
+shift
+"$python" -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-cache-dir --no-compile "$@"
+if [ -e "$folder/bin/python3" ]; then
+    "$python" -m pip uninstall --quiet --yes --root-user-action ignore pip setuptools
+fi
 PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode unchecked-hash "$folder" || true # some packages carry files that are no Python of today
 chmod -R u=rwX,go=rX "$folder"
 find "$folder" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +

@@ -19,7 +19,7 @@ ENV SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}
 RUN ["python3", "-m", "venv", "/pip"]
 COPY containers/install.sh containers/engine.sh /
 
-# Gigabytes, and the same until the engine's version changes. Not among the app's packages: each wants versions that the other refuses.
+# Gigabytes, and the same until the engine's version changes. Not among the app's packages: vLLM wants versions that the app refuses.
 FROM installer AS engine
 ARG ENGINE=vllm
 ARG CUDA=13
@@ -47,7 +47,7 @@ ARG ENGINE=vllm
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/engine/bin \
     LANG=C.UTF-8 \
     HOME=/tmp \
-    PYTHONPATH=/srv:/opt/dependencies:/opt/variant \
+    PYTHONPATH=/srv:/opt/dependencies:/opt/variant:/opt/engine/packages \
     PYTHONSAFEPATH=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

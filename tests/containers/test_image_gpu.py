@@ -85,6 +85,17 @@ def test_app_and_model_server_have_packages_of_their_own(gpu: Contents, sources:
     assert inside(sources, "env", "-u", "PYTHONPATH", "sh", "-c", "command -v python3") == "/usr/bin/python3"
 
 
+def test_a_model_server_of_the_apps_finds_its_packages_behind_the_apps(sources: Path, standing_on: Base) -> None:
+    """LitServe's process is a module of the app's: one Python has both, and where both have a package it is the app's."""
+    built(sources, "gpu", standing_on, "--build-arg", "ENGINE=litserve", "--build-arg", "PACKAGES=litserve<0.3")
+    asked = "import litserve, fastapi, app.engines.litserve_server; print(litserve.__file__, fastapi.__file__)"
+
+    server, framework = inside(sources, "python3", "-c", asked).split()
+
+    assert server.startswith("/opt/engine/packages/")
+    assert framework.startswith("/opt/dependencies/")
+
+
 def test_another_cuda_without_its_wheels_is_refused(sources: Path, standing_on: Base) -> None:
     """An image whose model server starts on no machine of that CUDA is not built."""
     with pytest.raises(Failure, match="was not built"):
