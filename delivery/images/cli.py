@@ -69,7 +69,7 @@ def sbom(variant: Variant = "slim") -> None:
 
 @image.command()
 def sign(stack: Stack) -> None:
-    """Sign the image that a stack runs, with cosign."""
+    """Sign the images that a stack runs, with cosign."""
     from delivery.images import supply
 
     supply.sign(ROOT, stack_name(stack))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from delivery.failure import ExitCode, Failure
 from delivery.images import archive, engines, sources
-from delivery.images.variants import image_of
+from delivery.images.variants import image_of, recipe_of, stack_images
 from delivery.stack_file import StackFile
 from delivery.terminal import data, say
 
@@ -19,7 +19,8 @@ PLATFORM = "linux/amd64"
 
 def push(root: Path, stack: str, variant: str) -> None:
     """Push a variant for a stack and write its digest into the stack's config. Raises Failure."""
-    image, repository, is_prod = image_of(root, variant), *_wanted(root, stack)
+    image, key = image_of(root, variant), recipe_of(variant).key
+    repository, is_prod = _wanted(root, stack, variant)
     engine, source = engines.found(), sources.read(root)
     inside = archive.contents(engine, image)
     _refuse_platform(image, inside.platform)
@@ -29,24 +30,31 @@ def push(root: Path, stack: str, variant: str) -> None:
     target = f"{repository}:{revision[:12] or 'unknown'}{'-dirty' * revision.endswith('-dirty')}-{variant}"
     say(f"{image}: pushing to {target} with {engine.name}")
     pushed = f"{repository}@{engine.pushed(image, target)}"
-    StackFile(root=root, stack=stack).write({"image": pushed})
+    StackFile(root=root, stack=stack).write({key: pushed})
     say(f"{stack} has it in its config; next: ./trimaran rehearse {stack}, then ./trimaran up {stack}")
     data(pushed)
 
 
-def _wanted(root: Path, stack: str) -> tuple[str, bool]:
-    """The repository that the stack's image is in, and whether the stack is one for prod. Raises Failure."""
+def _wanted(root: Path, stack: str, variant: str) -> tuple[str, bool]:
+    """The repository that this image of the stack's is in, and whether the stack is one for prod. Raises Failure."""
+    key = recipe_of(variant).key
+    if not key:
+        raise Failure(
+            f"no stack takes the image '{variant}' yet, so nothing says where it goes.",
+            f"push it with the program that built it: buildah push {image_of(root, variant)} REGISTRY/NAME:TAG",
+            ExitCode.USAGE,
+        )
     file = StackFile(root=root, stack=stack)
     file.ensure()
     config = file.parse()
-    image = getattr(config, "image", None)
-    if not isinstance(image, str):
+    named = stack_images(config).get(key)
+    if named is None:
         raise Failure(
-            f"stack '{stack}' names no image, so there is no registry to push to.",
-            f"write trimaran:image: registry/name@sha256:… into {file.path.relative_to(root)}; zeros will do for a digest",
+            f"stack '{stack}' names no {key}, so there is no registry to push '{variant}' to.",
+            f"write registry/name@sha256:… as trimaran:{key} into {file.path.relative_to(root)}; zeros will do for a digest",
             ExitCode.USAGE,
         )
-    return image.partition("@")[0], config.environment == "prod"
+    return named.partition("@")[0], config.environment == "prod"
 
 
 def _refuse_platform(image: str, platform: str) -> None:

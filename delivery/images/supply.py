@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from delivery.failure import ExitCode, Failure
 from delivery.images import archive, engines
-from delivery.images.variants import image_of
+from delivery.images.variants import image_of, stack_images
 from delivery.stack_file import StackFile
 from delivery.terminal import say
 
@@ -25,13 +25,14 @@ def sbom(root: Path, variant: str) -> None:
 
 
 def sign(root: Path, stack: str) -> None:
-    """Sign the image that a stack's config names, where it lies in its registry. Raises Failure."""
-    image = getattr(StackFile(root=root, stack=stack).parse(), "image", None)
-    if not isinstance(image, str):
+    """Sign the images that a stack's config names, where they lie in their registries. Raises Failure."""
+    images = stack_images(StackFile(root=root, stack=stack).parse()).values()
+    if not images:
         raise Failure(f"stack '{stack}' names no image to sign.", f"./trimaran image push {stack}", ExitCode.USAGE)
     program = _program("cosign", "signs images", "go install github.com/sigstore/cosign/v2/cmd/cosign@latest")
-    _run([program, "sign", "--yes", image])
-    say(f"signed: {image}")
+    for image in images:
+        _run([program, "sign", "--yes", image])
+        say(f"signed: {image}")
 
 
 def _program(name: str, does: str, how: str) -> str:

@@ -15,17 +15,23 @@ GPU = "gpu"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """``dockerfile`` and the stage of it that is the image, the last where none is named; ``base``: what it stands on."""
+    """``dockerfile`` and the stage of it that is the image, the last where none is named; ``base``: what it stands on.
+
+    ``key``: where the config of a stack names it; empty where no target takes it yet.
+    """
 
     dockerfile: str = "containers/app.Dockerfile"
     stage: str = ""
     base: str = "python:3.13-slim-bookworm"
+    key: str = "image"
 
 
 # Those that are no layer of packages. The GPU's base has the CUDA that vLLM's wheel is built for; NVIDIA's tag, checked 2026-12-01 in no registry.
 _OTHERS = {
-    LAMBDA: Recipe(stage="lambda"),
-    GPU: Recipe(dockerfile="containers/gpu.Dockerfile", base="nvidia/cuda:13.0.2-runtime-ubuntu24.04"),
+    LAMBDA: Recipe(stage="lambda", key=""),
+    GPU: Recipe(
+        dockerfile="containers/gpu.Dockerfile", base="nvidia/cuda:13.0.2-runtime-ubuntu24.04", key="engine.image"
+    ),
 }
 
 
@@ -38,6 +44,18 @@ def variants(root: Path) -> list[str]:
 def recipe_of(variant: str) -> Recipe:
     """How a variant is made."""
     return _OTHERS.get(variant, Recipe())
+
+
+def stack_images(config: object) -> dict[str, str]:
+    """The images that a stack's config names, by the key that names each."""
+    found: dict[str, str] = {}
+    for key in {recipe.key: None for recipe in (Recipe(), *_OTHERS.values())}:
+        value: object = config
+        for name in key.split("."):
+            value = getattr(value, name, None)
+        if isinstance(value, str) and value:
+            found[key] = value
+    return found
 
 
 def image_of(root: Path, variant: str) -> str:

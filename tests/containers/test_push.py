@@ -15,7 +15,7 @@ import pytest
 from delivery.failure import ExitCode, Failure
 from delivery.images.archive import Contents
 from delivery.images.push import push
-from delivery.images.variants import image_of
+from delivery.images.variants import image_of, stack_images
 from delivery.stack_file import StackFile
 from providers.machine.ports import free_port
 from tests.containers.conftest import ROOT
@@ -86,6 +86,30 @@ def test_the_digest_that_the_registry_knows_is_in_the_config(
     assert urllib.request.urlopen(request, timeout=60).headers["docker-content-digest"] == digest
     assert name == f"{registry}/trimaran/app"
     assert file.path.read_text() == before.replace(f"{registry}/trimaran/app@{ZEROS}", pushed)
+
+
+def test_the_image_with_a_model_server_is_the_engines(gpu: Contents, sources: Path, registry: str) -> None:
+    """It goes to the repository of `engine.image`, and its digest there; the app's stays what it was."""
+    file = _stack(sources, "aws-ecs-dev", f"{registry}/trimaran/app@{ZEROS}")
+    text = file.path.read_text()
+    named = next(line.strip() for line in text.splitlines() if line.startswith("    image: "))
+    file.path.write_text(text.replace(named, f"image: {registry}/trimaran/gpu@{ZEROS}"))
+    before = stack_images(file.parse())
+
+    push(sources, "aws-ecs-dev", "gpu")
+
+    after = stack_images(file.parse())
+    assert after["engine.image"].startswith(f"{registry}/trimaran/gpu@sha256:")
+    assert after["engine.image"] != before["engine.image"]
+    assert after["image"] == before["image"]
+
+
+def test_an_image_that_no_stack_takes_is_not_pushed_to_one(sources: Path) -> None:
+    """One for Lambda would start on ECS and answer nobody."""
+    _stack(sources, "aws-ecs-dev", f"registry.example/trimaran/app@{ZEROS}")
+
+    with pytest.raises(Failure, match="no stack takes the image 'lambda' yet"):
+        push(sources, "aws-ecs-dev", "lambda")
 
 
 def test_a_tag_is_refused(sources: Path) -> None:

@@ -11,7 +11,7 @@ import pulumi_aws as aws
 
 from stacks.aws.account import Account
 from stacks.aws.components import deployment
-from stacks.aws.components.containers import APP, SCRATCH, App, containers
+from stacks.aws.components.containers import APP, App, containers
 from stacks.aws.components.edge import Edge
 from stacks.aws.config import EcsRollout
 from stacks.aws.routes import APP_PORT
@@ -84,7 +84,7 @@ class ApiService(pulumi.ComponentResource):
             runtime_platform={"cpu_architecture": "X86_64", "operating_system_family": "LINUX"},
             execution_role_arn=args.execution_role,
             task_role_arn=args.task_role,
-            volumes=[{"name": SCRATCH}],
+            volumes=app.volumes,
             container_definitions=pulumi.Output.json_dumps(containers(args.account, app, args.collector)),
             opts=self._child,
         )

@@ -13,14 +13,10 @@ from stacks.aws.components import collector
 from stacks.aws.routes import APP_PORT
 
 APP = "app"
-# The volume of a task that is /tmp, where alone the app's image writes. Fargate has no tmpfs; as the image says VOLUME /tmp, its user
-# may write there (Amazon ECS developer guide, "Use bind mounts", checked 2026-12-01).
-SCRATCH = "scratch"
-_CONFINED = {
-    "user": "10001:10001",
-    "readonlyRootFilesystem": True,
-    "mountPoints": [{"sourceVolume": SCRATCH, "containerPath": "/tmp", "readOnly": False}],
-}
+# Where alone the images write: the task's volumes. Fargate has no tmpfs; as the images say VOLUME of these folders, their user may write
+# there (Amazon ECS developer guide, "Use bind mounts", checked 2026-12-01).
+_SCRATCH = {"scratch": "/tmp"}
+_DATA = {"data": "/var/lib/trimaran"}  # of the image with a model server: weights, and what is compiled for them
 _KEPT_BYTES = "25m"
 
 
@@ -43,6 +39,16 @@ class App:
     gpus: int = 0
     memory_mib: int = 0
     shared_memory_mib: int = 0
+
+    @property
+    def writes(self) -> Mapping[str, str]:
+        """Volume -> folder of the container."""
+        return {**_SCRATCH, **_DATA} if self.gpus else _SCRATCH
+
+    @property
+    def volumes(self) -> list[dict[str, str]]:
+        """The task's, as its definition takes them."""
+        return [{"name": name} for name in self.writes]
 
 
 def containers(account: Account, app: App, collector_image: str) -> list[dict[str, Any]]:
@@ -67,7 +73,13 @@ def _app(account: Account, app: App) -> dict[str, Any]:
             "startPeriod": app.start_period_s,
         },
         "stopTimeout": app.drain_s + 10,
-        "linuxParameters": {"initProcessEnabled": True},
+        "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}},
+        "user": "10001:10001",
+        "readonlyRootFilesystem": True,
+        "mountPoints": [
+            {"sourceVolume": volume, "containerPath": folder, "readOnly": False}
+            for volume, folder in app.writes.items()
+        ],
         "logConfiguration": _logs(account, app.role),
     }
     if app.secrets:
@@ -77,9 +89,6 @@ def _app(account: Account, app: App) -> dict[str, Any]:
     if app.gpus:
         container["resourceRequirements"] = [{"type": "GPU", "value": str(app.gpus)}]
         container["linuxParameters"]["sharedMemorySize"] = app.shared_memory_mib
-    else:  # what vLLM's own image writes, and where, is not settled
-        container |= _CONFINED
-        container["linuxParameters"] |= {"capabilities": {"drop": ["ALL"]}}
     return container
 
 

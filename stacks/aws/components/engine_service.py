@@ -75,6 +75,7 @@ class EngineService(pulumi.ComponentResource):
     def _task(self) -> aws.ecs.TaskDefinition:
         args = self._args
         managed = args.capacity is CapacityKind.MANAGED
+        app = self._app()
         return aws.ecs.TaskDefinition(
             self.name,
             family=name("aws.ecs_task_family", args.account.stack, "engine"),
@@ -85,7 +86,8 @@ class EngineService(pulumi.ComponentResource):
             cpu=str(1024 * max(1, min(each.vcpu for each in args.sizing.instances) - 1)),
             execution_role_arn=args.execution_role,
             task_role_arn=args.task_role,
-            container_definitions=pulumi.Output.json_dumps(containers(args.account, self._app(), args.collector)),
+            volumes=app.volumes,
+            container_definitions=pulumi.Output.json_dumps(containers(args.account, app, args.collector)),
             opts=self._child,
         )
 
