@@ -98,6 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=10)
     parser.add_argument("--tokens", type=int, default=128)
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 16])
     options = parser.parse_args()
     results = Results()
     made = subprocess.run(["tools/vllm.sh"], cwd=machine.ROOT, stdout=subprocess.PIPE, text=True, check=True)
@@ -112,7 +113,7 @@ def main() -> None:
         )  # `running` fills in {port}
         environment = {"TRIMARAN_PORT": "{port}", "TRIMARAN_ENGINE": "none", "TRIMARAN_ROUTES_YAML": routes}
         with machine.running("app.main", ready="/health/live", environment=environment) as app:
-            for streams in (1, 16):
+            for streams in options.streams:
                 here, there, percent = share(
                     partial(tokens_per_s, vllm, streams, options.tokens),
                     partial(tokens_per_s, app.url, streams, options.tokens),

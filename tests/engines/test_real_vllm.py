@@ -115,6 +115,35 @@ def test_json_that_matches_a_schema(app: App) -> None:
     assert (set(person), type(person["age"])) == ({"name", "age"}, int)
 
 
+@pytest.mark.parametrize(
+    "choice", ["required", {"type": "function", "function": {"name": "save_person"}}], ids=["required", "named"]
+)
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
+def test_a_forced_tool_call(app: App, choice: Any, is_streamed: bool) -> None:
+    """Its arguments are what the function takes, where the caller asks for that with `strict`."""
+    function = {"name": "save_person", "description": "Saves a person.", "parameters": PERSON, "strict": True}
+    asked: Any = {
+        "model": "chat",
+        "messages": [{"role": "user", "content": "Save Ann, who is 31."}],
+        "tools": [{"type": "function", "function": function}],
+        "tool_choice": choice,
+        "max_tokens": 100,
+        "temperature": 0,
+    }
+    calls = client(app).chat.completions
+    if is_streamed:
+        with calls.stream(**asked) as events:
+            answer = events.get_final_completion()
+    else:
+        answer = calls.create(**asked)
+
+    (call,) = answer.choices[0].message.tool_calls or []
+    assert call.type == "function"
+    assert call.function.name == "save_person"
+    person = json.loads(call.function.arguments)
+    assert (set(person), type(person["age"])) == ({"name", "age"}, int)
+
+
 def test_a_completion(app: App) -> None:
     """Of a bare text."""
     answer = client(app).completions.create(
