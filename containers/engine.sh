@@ -25,7 +25,7 @@ python=$1
 shift
 "$python" -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-cache-dir --no-compile "$@"
 if [ -e "$folder/bin/python3" ]; then
-    "$python" -m pip uninstall --quiet --yes --root-user-action ignore pip setuptools
+    "$python" -m pip uninstall --quiet --yes --root-user-action ignore pip # and not setuptools, which torch imports
 fi
 PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode unchecked-hash "$folder" || true # some packages carry files that are no Python of today
 chmod -R u=rwX,go=rX "$folder"

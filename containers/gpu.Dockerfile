@@ -72,6 +72,7 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["python3", "-m", "app.live"]
 ENTRYPOINT ["python3", "-m", "app.main"]
 ARG CUDA=13
+ARG WEIGHTS=none
 ARG VARIANT=gpu
 ARG VERSION
 ARG REVISION
@@ -88,5 +89,6 @@ LABEL org.opencontainers.image.title=trimaran \
     org.opencontainers.image.base.digest=${BASE_DIGEST} \
     trimaran.variant=${VARIANT} \
     trimaran.engine=${ENGINE} \
+    trimaran.weights=${WEIGHTS} \
     trimaran.cuda=${CUDA}
 COPY --from=app /srv /srv

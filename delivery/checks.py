@@ -65,7 +65,7 @@ _PROSE = Step(
     hint="./trimaran test tests/test_prose.py says more",
     by_file=False,
 )
-_NO_TEST = 5
+_TESTS_FAILED, _NO_TEST = 1, 5  # pytest's exit statuses
 # More failed tests than these are no accident of a busy machine.
 _DISTURBED_AT_MOST = 5
 # Not pytest's usual folder: it is a person's, whose `--last-failed` means the tests that they ran.
@@ -107,12 +107,11 @@ def run(root: Path, arguments: Sequence[str], *, long: bool) -> None:
 def side_by_side(root: Path, cores: int, marked: str) -> list[str]:
     """Run the tests that are marked so on all cores; "tests side by side" comes back where one fails, also by itself."""
     name, selection = "tests side by side", ["-o", f"cache_dir={_SIDE_BY_SIDE_CACHE}", "-m", marked]
-    failed = _pytest(root, name, ["-n", str(cores), "--dist", "loadgroup", "--cache-clear", *selection])
+    status = _status(root, name, ["-n", str(cores), "--dist", "loadgroup", "--cache-clear", *selection])
     disturbed = _last_failed(root / _SIDE_BY_SIDE_CACHE)
-    if not failed or not 0 < len(disturbed) <= _DISTURBED_AT_MOST:
-        return failed
-    if _pytest(root, "failed tests, each by itself", ["--last-failed", *selection]):
-        return failed
+    again = status == _TESTS_FAILED and 0 < len(disturbed) <= _DISTURBED_AT_MOST
+    if not again or _status(root, "failed tests, each by itself", ["--last-failed", *selection]):
+        return [name] if status else []
     say(
         f"failed beside others and passed alone: {', '.join(disturbed)}\n"
         "hint: have them wait for what happens instead of for a time, or mark them `alone`"
@@ -186,12 +185,20 @@ def _touched(root: Path) -> list[str]:
 
 def _pytest(root: Path, name: str, arguments: Sequence[str]) -> list[str]:
     """Run pytest; the name comes back where a test failed, and what happened where none was found."""
+    status = _status(root, name, arguments)
+    return [f"{name}: {_NONE_MATCHED}" if status == _NO_TEST else name] if status else []
+
+
+def _status(root: Path, name: str, arguments: Sequence[str]) -> int:
+    """Run pytest and say how long it took; its exit status."""
     began_s = time.monotonic()
     say(f"{name} ...")
-    done = subprocess.run([_tool("pytest"), traceback_style(sys.version_info[:3]), *arguments], cwd=root, check=False)
-    outcome = f"{name}: {_NONE_MATCHED}" if done.returncode == _NO_TEST else name
-    say(f"{outcome}{',' if outcome != name else ':'} {time.monotonic() - began_s:.1f} s")
-    return [outcome] if done.returncode else []
+    status = subprocess.run(
+        [_tool("pytest"), traceback_style(sys.version_info[:3]), *arguments], cwd=root, check=False
+    ).returncode
+    said = f"{name}: {_NONE_MATCHED}," if status == _NO_TEST else f"{name}:"
+    say(f"{said} {time.monotonic() - began_s:.1f} s")
+    return status
 
 
 def _last_failed(cache: Path) -> list[str]:

@@ -8,7 +8,7 @@ uv=${UV:-uv}
 options=(--universal --python-version 3.11 --generate-hashes --no-header --quiet)
 all=$(mktemp)
 trap 'rm -f "$all"' EXIT
-grep -hoE '^[A-Za-z0-9._-]+==[^ ]+( ;[^\\]*)?' requirements/*.txt | sort -u >"$all" || true
+grep -hoE '^[A-Za-z0-9._-]+==[^ ]+( ;[^\\]*)?' $(ls requirements/*.txt | grep -v engine-vllm) | sort -u >"$all" || true
 "$uv" pip compile pyproject.toml --all-extras "${options[@]}" "$@" -o "$all"
 sed -i -E '/^ +--hash/d; s/ \\$//' "$all"
 for group in base local aws gcp azure kubernetes serverless policies quality test; do

@@ -28,9 +28,10 @@ _PASSED = (
         "SSL_CERT_",
         "REQUESTS_CA_BUNDLE",
     ),
-    *("CUDA", "NVIDIA_", "NCCL_", "OMP_", "TORCH", "TRITON_", "FLASHINFER_", "VLLM_", "HF_"),
+    *("CUDA", "NVIDIA_", "NCCL_", "OMP_", "MKL_", "TORCH", "PYTORCH_", "TRITON_", "FLASHINFER_", "VLLM_", "HF_"),
+    *("TRANSFORMERS_", "TOKENIZERS_"),
     *VARIABLES,
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
 )
 
 

@@ -64,15 +64,17 @@ def _refuse_missing(pipeline: str) -> None:
     if not _NAMED.fullmatch(pipeline):
         raise RoutesError(f"TRIMARAN_ENGINE_PIPELINE={pipeline} is not of the form package.module:ClassName")
     module = pipeline.partition(":")[0]
-    if not _is_there(module):
+    try:
+        found = find_spec(module)  # runs the packages in front of it, which are a person's own
+    except Exception as error:  # noqa: BLE001 - whatever a person's own module raises
+        absent = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+        if not absent:
+            raise RoutesError(
+                f"TRIMARAN_ENGINE_PIPELINE={pipeline}: '{module}' cannot be imported: {type(error).__name__}: {error}"
+            ) from None
+        found = None
+    if found is None:
         raise RoutesError(
             f"TRIMARAN_ENGINE_PIPELINE={pipeline}: there is no module '{module}'.\n"
             "hint: put its folder into PYTHONPATH, or start the app in that folder"
         )
-
-
-def _is_there(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # a package in front of it
-        return False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from litserve.specs.openai import ChatMessage
 from pydantic import BaseModel, ConfigDict, Field
@@ -83,7 +84,23 @@ def piece(yielded: Any) -> Piece:
         case str():
             return Piece(yielded)
         case {"content": str(text)}:
-            counted = "completion_tokens" in yielded
-            usage = Usage(yielded.get("prompt_tokens", 0), yielded["completion_tokens"]) if counted else None
-            return Piece(text, yielded.get("finish_reason"), usage)
+            return Piece(text, _finish(yielded.get("finish_reason")), _counted(yielded))
     raise TypeError(f"predict yielded {yielded!r} for a request: it must be a text, a dict with 'content', or None")
+
+
+def _finish(said: Any) -> Finish | None:
+    if said not in (None, *get_args(Finish)):
+        raise TypeError(f"predict yielded the finish_reason {said!r}: it must be 'stop', 'length' or None")
+    finish: Finish | None = said
+    return finish
+
+
+def _counted(yielded: Mapping[str, Any]) -> Usage | None:
+    if "completion_tokens" not in yielded:
+        return None
+    counts = (yielded.get("prompt_tokens", 0), yielded["completion_tokens"])
+    if any(type(count) is not int or count < 0 for count in counts):
+        raise TypeError(
+            f"predict yielded {counts[0]!r} and {counts[1]!r} as counts of tokens: they must be whole numbers"
+        )
+    return Usage(*counts)

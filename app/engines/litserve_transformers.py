@@ -63,9 +63,14 @@ class Transformers(litserve.LitAPI):
         messages = [
             {**message.model_dump(exclude_none=True), "content": _text(message.content)} for message in request.messages
         ]
-        tokens = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=True
-        )["input_ids"]
+        from jinja2 import TemplateError  # what transformers makes its templates with
+
+        try:
+            tokens = self._tokenizer.apply_chat_template(
+                messages, add_generation_prompt=True, tokenize=True, return_dict=True
+            )["input_ids"]
+        except TemplateError as error:  # as when roles must alternate
+            raise HTTPException(400, {"message": f"the model's chat template: {error}", "param": "messages"}) from None
         room = self._most - len(tokens)
         if room < 1:
             raise HTTPException(

@@ -93,6 +93,12 @@ def refused(backend: str, field: str, why: str) -> Failure:
     return Failure(Kind.BAD_REQUEST, message, param=field, blame=Blame.BACKEND)
 
 
+def _is_usual(field: str, value: Any) -> bool:
+    usual = AS_USUAL.get(field)
+    # To Python 0 is False: as `logprobs` of a completion it asks for something.
+    return usual is not None and value == usual and isinstance(value, bool) is isinstance(usual, bool)
+
+
 def admitted(
     call: Call, allowed: frozenset[str], backend: str, *, max_choices: int = MAX_CHOICES, caches: bool = False
 ) -> Admitted:
@@ -105,7 +111,7 @@ def admitted(
     ignored: set[str] = set()
     for field in sorted(body.keys() - allowed) if not body.keys() <= allowed else ():
         value = body.pop(field)
-        if value is None or value == AS_USUAL.get(field, body):
+        if value is None or _is_usual(field, value):
             continue
         if not (call.drops_unsupported or field in HINTS or value == _HINTED.get(field, body)):
             raise refused(backend, field, REASONS.get(field, "the field is not known there"))

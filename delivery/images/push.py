@@ -5,11 +5,13 @@ Pushed under a tag, for registries ask for one; what the stack runs is the diges
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from delivery.failure import ExitCode, Failure
 from delivery.images import archive, engines, sources
-from delivery.images.variants import image_of, recipe_of, stack_images
+from delivery.images.variants import GPU, image_of, recipe_of, stack_images
 from delivery.stack_file import StackFile
 from delivery.terminal import data, say
 
@@ -20,12 +22,14 @@ PLATFORM = "linux/amd64"
 def push(root: Path, stack: str, variant: str) -> None:
     """Push a variant for a stack and write its digest into the stack's config. Raises Failure."""
     image, key = image_of(root, variant), recipe_of(variant).key
-    repository, is_prod = _wanted(root, stack, variant)
+    repository, config = _wanted(root, stack, variant)
     engine, source = engines.found(), sources.read(root)
     inside = archive.contents(engine, image)
     _refuse_platform(image, inside.platform)
     revision = inside.labels.get("org.opencontainers.image.revision", "")
-    if is_prod:
+    if key == recipe_of(GPU).key:
+        _refuse_other_server(image, inside.labels, config)
+    if config.environment == "prod":
         _refuse_unknown_source(image, revision, source)
     target = f"{repository}:{revision[:12] or 'unknown'}{'-dirty' * revision.endswith('-dirty')}-{variant}"
     say(f"{image}: pushing to {target} with {engine.name}")
@@ -35,8 +39,8 @@ def push(root: Path, stack: str, variant: str) -> None:
     data(pushed)
 
 
-def _wanted(root: Path, stack: str, variant: str) -> tuple[str, bool]:
-    """The repository that this image of the stack's is in, and whether the stack is one for prod. Raises Failure."""
+def _wanted(root: Path, stack: str, variant: str) -> tuple[str, Any]:
+    """The repository that this image of the stack's is in, and the stack's config. Raises Failure."""
     key = recipe_of(variant).key
     if not key:
         raise Failure(
@@ -54,7 +58,7 @@ def _wanted(root: Path, stack: str, variant: str) -> tuple[str, bool]:
             f"write registry/name@sha256:… as trimaran:{key} into {file.path.relative_to(root)}; zeros will do for a digest",
             ExitCode.USAGE,
         )
-    return named.partition("@")[0], config.environment == "prod"
+    return named.partition("@")[0], config
 
 
 def _refuse_platform(image: str, platform: str) -> None:
@@ -62,6 +66,21 @@ def _refuse_platform(image: str, platform: str) -> None:
         raise Failure(
             f"{image} is for {platform}, and the stack runs on {PLATFORM}: it would not start there.",
             f"build it on a machine of {PLATFORM}",
+            ExitCode.GATE_SAID_NO,
+        )
+
+
+def _refuse_other_server(image: str, labels: Mapping[str, str], config: Any) -> None:
+    """The image has the model server that the stack starts, and reads the bucket that the stack gives it."""
+    server, weights = labels.get("trimaran.engine"), labels.get("trimaran.weights")
+    cloud = config.target.partition("-")[0]
+    wanted = (("ENGINE", server, str(config.engine.kind)), ("WEIGHTS", weights, cloud))
+    if wrong := [(argument, wants) for argument, has, wants in wanted if has != wants]:
+        raise Failure(
+            f"{image} was built with ENGINE={server} and WEIGHTS={weights}, and the stack's engine needs"
+            f" {' and '.join(f'{argument}={wants}' for argument, wants in wrong)}.",
+            "./trimaran image build --variant gpu "
+            + " ".join(f"--build-arg {argument}={wants}" for argument, _, wants in wanted),
             ExitCode.GATE_SAID_NO,
         )
 

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 _COPIED = ("app", "catalog", "containers", "requirements", "pyproject.toml")
 _NEEDED = ("buildah", "mmdebstrap", "crun", "unshare")
 _KEPT_IMAGES = 400
+# Small packages in place of vLLM, which wants the second of them; and the client of the bucket that an AWS stack has.
+GPU_OPTIONS = ("--build-arg", "PACKAGES=uvicorn setuptools", "--build-arg", "WEIGHTS=aws")
 BUILDAH = engines.ENGINES[0]
 
 
@@ -93,7 +95,7 @@ def embedded(sources: Path, standing_on: base.Base) -> Contents:
 @pytest.fixture(scope="session")
 def gpu(sources: Path, standing_on: base.Base) -> Contents:
     """The image for GPUs with a small package in place of vLLM, on a Debian in place of NVIDIA's image."""
-    return built(sources, "gpu", standing_on, "--build-arg", "PACKAGES=uvicorn")
+    return built(sources, "gpu", standing_on, *GPU_OPTIONS)
 
 
 @pytest.fixture(scope="session")

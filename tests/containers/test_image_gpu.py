@@ -11,7 +11,7 @@ from delivery.failure import Failure
 from delivery.images.archive import Contents
 from delivery.images.base import Base
 from delivery.images.variants import image_of
-from tests.containers.conftest import built
+from tests.containers.conftest import GPU_OPTIONS, built
 
 pytestmark = [pytest.mark.xdist_group("containers"), pytest.mark.timeout(900)]
 
@@ -42,7 +42,7 @@ def test_an_edit_of_the_app_sends_little_and_no_model_server(gpu: Contents, sour
     before = edited.read_text()
     edited.write_text(f"{before}\nEDITED = True\n")
     try:
-        after = built(sources, "gpu", standing_on, "--build-arg", "PACKAGES=uvicorn")
+        after = built(sources, "gpu", standing_on, *GPU_OPTIONS)
     finally:
         edited.write_text(before)
 
@@ -68,7 +68,12 @@ def test_it_says_what_it_is(gpu: Contents) -> None:
     """The engine is the one that the app starts, and the CUDA is told to whoever chooses a machine."""
     labels = {name: value for name, value in gpu.labels.items() if name.startswith("trimaran.")}
 
-    assert labels == {"trimaran.variant": "gpu", "trimaran.engine": "vllm", "trimaran.cuda": "13"}
+    assert labels == {
+        "trimaran.variant": "gpu",
+        "trimaran.engine": "vllm",
+        "trimaran.weights": "aws",
+        "trimaran.cuda": "13",
+    }
     assert "TRIMARAN_ENGINE=vllm" in gpu.config["Env"]
     assert gpu.config["Healthcheck"]["Test"] == ["CMD", "python3", "-m", "app.live"]
 
@@ -76,7 +81,7 @@ def test_it_says_what_it_is(gpu: Contents) -> None:
 def test_app_and_model_server_have_packages_of_their_own(gpu: Contents, sources: Path) -> None:
     """The app's Python has the app's, and programs of the model server are found behind the system's."""
     ours = "import uvicorn, app.main; print(uvicorn.__file__)"
-    theirs = "import uvicorn; print(uvicorn.__file__)"
+    theirs = "import uvicorn, setuptools; print(uvicorn.__file__)"
 
     assert inside(sources, "python3", "-c", ours).startswith("/opt/dependencies/")
     assert inside(sources, "env", "-u", "PYTHONPATH", "/opt/engine/bin/python3", "-c", theirs).startswith(
@@ -89,8 +94,10 @@ def test_a_model_server_of_the_apps_finds_its_packages_behind_the_apps(sources: 
     """LitServe's process is a module of the app's: one Python has both, and where both have a package it is the app's."""
     built(sources, "gpu", standing_on, "--build-arg", "ENGINE=litserve", "--build-arg", "PACKAGES=litserve<0.3")
     asked = "import litserve, fastapi, app.engines.litserve_server; print(litserve.__file__, fastapi.__file__)"
-
-    server, framework = inside(sources, "python3", "-c", asked).split()
+    try:
+        server, framework = inside(sources, "python3", "-c", asked).split()
+    finally:
+        built(sources, "gpu", standing_on, *GPU_OPTIONS)  # the name is again that of the image which other tests mean
 
     assert server.startswith("/opt/engine/packages/")
     assert framework.startswith("/opt/dependencies/")
@@ -98,5 +105,5 @@ def test_a_model_server_of_the_apps_finds_its_packages_behind_the_apps(sources: 
 
 def test_another_cuda_without_its_wheels_is_refused(sources: Path, standing_on: Base) -> None:
     """An image whose model server starts on no machine of that CUDA is not built."""
-    with pytest.raises(Failure, match="was not built"):
+    with pytest.raises(Failure, match="/engine.sh"):
         built(sources, "gpu", standing_on, "--build-arg", "CUDA=12")

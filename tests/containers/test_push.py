@@ -89,13 +89,19 @@ def test_the_digest_that_the_registry_knows_is_in_the_config(
 
 
 def test_the_image_with_a_model_server_is_the_engines(gpu: Contents, sources: Path, registry: str) -> None:
-    """It goes to the repository of `engine.image`, and its digest there; the app's stays what it was."""
+    """It goes to the repository of `engine.image`, and its digest there; the app's stays what it was. One for another server does not go."""
     file = _stack(sources, "aws-ecs-dev", f"{registry}/trimaran/app@{ZEROS}")
     text = file.path.read_text()
     named = next(line.strip() for line in text.splitlines() if line.startswith("    image: "))
     file.path.write_text(text.replace(named, f"image: {registry}/trimaran/gpu@{ZEROS}"))
     before = stack_images(file.parse())
 
+    file.write({"engine.kind": "litserve"})
+    with pytest.raises(Failure, match=r"built with ENGINE=vllm and WEIGHTS=aws.*needs ENGINE=litserve") as refused:
+        push(sources, "aws-ecs-dev", "gpu")
+    assert refused.value.exit_code == ExitCode.GATE_SAID_NO
+
+    file.write({"engine.kind": None})
     push(sources, "aws-ecs-dev", "gpu")
 
     after = stack_images(file.parse())

@@ -116,6 +116,16 @@ def test_many_failed_tests_have_no_other_try(tmp_path: Path, capfd: pytest.Captu
     assert capfd.readouterr().out.count("6 failed") == 1
 
 
+def test_a_run_that_was_cut_short_has_no_other_try(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One failed test says nothing of those that never ran."""
+    (tmp_path / "test_it.py").write_text(
+        "def test_bad(request): assert not hasattr(request.config, 'workerinput')\ndef test_end(): raise KeyboardInterrupt\n"
+    )
+
+    assert checks.side_by_side(tmp_path, 1, "not alone") == ["tests side by side"]
+    assert "each by itself" not in capfd.readouterr().err
+
+
 def test_tells_how_long_it_may_take(runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first run says what to expect, the next one what the last good one took; a failed one is no measure."""
     checks.run(tmp_path, [], long=False)

@@ -259,7 +259,9 @@ async def test_only_the_app_may_ask_it(tmp_path: Path) -> None:
                         assert response.status == 401
 
 
-@pytest.mark.parametrize(("name", "logged"), [("Failing", "OSError: no such model"), ("Killed", "")])
+@pytest.mark.parametrize(
+    ("name", "logged"), [("Failing", "OSError: no such model"), ("Killed", "the pipeline could not be set up")]
+)
 async def test_a_pipeline_that_cannot_be_set_up_is_told(tmp_path: Path, name: str, logged: str) -> None:
     """Where readiness says what it waits for, and the log has the pipeline's own error; one that is killed is not waited for."""
     given = {"TRIMARAN_ENGINE_PIPELINE": f"tests.engines.pipelines:{name}"}

@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from app.engines.keeper import vllm
+from stacks.aws.components.engine_service import server_arguments
 from tests.engines.real_vllm import LOADS_S, app_with_vllm, only_on_linux, processes, provided, said, starts
 from tests.engines.test_documented import BLOCK
 from tests.engines.vllm_app import ARGS as SCRIPTED
@@ -204,7 +205,7 @@ def test_every_option_is_one_of_its_own(home: Path) -> None:
     [page] = re.findall(r'TRIMARAN_ENGINE_ARGS="(.*)"', BLOCK)
     [row] = re.findall(r"^\| `TRIMARAN_ENGINE_ARGS` .*", (ROOT / "docs/engines.md").read_text(), re.MULTILINE)
     named = re.findall(r"--[a-z][a-z-]+", row)
-    stack = re.findall(r'"(--[a-z0-9-]+)"', (ROOT / "stacks/aws/components/engine_service.py").read_text())
+    stack = re.findall(r'"(--[a-z0-9-]+)"', inspect.getsource(server_arguments).partition("LITSERVE")[0])
     server = re.findall(r'"(--[a-z0-9-]+)"', inspect.getsource(vllm))
     words = [*shlex.split(page), *shlex.split(SCRIPTED), *named, *stack, *server]
     asked = {word for word in words if word.startswith("--")}

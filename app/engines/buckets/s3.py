@@ -31,12 +31,14 @@ class S3:
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
+    from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
+    from s3transfer.exceptions import RetriesExceededError
 
     try:
         yield
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         raise BucketError(code, name if code in ("NoSuchKey", "404") else "") from None
-    except BotoCoreError as error:
+    except (BotoCoreError, Boto3Error, RetriesExceededError) as error:
         raise BucketError(str(error)) from None
