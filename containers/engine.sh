@@ -5,6 +5,10 @@ if [ -s /run/secrets/certificates ]; then
 fi
 folder=$1 engine=$2 cuda=$3
 shift 3
+if [ ! -e "/requirements/engine-$engine.txt" ]; then
+    echo "ENGINE=$engine: the app starts vllm or litserve." >&2
+    exit 1
+fi
 if [ $# -eq 0 ]; then
     # vLLM's wheel on PyPI is built for CUDA 13 since 0.20 (vllm-project/vllm#39878, checked 2026-12-01): on an older driver it does not start.
     if [ "$cuda" != 13 ]; then

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from delivery.failure import Failure
 from delivery.images.engines import Engine
 
 
@@ -35,6 +36,11 @@ def contents(engine: Engine, image: str) -> Contents:
 
 def saved(engine: Engine, image: str, file: Path) -> Path:
     """Write an image into a file. Raises Failure where it is not there."""
+    try:
+        engine.digest_of(image)
+    except Failure:
+        variant = image.rpartition(":")[2]
+        raise Failure(f"{image} is not built here.", f"./trimaran image build --variant {variant}") from None
     engine.run(engine.words(engine.save, image=image, file=file), f"{image} cannot be read")
     return file
 

@@ -20,7 +20,7 @@ _PROBE_S = 20
 _ENVIRONMENT = {"BUILDAH_ISOLATION": "chroot"}
 _HARDENED = "--read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --network host"
 # Docker's own format: OCI's has no place for the health check.
-_BUILD = "build --format docker --layers --network host --timestamp {epoch} --ignorefile {ignored} --tag {image} --file {file}"
+_BUILD = "build --format docker --layers --force-rm --network host --timestamp {epoch} --ignorefile {ignored} --tag {image} --file {file}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,11 @@ class Engine:
         """A command with its values in place, which may have spaces in them."""
         return [word.format_map(values) for word in shlex.split(command)]
 
-    def run(self, words: Sequence[str], what: str, *, shown: bool = False) -> str:
-        """What a command prints, or nothing where it is `shown` on stderr instead. Raises Failure that says `what` failed."""
+    def run(self, words: Sequence[str], what: str, *, shown: bool = False, hint: str = "") -> str:
+        """What a command prints, or nothing where it is `shown` on stderr instead. Raises Failure that says `what` failed.
+
+        The hint is the command itself where there is none better.
+        """
         done = subprocess.run(
             words,
             env=self.environment(),
@@ -56,7 +59,7 @@ class Engine:
         said = done.stdout or ""
         if done.returncode:
             why = "what it said is above" if shown else (said.strip().splitlines() or ["it said nothing"])[-1]
-            raise Failure(f"{what}: {self.name} ended with status {done.returncode}; {why}", shlex.join(words))
+            raise Failure(f"{what}: {self.name} ended with status {done.returncode}; {why}", hint or shlex.join(words))
         return said
 
     def environment(self) -> Mapping[str, str]:

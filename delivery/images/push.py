@@ -52,6 +52,8 @@ def _wanted(root: Path, stack: str, variant: str) -> tuple[str, Any]:
     file.ensure()
     config = file.parse()
     named = stack_images(config).get(key)
+    if not hasattr(config, key.partition(".")[0]):
+        raise Failure(f"stack '{stack}' runs no image: its target has no {key}.", exit_code=ExitCode.USAGE)
     if named is None:
         raise Failure(
             f"stack '{stack}' names no {key}, so there is no registry to push '{variant}' to.",

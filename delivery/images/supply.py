@@ -26,7 +26,9 @@ def sbom(root: Path, variant: str) -> None:
 
 def sign(root: Path, stack: str) -> None:
     """Sign the images that a stack's config names, where they lie in their registries. Raises Failure."""
-    images = stack_images(StackFile(root=root, stack=stack).parse()).values()
+    file = StackFile(root=root, stack=stack)
+    file.ensure()
+    images = stack_images(file.parse()).values()
     if not images:
         raise Failure(f"stack '{stack}' names no image to sign.", f"./trimaran image push {stack}", ExitCode.USAGE)
     program = _program("cosign", "signs images", "go install github.com/sigstore/cosign/v2/cmd/cosign@latest")

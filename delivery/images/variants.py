@@ -63,8 +63,7 @@ def image_of(root: Path, variant: str) -> str:
     there = variants(root)
     if variant not in there:
         raise Failure(
-            f"there is no variant '{variant}' of the image. Variants: {', '.join(there)}."
-            " A cloud has one once the app imports that cloud's SDK; until then slim serves it.",
+            f"there is no variant '{variant}' of the image. Variants: {', '.join(there)}.",
             "./trimaran image build --variant slim",
             ExitCode.USAGE,
         )

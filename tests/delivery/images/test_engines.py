@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,3 +123,24 @@ def test_a_stack_without_an_image_has_nothing_to_sign(root: Path) -> None:
         supply.sign(root, "local")
 
     assert failed.value.exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("variant", "given", "said"),
+    [
+        ("gpu", "ENGIN=litserve", "takes CUDA=…, ENGINE=…, PACKAGES=…, VARIANT=…, WEIGHTS=…"),
+        ("gpu", "ENGINE=sglang", "ENGINE is one of litserve, vllm"),
+        ("gpu", "WEIGHTS=s3", "WEIGHTS is one of none, aws, azure, embedded, gcp"),
+        ("slim", "ENGINE=litserve", "containers/app.Dockerfile takes VARIANT=…"),
+        ("slim", "REVISION=0", "containers/app.Dockerfile takes VARIANT=…"),
+        ("lambda", "VARIANT=awss", "VARIANT is one of slim, aws"),
+        ("slim", "VARIANT", "takes VARIANT=…"),
+    ],
+)
+def test_an_argument_that_nothing_reads_or_that_is_not_a_persons_is_refused(
+    variant: str, given: str, said: str
+) -> None:
+    """What builds images passes over a misspelt name, and makes another image than was asked for."""
+    with pytest.raises(Failure, match=re.escape(said)) as refused:
+        building.build(ROOT, variant, "", [given])
+    assert refused.value.exit_code == ExitCode.USAGE
