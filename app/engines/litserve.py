@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 
-from app.engines import given
+from app.engines import given, litserve_words
 from app.engines.child import ModelServer, Program
 from app.logic.routes import BackendSpec, RoutesError
 from app.settings import Settings
@@ -15,6 +17,7 @@ from app.settings import Settings
 TRANSFORMERS = (
     "app.engines.litserve_transformers:Transformers"  # the pipeline where TRIMARAN_ENGINE_PIPELINE names none
 )
+_REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements/engine-litserve.txt"
 _OURS = frozenset({"--host", "--port", "--model", "--revision", "--weights", "--pipeline"})
 # As for the embedded model: beside busy processes on two cores torch took 3.0 s a token with threads that wait awake, and 0.26 s so (2026-12-01).
 _WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -30,8 +33,9 @@ class LitServeEngine(ModelServer):
         pipeline = settings.engine_pipeline or TRANSFORMERS
         _refuse_missing(pipeline)
         ours = (*given.arguments(spec, settings), "--program", sys.executable)
-        words = ("--pipeline", pipeline, *given.words(settings, _OURS))
-        super().__init__(settings.engine_model, program((*ours, "--", *words)))
+        words = given.words(settings, _OURS)
+        _refuse_unknown(words)
+        super().__init__(settings.engine_model, program((*ours, "--", "--pipeline", pipeline, *words)))
 
 
 def program(arguments: Sequence[str]) -> Program:
@@ -54,12 +58,23 @@ def explained(line: str) -> str:
     return said[1] if said else ""
 
 
+def _refuse_unknown(words: Sequence[str]) -> None:
+    try:
+        litserve_words.parser().parse_args(words)
+    except litserve_words.WordsError as error:
+        raise RoutesError(
+            f"TRIMARAN_ENGINE_ARGS cannot be taken: {error}.\n"
+            "hint: LitServe takes --max-batch-size, --batch-timeout and --max-model-len"
+        ) from None
+
+
 def _refuse_missing(pipeline: str) -> None:
     packages = ("litserve", "torch", "transformers") if pipeline == TRANSFORMERS else ("litserve",)
     if missing := [f"'{name}'" for name in packages if find_spec(name) is None]:
+        install = shlex.join([sys.executable, "-m", "pip", "install", "-r", str(_REQUIREMENTS)])
         raise RoutesError(
             f"TRIMARAN_ENGINE=litserve needs {' and '.join(missing)}, which this Python does not have.\n"
-            "hint: pip install -r requirements/engine-litserve.txt, or run the image that has it"
+            f"hint: {install}, or run the image that has it"
         )
     if not _NAMED.fullmatch(pipeline):
         raise RoutesError(f"TRIMARAN_ENGINE_PIPELINE={pipeline} is not of the form package.module:ClassName")

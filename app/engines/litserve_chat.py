@@ -12,7 +12,7 @@ import secrets
 import time
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from typing import Any
 
 import litserve
@@ -25,9 +25,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.engines.litserve_pipeline import ChatRequest, Piece, Usage
 
+_LEFT = 499  # nginx's status for it
+
 
 class Chat(litserve.OpenAISpec):
-    """`/v1/chat/completions` for the one model whose name is ``model``."""
+    """`/v1/chat/completions` for the one model whose name is ``model``.
+
+    ``asking`` holds the requests whose callers are still there, for the workers to see: the server puts it here before anything is asked.
+    """
+
+    asking: MutableMapping[uuid.UUID, bool]
 
     def __init__(self, model: str) -> None:
         super().__init__()
@@ -37,10 +44,10 @@ class Chat(litserve.OpenAISpec):
         """As it is: ``litserve_loop`` knows what a pipeline may yield."""
         yield from output_generator
 
-    async def chat_completion(self, request: ChatRequest) -> Response:
+    async def chat_completion(self, request: ChatRequest, http: Request) -> Response:
         if request.model != self._model:
             raise HTTPException(404, {"message": f"there is no model '{request.model}'", "code": "model_not_found"})
-        pieces = self._pieces(request)
+        pieces = self._pieces(request, http)
         first = await anext(pieces)  # an error before it has its own status
         head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": self._model}
         if request.stream:
@@ -51,10 +58,12 @@ class Chat(litserve.OpenAISpec):
         choice = {"index": 0, "message": message, "finish_reason": said[-1].finish}
         return JSONResponse({**head, "object": "chat.completion", "choices": [choice], **_usage(said[-1].usage)})
 
-    async def _pieces(self, request: ChatRequest) -> AsyncIterator[Piece]:
+    async def _pieces(self, request: ChatRequest, http: Request) -> AsyncIterator[Piece]:
         """What a worker says, to the last piece. Raises HTTPException."""
         uid, queue, event = uuid.uuid4(), deque[Any](), asyncio.Event()
         self.response_buffer[uid] = ResponseBufferItem(event=event, response_queue=queue)
+        self.asking[uid] = True
+        leaving = asyncio.create_task(_when_left(http, queue, event))
         try:
             self.request_queue.put((self.response_queue_id, uid, time.monotonic(), request))
             async for said, status in self.data_streamer(queue, event, send_status=True):
@@ -63,8 +72,19 @@ class Chat(litserve.OpenAISpec):
                 yield said
                 if said.finish:
                     return
+            raise HTTPException(_LEFT, "the caller left")  # heard by nobody
         finally:
+            leaving.cancel()
             del self.response_buffer[uid]  # what comes later is for nobody
+            self.asking.pop(uid, None)
+
+
+async def _when_left(http: Request, queue: deque[Any], event: asyncio.Event) -> None:
+    """Ends the answer when its caller leaves, which FastAPI tells no handler of a whole answer."""
+    while (await http.receive())["type"] != "http.disconnect":
+        pass
+    queue.append((None, LitAPIStatus.FINISH_STREAMING))
+    event.set()
 
 
 async def _events(
@@ -109,7 +129,7 @@ def openai_errors(app: FastAPI) -> None:
 
     async def refused(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return JSONResponse(_error(error.status_code, error.detail), error.status_code)
+        return JSONResponse(_error(error.status_code, error.detail), error.status_code, error.headers)
 
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -8,22 +8,25 @@ ended. This one uses the same hooks of a pipeline in the same order, and does no
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
 from fastapi import HTTPException
+from litserve import LitAPI
 from litserve.loops.base import LitLoop, _inject_context
-from litserve.utils import LitAPIStatus, LoopResponseType, PickleableHTTPException
+from litserve.utils import LitAPIStatus, LoopResponseType
 
 from app.engines.litserve_pipeline import Piece, Usage, piece
 
 log = logging.getLogger("litserve")
 _IDLE_S = 1.0
+_FAILED = "the pipeline failed: see the log"
 
 
 class Cut:
@@ -52,6 +55,23 @@ def _overlap(text: str, stop: str) -> int:
     return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0)
 
 
+class Joined:
+    """Text whose characters outside the basic plane come whole: half of a surrogate pair is held back until the next piece."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, text: str, *, is_last: bool) -> str:
+        text = self._held + text
+        self._held = "" if is_last or not "\ud800" <= text[-1:] <= "\udbff" else text[-1]
+        return joined(text[: len(text) - len(self._held)])
+
+
+def joined(text: str) -> str:
+    """With surrogate pairs as characters; a half without its other is U+FFFD, since UTF-8 has no form for it."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 @dataclass(slots=True, kw_only=True)
 class _Row:
     """One request of a batch."""
@@ -62,11 +82,12 @@ class _Row:
     context: dict[str, Any]
     usage: Usage | None = None
     is_over: bool = False
+    joined: Joined = field(default_factory=Joined)
 
     def take(self, said: Piece) -> Piece:
         """``said`` as its caller gets it."""
         self.usage = said.usage or self.usage
-        text, stopped = self.cut.feed(said.text)
+        text, stopped = self.cut.feed(self.joined.feed(said.text, is_last=said.finish is not None))
         finish = "stop" if stopped else said.finish
         if finish and not stopped:
             text += self.cut.rest()
@@ -88,7 +109,7 @@ class Batches(LitLoop):
         callback_runner: Any,
     ) -> None:
         try:
-            taken = _together(request_queue, lit_api.max_batch_size, lit_api.batch_timeout)
+            taken = _together(request_queue, lit_api.spec.asking, lit_api.max_batch_size, lit_api.batch_timeout)
         except (EOFError, ConnectionError):
             sys.exit(0)  # LitServe's other processes are gone
         rows = [row for each in taken if (row := self._row(lit_api, transport, each)) is not None]
@@ -104,7 +125,7 @@ class Batches(LitLoop):
             for row in rows:
                 if not row.is_over:
                     self._tell(transport, row, Piece("", "stop"))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.exception("the pipeline failed in a batch of %d", len(rows))
             for row in rows:
                 if not row.is_over:
@@ -113,43 +134,87 @@ class Batches(LitLoop):
     def _row(self, lit_api: Any, transport: Any, taken: Any) -> _Row | None:
         """None where the request cannot be decoded, which its caller is told."""
         queue, uid, _, request = taken
-        context: dict[str, Any] = request.model_dump(exclude={"messages"})
         try:
+            context: dict[str, Any] = request.model_dump(exclude={"messages"})
             decoded = _inject_context(context, lit_api.decode_request, request)
-        except Exception as error:
+            return _Row(caller=(queue, uid), decoded=decoded, cut=Cut(request.stops), context=context)
+        except (Exception, SystemExit) as error:
             if not isinstance(error, HTTPException):
                 log.exception("the pipeline failed to decode a request")
             self._fail(transport, (queue, uid), error)
             return None
-        return _Row(caller=(queue, uid), decoded=decoded, cut=Cut(request.stops), context=context)
 
     def _tell(self, transport: Any, row: _Row, said: Piece) -> None:
         told = row.take(said)
         if told.text or told.finish:
             self.put_response(transport, *row.caller, told, LitAPIStatus.OK, LoopResponseType.STREAMING)
 
-    def _fail(self, transport: Any, caller: tuple[int, Any], error: Exception) -> None:
-        known = error if isinstance(error, HTTPException) else HTTPException(500, "the pipeline failed: see the log")
-        told = PickleableHTTPException.from_exception(known)
+    def _fail(self, transport: Any, caller: tuple[int, Any], error: BaseException) -> None:
+        told = plain(error) if isinstance(error, HTTPException) else HTTPException(500, _FAILED)
         self.put_response(transport, *caller, told, LitAPIStatus.ERROR, LoopResponseType.STREAMING)
 
 
-def _together(request_queue: Any, most: int, wait_s: float) -> list[Any]:
-    """Requests that came within ``wait_s`` of the first; none where none came for a while."""
+def plain(error: HTTPException) -> HTTPException:
+    """``error`` so that it goes to another process and into an answer, whatever a pipeline put into it."""
+    try:
+        status = error.status_code
+        is_error = type(status) is int and 400 <= status <= 599  # others have no body, or would pass for an answer
+        return HTTPException(status if is_error else 500, _json(error.detail), _headers(error.headers))
+    except Exception:
+        log.exception("the pipeline refused a request with what is no answer")
+        return HTTPException(500, _FAILED)
+
+
+def _json(detail: Any) -> Any:
+    try:
+        text = json.dumps(detail, default=str, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):  # a key that is no text, nan, itself within itself
+        text = json.dumps(str(detail), ensure_ascii=False)
+    return json.loads(joined(text))
+
+
+def _headers(given: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Retry-After alone: others could contradict the answer that they stand on, and the app reads none of them."""
+    kept = {str(name).lower(): str(value) for name, value in (given or {}).items()}
+    after = kept.get("retry-after", "")
+    return {"retry-after": after} if after.isascii() and after.isprintable() and after else None
+
+
+def _together(request_queue: Any, asking: Container[Any], most: int, wait_s: float) -> list[Any]:
+    """Requests that came within ``wait_s`` of the first; none where none came for a while. One whose caller has left is passed over."""
     taken: list[Any] = []
+    deadline = time.monotonic() + _IDLE_S
     with contextlib.suppress(Empty):
-        taken.append(request_queue.get(timeout=_IDLE_S))
-        deadline = time.monotonic() + wait_s
         while len(taken) < most:
-            taken.append(request_queue.get(timeout=max(0.0, deadline - time.monotonic())))
+            request = request_queue.get(timeout=max(0.0, deadline - time.monotonic()))
+            if request[1] not in asking:
+                continue
+            if not taken:
+                deadline = time.monotonic() + wait_s
+            taken.append(request)
     return taken
 
 
+def _for_each(yielded: Any, rows: int) -> Sequence[Any]:
+    """What was yielded for each of ``rows`` requests. Raises TypeError."""
+    if not isinstance(yielded, Sequence) or isinstance(yielded, str | bytes):
+        raise TypeError(
+            f"predict yielded {yielded!r}: it must be a list or tuple with a value for each request of its batch ({rows})"
+        )
+    if len(yielded) != rows:
+        raise TypeError(
+            f"predict yielded {len(yielded)} values: there must be one for each request of its batch ({rows})"
+        )
+    return yielded
+
+
 def _steps(lit_api: Any, rows: Sequence[_Row]) -> Iterator[Sequence[Any]]:
-    """What the pipeline yields, a value for each row at a time."""
+    """What the pipeline yields, a value for each row at a time. Raises TypeError where it is no such thing."""
     contexts = [row.context for row in rows]
     batch = _inject_context(contexts, lit_api.batch, [row.decoded for row in rows])
     answers = _inject_context(contexts, lit_api.predict, batch)
-    parted = _inject_context(contexts, lit_api.unbatch, answers)
+    if type(lit_api).unbatch is not LitAPI.unbatch:  # LitAPI's own makes a list of anything: of a dict, its keys
+        answers = _inject_context(contexts, lit_api.unbatch, answers)
+    parted = (_for_each(yielded, len(rows)) for yielded in answers)
     steps: Iterator[Sequence[Any]] = _inject_context(contexts, lit_api.encode_response, parted)
     return steps

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from fastapi import HTTPException
 from litserve.specs.openai import ChatMessage
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -51,6 +52,14 @@ class ChatRequest(BaseModel):
     user: str | None = None
 
     @property
+    def question(self) -> str:
+        """The text of the user's last message. Raises HTTPException where there is none."""
+        for message in reversed(self.messages):
+            if message.role == "user":
+                return text_of(message)
+        raise HTTPException(400, {"message": "there is no message of the user", "param": "messages"})
+
+    @property
     def limit(self) -> int | None:
         return self.max_completion_tokens or self.max_tokens
 
@@ -58,6 +67,16 @@ class ChatRequest(BaseModel):
     def stops(self) -> list[str]:
         given = [self.stop] if isinstance(self.stop, str) else self.stop or []
         return [each for each in given if each]
+
+
+def text_of(message: ChatMessage) -> str:
+    """Its parts in one, where the content is a list of them. Raises HTTPException where one is no text."""
+    content = message.content
+    if content is None or isinstance(content, str):
+        return content or ""
+    if any(part.type != "text" for part in content):
+        raise HTTPException(400, {"message": "the model reads text only", "param": "messages"})
+    return "".join(part.text for part in content)
 
 
 class Usage(NamedTuple):

@@ -9,10 +9,13 @@ import argparse
 import importlib
 import os
 import sys
+import threading
 import time
+import traceback
 from importlib.util import find_spec
+from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import litserve
 from litserve.utils import WorkerSetupStatus
@@ -20,15 +23,40 @@ from litserve.utils import WorkerSetupStatus
 from app.engines.litserve_chat import Chat, Keyed, openai_errors
 from app.engines.litserve_loop import Batches
 from app.engines.litserve_pipeline import Given
+from app.engines.litserve_words import Words, WordsError, parser
 
-BATCH = 8
-BATCH_TIMEOUT_S = 0.02  # the first of a batch waits so long for others: less than a token takes
 _KEEP_ALIVE_S = 75  # longer than the app's connections are idle
 _POLL_S = 0.05
 
 
 class Server(litserve.LitServer):
-    """Ready when all its workers are; LitServe waits for ever for one that is killed while it loads."""
+    """Ready when all its workers are, and over with the process that answers: LitServe waits for ever for a worker that is killed while it
+    loads, and goes on without its uvicorn, whose socket then takes requests that nobody reads (0.2.19, read 2026-12-01).
+    """
+
+    _is_ending = False
+
+    def _init_manager(self, num_api_servers: int) -> Any:
+        manager = super()._init_manager(num_api_servers)
+        for pipeline in self.litapi_connector:
+            pipeline.spec.asking = manager.dict()
+        return manager
+
+    def _start_server(self, *arguments: Any, **more: Any) -> Any:
+        started = super()._start_server(*arguments, **more)
+        threading.Thread(target=self._end_with, args=(list(started.values()),), daemon=True).start()
+        return started
+
+    def _perform_graceful_shutdown(self, *arguments: Any, **more: Any) -> None:
+        self._is_ending = True
+        super()._perform_graceful_shutdown(*arguments, **more)
+
+    def _end_with(self, answering: list[Any]) -> None:
+        wait([each.sentinel for each in answering])
+        if not self._is_ending:
+            sys.stderr.write("LitServe: its process that answers requests ended, and nothing said why\n")
+            sys.stderr.flush()
+            os._exit(1)  # a thread cannot end the process otherwise; app.engines.keeper ends the workers
 
     def verify_worker_status(self) -> None:
         while True:
@@ -42,12 +70,7 @@ class Server(litserve.LitServer):
 
 def main() -> None:
     options = _options()
-    pipeline = _class(options.pipeline)(
-        max_batch_size=options.max_batch_size,
-        batch_timeout=options.batch_timeout,
-        spec=Chat(options.model),
-        loop=Batches(),
-    )
+    pipeline = _pipeline(options)
     pipeline.given = Given(
         model=options.model,
         revision=options.revision,
@@ -79,31 +102,43 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    arguments = argparse.ArgumentParser(prog="LitServe", description=__doc__, allow_abbrev=False)
+    arguments = Words(prog="LitServe", description=__doc__, allow_abbrev=False, parents=[parser()], add_help=False)
     arguments.add_argument("--model", required=True)
     arguments.add_argument("--revision", default="")
     arguments.add_argument("--weights", type=Path)
     arguments.add_argument("--port", required=True, type=int)
     arguments.add_argument("--pipeline", required=True, help="package.module:ClassName")
-    arguments.add_argument("--max-batch-size", default=BATCH, type=_positive)
-    arguments.add_argument("--batch-timeout", default=BATCH_TIMEOUT_S, type=float, help="seconds")
-    arguments.add_argument("--max-model-len", type=_positive, help="tokens of question and answer together")
-    return arguments.parse_args()
+    try:
+        return arguments.parse_args()
+    except WordsError as error:
+        sys.exit(f"LitServe: {error}")
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is below 1")
-    return number
-
-
-def _class(named: str) -> Any:
-    module, _, name = named.partition(":")
-    found = getattr(importlib.import_module(module), name, None)
+def _pipeline(options: argparse.Namespace) -> Any:
+    named = f"TRIMARAN_ENGINE_PIPELINE={options.pipeline}"
+    module, _, name = options.pipeline.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a person's own module raises
+        _end(f"{named} cannot be imported", error)
     if not (isinstance(found, type) and issubclass(found, litserve.LitAPI)):
-        sys.exit(f"LitServe: TRIMARAN_ENGINE_PIPELINE={named}: {module} has no class {name} that is a litserve.LitAPI")
-    return found
+        sys.exit(f"LitServe: {named}: {module} has no class {name} that is a litserve.LitAPI")
+    try:
+        return found(
+            max_batch_size=options.max_batch_size,
+            batch_timeout=options.batch_timeout,
+            spec=Chat(options.model),
+            loop=Batches(),
+        )
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a person's own class raises
+        hint = f" (its __init__ must take what litserve.LitAPI's takes; {name}.setup needs none)"
+        _end(f"{named} cannot be constructed", error, hint if isinstance(error, TypeError) else "")
+
+
+def _end(what: str, error: BaseException, hint: str = "") -> NoReturn:
+    """In one line, behind the traceback: it is a person's own code that failed."""
+    traceback.print_exception(error)
+    sys.exit(f"LitServe: {what}: {type(error).__name__}: {' '.join(str(error).split())}{hint}")
 
 
 def _devices() -> tuple[str, int]:

@@ -16,7 +16,7 @@ from typing import Any
 import litserve
 from fastapi import HTTPException
 
-from app.engines.litserve_pipeline import ChatRequest, Given
+from app.engines.litserve_pipeline import ChatRequest, Given, text_of
 
 ANSWER_TOKENS = 512  # for a request that sets no limit: a batch goes on until its longest answer is over
 _BROKEN = "\ufffd"  # what is decoded of a character whose last bytes are not there yet
@@ -61,7 +61,7 @@ class Transformers(litserve.LitAPI):
 
     def decode_request(self, request: ChatRequest) -> Question:
         messages = [
-            {**message.model_dump(exclude_none=True), "content": _text(message.content)} for message in request.messages
+            {**message.model_dump(exclude_none=True), "content": text_of(message)} for message in request.messages
         ]
         from jinja2 import TemplateError  # what transformers makes its templates with
 
@@ -127,15 +127,6 @@ class Transformers(litserve.LitAPI):
         finally:
             steps.is_left = True
             thread.join()
-
-
-def _text(content: Any) -> str:
-    """Of a message whose content may be a list of parts."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    if any(part.type != "text" for part in content):
-        raise HTTPException(400, {"message": "the model reads text only", "param": "messages"})
-    return "".join(part.text for part in content)
 
 
 def _ends(model: Any) -> frozenset[int]:

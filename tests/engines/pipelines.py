@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,21 @@ from fastapi import HTTPException
 
 from app.engines.litserve_pipeline import ChatRequest
 
+STEPS: dict[str, Any] = {
+    "dict": {"content": "one"},
+    "text": "one",
+    "none": None,
+    "short": [],
+    "long": ["one", "two"],
+    "generator": (each for each in ["one"]),
+}
+
 
 class Telling(litserve.LitAPI):
     """Answers a word at a time: the worker's process, how many requests it was asked together, and the question's words.
 
-    A question `wait FILE` waits for that file before its last word, `refuse me` is refused, `fail` fails in `predict`.
+    A question `wait FILE` waits for that file before its last word, `note FILE` writes that file, `refuse me` is refused, `fail` fails in
+    `predict`, and `step NAME` has that one of STEPS yielded. `odd` is refused with what is no answer, `exit` ends the process if it can.
     """
 
     def setup(self, device: str) -> None:
@@ -28,11 +39,20 @@ class Telling(litserve.LitAPI):
         words = str(request.messages[-1].content).split()
         if words[0] == "refuse":
             raise HTTPException(400, {"message": "this one is refused", "param": "messages"})
+        if words[0] == "odd":
+            raise HTTPException(400, {"message": "this one is odd", "param": lambda: words})
+        if words[0] == "exit":
+            sys.exit("the end")
         return words
 
     def predict(self, batch: list[list[str]]) -> Iterator[list[Any]]:
         if any(words == ["fail"] for words in batch):
             raise ValueError("it fails")
+        for words in batch:
+            if words[0] == "step":
+                yield STEPS[words[1]]
+            if words[0] == "note":
+                Path(words[1]).touch()
         said = [[f"pid={os.getpid()}", f"batch={len(batch)}", *words] for words in batch]
         for at in range(max(map(len, said))):
             for words in batch:
@@ -66,6 +86,24 @@ class Failing(litserve.LitAPI):
 
     def predict(self, batch: list[Any]) -> Iterator[list[str]]:
         yield [""] * len(batch)
+
+
+class Alone(Failing):
+    """Takes none of LitAPI's arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Halves(Failing):
+    """Answers with a character in two halves, and at the end with half a one."""
+
+    def setup(self, device: str) -> None:
+        """Nothing to do."""
+
+    def predict(self, batch: list[Any]) -> Iterator[list[str]]:
+        for text in ("a\ud83d", "\ude00b", "\ud83d"):
+            yield [text] * len(batch)
 
 
 class Killed(Failing):

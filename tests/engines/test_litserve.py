@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
+import pickle
 import re
 import signal
-from collections.abc import AsyncIterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import aiohttp
 import psutil
 import pytest
+from fastapi import HTTPException
 from hypothesis import given
 from hypothesis import strategies as st
+from litserve.utils import LitAPIStatus
 
-from app.engines.litserve_loop import Cut
+from app.engines.litserve import _refuse_missing
+from app.engines.litserve_chat import Chat
+from app.engines.litserve_loop import Batches, Cut, Joined, joined, plain
+from app.engines.litserve_pipeline import ChatRequest
+from app.engines.litserve_words import WordsError, parser
+from app.logic.routes import RoutesError
 from tests.api.process import Process, refused
 from tests.api.upstream import upstream
+from tests.engines.pipelines import STEPS, Telling
 from tests.engines.test_vllm import FALLBACK
 from tests.engines.vllm_app import asked, ready, running
 
@@ -86,6 +98,25 @@ async def ends(processes: list[psutil.Process]) -> None:
     async with asyncio.timeout(WITHIN_S):
         while any(lives(each) for each in processes):
             await asyncio.sleep(0.02)
+
+
+async def becomes(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+def answering(process: Process) -> psutil.Process:
+    """LitServe's uvicorn, which it starts last."""
+    [keeper] = psutil.Process(process.pid).children()
+    [server] = keeper.children()
+    return max(server.children(), key=psutil.Process.create_time)
+
+
+def connections(process: Process) -> set[int]:
+    """The ports of who is connected to LitServe."""
+    there = answering(process).net_connections("tcp")
+    return {each.raddr.port for each in there if each.status == psutil.CONN_ESTABLISHED and each.raddr}
 
 
 class Stream:
@@ -200,6 +231,57 @@ async def test_one_that_is_refused_fails_alone(tmp_path: Path) -> None:
         assert pid_in(said(await answer(process, "again"))) == worker
 
 
+async def test_what_one_request_does_leaves_the_worker(tmp_path: Path) -> None:
+    """A refusal that cannot be sent as it is, and an end of the process: their callers alone are told, and the same worker answers on."""
+    async with app(tmp_path) as process:
+        worker = pid_in(said(await answer(process, "one")))
+        status, body = await asked(process, question("odd"))
+        assert (status, "this one is odd" in body) == (400, True)
+        assert (await asked(process, question("exit")))[0] >= 500
+        assert (await asked(process, question("step dict")))[0] >= 500
+        assert pid_in(said(await answer(process, "again"))) == worker
+
+
+async def test_one_that_left_before_its_turn_is_passed_over(tmp_path: Path) -> None:
+    """Its caller is gone, and the model works for those that wait."""
+    go_on, note = tmp_path / "go-on", tmp_path / "note"
+    async with app(tmp_path, {"TRIMARAN_ENGINE_ARGS": "--max-batch-size 1"}) as process:
+        async with streamed(process, f"wait {go_on}") as stream:
+            await stream.text(until="wait ")
+            at_work = connections(process)
+            leaving = asyncio.create_task(asked(process, question(f"note {note}")))
+            await becomes(lambda: len(connections(process)) > len(at_work))
+            leaving.cancel()
+            await becomes(lambda: connections(process) == at_work)
+            staying = asyncio.create_task(answer(process, "short"))
+            await becomes(lambda: len(connections(process)) > len(at_work))
+            go_on.touch()
+            await stream.text()
+        assert said(await staying).endswith("short ")
+        assert not note.exists()
+        await answer(process, f"note {note}")
+        assert note.exists()
+
+
+async def test_a_character_in_halves_comes_whole(tmp_path: Path) -> None:
+    """Whole and streamed alike; half of one is the sign for what is broken."""
+    async with app(tmp_path, {"TRIMARAN_ENGINE_PIPELINE": "tests.engines.pipelines:Halves"}) as process:
+        assert said(await answer(process, "one")) == "a\U0001f600b\ufffd"
+        async with streamed(process, "one") as stream:
+            assert await stream.text() == "a\U0001f600b\ufffd"
+
+
+async def test_a_killed_process_that_answers_is_noticed(tmp_path: Path) -> None:
+    """kill -9 of it: the log says so, and another answers; no look at its health has to be missed."""
+    async with app(tmp_path) as process:
+        first = below(process)
+        answering(process).kill()
+        await process.logged(f"engine {MODEL} ended with status 1: its process that answers requests ended")
+        await ends(first)
+        await becomes_ready(process)
+        await answer(process, "two")
+
+
 @pytest.mark.parametrize("who", ["worker", "server", "keeper"])
 async def test_a_killed_process_comes_back(tmp_path: Path, who: str) -> None:
     """kill -9 of any of its processes: all of them end, and new ones answer."""
@@ -277,8 +359,14 @@ async def test_a_pipeline_that_cannot_be_set_up_is_told(tmp_path: Path, name: st
     ("given", "said"),
     [
         ({"TRIMARAN_ENGINE_PIPELINE": "tests.engines.pipelines:Nobody"}, "tests.engines.pipelines has no class Nobody"),
-        ({"TRIMARAN_ENGINE_ARGS": "--max-batch 3"}, "unrecognized arguments: --max-batch 3"),
-        ({"TRIMARAN_ENGINE_ARGS": "--max-batch-size 0"}, "argument --max-batch-size: 0 is below 1"),
+        (
+            {"TRIMARAN_ENGINE_PIPELINE": "tests.engines.unimportable:Any"},
+            "TRIMARAN_ENGINE_PIPELINE=tests.engines.unimportable:Any cannot be imported: ModuleNotFoundError: No module named",
+        ),
+        (
+            {"TRIMARAN_ENGINE_PIPELINE": "tests.engines.pipelines:Alone"},
+            "TRIMARAN_ENGINE_PIPELINE=tests.engines.pipelines:Alone cannot be constructed: TypeError",
+        ),
     ],
 )
 async def test_what_only_its_own_process_sees_is_told(tmp_path: Path, given: dict[str, str], said: str) -> None:
@@ -293,6 +381,7 @@ async def test_what_only_its_own_process_sees_is_told(tmp_path: Path, given: dic
     [
         ({"TRIMARAN_ENGINE_MODEL": ""}, "TRIMARAN_ENGINE=litserve needs a model."),
         ({"TRIMARAN_ENGINE_ARGS": "--port=9"}, "TRIMARAN_ENGINE_ARGS holds --port, which the app sets itself."),
+        ({"TRIMARAN_ENGINE_ARGS": "--max-batch-siz=8"}, "unrecognized arguments: --max-batch-siz=8"),
         ({"TRIMARAN_ENGINE_WEIGHTS": "/no/such"}, "TRIMARAN_ENGINE_WEIGHTS=/no/such is no folder on this machine."),
         ({"TRIMARAN_ENGINE_PIPELINE": "pipeline.py"}, "TRIMARAN_ENGINE_PIPELINE=pipeline.py is not of the form"),
         ({"TRIMARAN_ENGINE_PIPELINE": "no.such:Class"}, "there is no module 'no.such'.\nhint: put its folder into"),
@@ -313,6 +402,107 @@ async def test_what_cannot_be_started_is_one_sentence(tmp_path: Path, given: dic
     assert error.startswith("trimaran: ")
     assert said in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("--batch-timeout inf", "argument --batch-timeout: 'inf' is not a number of seconds from 0 up"),
+        ("--batch-timeout nan", "argument --batch-timeout: 'nan' is not a number of seconds from 0 up"),
+        ("--batch-timeout -1", "argument --batch-timeout: '-1' is not a number of seconds from 0 up"),
+        ("--batch-timeout 1e300", "argument --batch-timeout: '1e300' is not a number of seconds from 0 up"),
+        ("--max-batch-size abc", "argument --max-batch-size: 'abc' is not a whole number from 1 up"),
+        ("--max-batch-size 0", "argument --max-batch-size: '0' is not a whole number from 1 up"),
+        ("--max-batch 3", "unrecognized arguments: --max-batch 3"),
+        ("--help", "unrecognized arguments: --help"),
+    ],
+)
+def test_a_word_that_cannot_be_is_refused_by_name(word: str, said: str) -> None:
+    """Whichever it is, in words that a person typed."""
+    with pytest.raises(WordsError) as refusal:
+        parser().parse_args(word.split())
+    assert str(refusal.value) == said
+
+
+def test_the_hint_installs_for_the_python_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be typed as it stands, in any folder."""
+    monkeypatch.setattr("app.engines.litserve.find_spec", lambda _: None)
+    with pytest.raises(RoutesError) as refusal:
+        _refuse_missing(TELLING)
+    command = str(refusal.value).partition("hint: ")[2].partition(", or")[0].split()
+    assert command[:-1] == [sys.executable, "-m", "pip", "install", "-r"]
+    assert Path(command[-1]).is_absolute()
+    assert Path(command[-1]).is_file()
+
+
+class Sent:
+    """Where a worker's answers go: what cannot be pickled does not."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[Any, ...]] = []
+
+    def send(self, item: Any, consumer_id: int) -> None:
+        uid, (said, status, *_) = pickle.loads(pickle.dumps(item))
+        self.answers.append((uid, said, status))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_is_a_value_for_each(step: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Any other is the whole batch's 500, and a sentence in the log."""
+    pipeline = Telling(max_batch_size=1, batch_timeout=0, spec=Chat(MODEL), loop=Batches())
+    pipeline.pre_setup(pipeline.spec)
+    waiting: Queue[Any] = Queue()
+    request = ChatRequest.model_validate(question(f"step {step}"))
+    for uid in ("left", "there"):
+        waiting.put((0, uid, 0.0, request))
+    pipeline.spec.asking = {"there": True}
+    sent = Sent()
+    with caplog.at_level(logging.ERROR, "litserve"):
+        pipeline.loop.run(pipeline, "cpu", 0, waiting, sent, {}, None)
+    [(uid, error, status)] = sent.answers
+    assert (uid, error.status_code, status) == ("there", 500, LitAPIStatus.ERROR)
+    assert "predict yielded" in caplog.text
+    assert "for each request of its batch (1)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (HTTPException(400, {"message": 1}), (400, {"message": 1}, None)),
+        (HTTPException(400, {"at": Path("/a")}), (400, {"at": "/a"}, None)),
+        (HTTPException(400, float("nan")), (400, "nan", None)),
+        (HTTPException(400, {(1, 2): 3}), (400, "{(1, 2): 3}", None)),
+        (HTTPException(400, "\ud83d"), (400, "\ufffd", None)),
+        (HTTPException(204, "its words"), (500, "its words", None)),
+        (HTTPException(302, "its words"), (500, "its words", None)),
+        (HTTPException(101, "its words"), (500, "its words", None)),
+        (
+            HTTPException(429, "later", {"Retry-After": "7", "content-length": "9"}),
+            (429, "later", {"retry-after": "7"}),
+        ),
+    ],
+)
+def test_a_refusal_is_told_in_plain_words(refusal: HTTPException, told: tuple[Any, ...]) -> None:
+    """Whatever a pipeline puts into it goes to another process and is an answer there."""
+    got = pickle.loads(pickle.dumps(plain(refusal)))
+    assert (got.status_code, got.detail, got.headers) == told
+
+
+def test_a_question_is_the_users_last_text() -> None:
+    """Its parts in one; a message without text is refused."""
+    parts = [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]
+    later = {"role": "assistant", "content": "three"}
+    messages = [{"role": "user", "content": "zero"}, {"role": "user", "content": parts}, later]
+    assert ChatRequest.model_validate({"model": MODEL, "messages": messages}).question == "one two"
+    with pytest.raises(HTTPException):
+        _ = ChatRequest.model_validate({"model": MODEL, "messages": [later]}).question
+
+
+@given(st.text(st.characters(codec=None, categories=["L", "Cs"])), st.integers(0, 9))
+def test_text_is_joined_however_it_is_cut(text: str, at: int) -> None:
+    """As if it had come in one."""
+    pieces = Joined()
+    assert pieces.feed(text[:at], is_last=False) + pieces.feed(text[at:], is_last=True) == joined(text)
 
 
 async def test_what_it_cannot_do_another_backend_does(tmp_path: Path) -> None:
