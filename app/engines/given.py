@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from app.engines.buckets.kinds import FORMS, VARIABLES, kind_of
+from app.engines.buckets.kinds import FORMS, VARIABLES, fault, kind_of, looks_like_one, shown
 from app.logic.routes import BackendSpec, RoutesError
 from app.settings import Settings
 
@@ -97,6 +97,10 @@ def _refuse_other_model(spec: BackendSpec, settings: Settings) -> None:
 def _weights(settings: Settings) -> str:
     """The address or folder of the weights; empty where the server is to fetch them from the hub."""
     given = settings.engine_weights
+    if kind_of(given) or (looks_like_one(given) and not Path(given).is_dir()):
+        wrong, hint = fault(given)
+        if wrong:
+            raise RoutesError(f"TRIMARAN_ENGINE_WEIGHTS={shown(given)} {wrong}.\nhint: {hint}")
     if kind := kind_of(given):
         if missing := kind.missing():
             raise RoutesError(

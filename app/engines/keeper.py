@@ -19,6 +19,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,6 +106,9 @@ def main() -> None:
         status = _serve(options, key, tell)
     except weights.WeightsError as error:
         sys.stderr.write(f"{error}\n")
+        tell({"why": str(error).partition("\n")[0].rstrip(".")})
+    except Exception:  # noqa: BLE001  whatever it is, somebody has to read it
+        traceback.print_exc()  # here: Python's own would come after the end of the group, this process among it
     finally:
         tell({"status": status})
         os.killpg(0, signal.SIGKILL)  # this process, and the engine processes that the server left

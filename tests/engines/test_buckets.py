@@ -157,7 +157,8 @@ def store(request: pytest.FixtureRequest) -> Store:
 def got(store: Store, data_dir: Path) -> dict[str, bytes]:
     """What lies in the folder after a download, the manifest left out."""
     folder = fetch(store.address, data_dir, REVISION, lambda _: None)
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != weights.MANIFEST}
+    own = (weights.MANIFEST, weights.LOCK)
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in own}
 
 
 def test_what_was_put_there_is_what_the_engine_gets(store: Store, tmp_path: Path) -> None:
@@ -223,9 +224,36 @@ def test_without_google_s_credentials_the_reason_is_told(tmp_path: Path, monkeyp
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     with pytest.raises(
-        WeightsError, match=r"Google answers .*credentials.*\nhint: the workload's service account must"
+        WeightsError, match=r"no credentials for Google were found .*\nhint: give the workload a service account"
     ):
         fetch("gs://models/m/", tmp_path, "", lambda _: None)
+
+
+def test_without_aws_s_credentials_nobody_is_said_to_have_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file, no environment, no metadata server: AWS was not asked."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps what it found before
+    with pytest.raises(WeightsError, match=r"no credentials for AWS were found .*\nhint: give the task a role"):
+        fetch("s3://models/m/", tmp_path, "", lambda _: None)
+
+
+def test_without_azure_s_identity_nobody_is_said_to_have_answered(
+    identified: Azure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No identity in the environment: the storage was not asked."""
+    for name in [name for name in os.environ if name.startswith(("AZURE_", "IDENTITY_", "MSI_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")  # the others ask this machine's programs
+    with pytest.raises(
+        WeightsError, match=r"no credentials for Azure were found .*\nhint: give the workload a managed"
+    ):
+        fetch(f"https://{HOST}/models/m/", tmp_path, "", lambda _: None)
 
 
 @pytest.mark.parametrize(

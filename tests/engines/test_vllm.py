@@ -18,8 +18,11 @@ from typing import Any
 import pytest
 
 from app.engines.child import ModelServer
+from app.engines.given import _weights
 from app.engines.keeper import watch
 from app.engines.vllm import program
+from app.logic.routes import RoutesError
+from app.settings import Settings
 from tests.api.process import ROOT, Process, refused
 from tests.api.upstream import upstream
 from tests.clock import PATIENCE_S
@@ -315,6 +318,71 @@ async def test_what_cannot_be_started_is_one_sentence(
     assert error.startswith("trimaran: ")
     assert said in error
     assert "Traceback" not in error
+
+
+SAS = "sv=2026-02-06&sig=secret"
+AZURE = "https://account.blob.core.windows.net"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (
+            f"s3://b/p/?{SAS}",
+            "TRIMARAN_ENGINE_WEIGHTS=s3://b/p/ is followed by a query or a fragment, which is not read",
+        ),
+        (f"gs://b/p#{SAS}", "TRIMARAN_ENGINE_WEIGHTS=gs://b/p is followed by a query or a fragment"),
+        (f"{AZURE}/c/p?{SAS}", "neither is a SAS, for the workload's identity is used"),
+        (f"{AZURE}?{SAS}", "is followed by a query or a fragment"),
+        (f"https://me:{SAS}@{AZURE[8:]}/c/p", "none of the forms"),
+        ("s3://b/p/../q", "holds '..', which leads out of its folder"),
+        (f"{AZURE}/c/..", "holds '..', which leads out of its folder"),
+        ("https://account.blob.core.usgovcloudapi.net/c/p", "has a scheme or a host that is none of the forms"),
+        ("https://ACCOUNT.blob.core.windows.net/c/p", "has a scheme or a host that is none of the forms"),
+        ("az://c/p", "has a scheme or a host that is none of the forms"),
+        ("S3://b/p", "TRIMARAN_ENGINE_WEIGHTS=S3://b/p has a scheme or a host that is none of the forms"),
+        ("s3:/x", "has a scheme or a host that is none of the forms"),
+    ],
+)
+def test_an_address_that_cannot_be_meant_is_one_sentence(tmp_path: Path, address: str, said: str) -> None:
+    """Before anything is asked, and without what may be a secret in it."""
+    settings = Settings(engine="vllm", engine_model=MODEL, engine_weights=address, data_dir=tmp_path)
+    with pytest.raises(RoutesError, match=re.escape(said)) as refusal:
+        _weights(settings)
+    assert "secret" not in str(refusal.value)
+    assert "no folder" not in str(refusal.value)
+
+
+def test_a_folder_may_be_named_as_no_address_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a question mark, or a colon: it is there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("what?", "a:/b"):
+        (tmp_path / name).mkdir(parents=True)
+        settings = Settings(engine="vllm", engine_model=MODEL, engine_weights=name, data_dir=tmp_path)
+        assert _weights(settings) == str(tmp_path / name)
+
+
+def test_a_fault_of_the_keeper_leaves_its_traceback(tmp_path: Path) -> None:
+    """Although it ends with its whole group, which Python's own traceback would come too late for."""
+    words = ["--parent", str(os.getpid()), "--kind", "vllm", "--program", "/no/such", "--model", MODEL]
+    keeper = subprocess.Popen(
+        [sys.executable, "-m", "app.engines.keeper", *words, "--data-dir", str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    assert keeper.stdin is not None
+    assert keeper.stdout is not None
+    assert keeper.stderr is not None
+    with keeper:
+        keeper.stdin.write(b"key\n")
+        keeper.stdin.flush()  # and left open: its end would end the keeper
+        assert json.loads(keeper.stdout.readlines()[-1]) == {"status": 1}
+        written = keeper.stderr.read().decode()
+    assert written.startswith("Traceback")
+    assert "No such file or directory: '/no/such'" in written
 
 
 async def test_a_missing_program_is_one_sentence(vllm: Installed, tmp_path: Path) -> None:

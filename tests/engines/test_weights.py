@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +32,8 @@ CONTENT = {"config.json": b"{}", "model.safetensors": os.urandom(9_000_000)}  # 
 TINY = replace(SERVED[MODEL], files=tuple(CONTENT), weights_bytes=9_000_000)
 UNDER = delivered.prefix(MODEL, TINY)
 ADDRESS = f"s3://{BUCKET}/{UNDER}"
+OWN = (weights.MANIFEST, weights.LOCK)
+SHA256 = "0" * 64
 
 
 @pytest.fixture
@@ -45,10 +50,15 @@ def s3(aws: str, tmp_path: Path) -> Iterator[Any]:  # noqa: F811
     made.close()
 
 
+def entry(size: bytes = b"1", sha256: bytes = SHA256.encode(), name: bytes = b"a") -> bytes:
+    """A manifest of one file, in JSON's own words."""
+    return b'{"files": {"%b": {"bytes": %b, "sha256": "%b"}}}' % (name, size, sha256)
+
+
 def got(data_dir: Path, revision: str = REVISION) -> dict[str, bytes]:
-    """What lies in the folder after a download, the manifest left out."""
+    """What lies in the folder after a download, the app's own left out."""
     folder = fetch(ADDRESS, data_dir, revision, lambda _: None)
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != weights.MANIFEST}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in OWN}
 
 
 def folder_in(data_dir: Path) -> Path:
@@ -110,7 +120,7 @@ def test_a_truncated_object_is_refused(s3: Any, tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(WeightsError, match="arrived with 1000 bytes and is not the file of the manifest"):
             got(tmp_path)
-    assert sorted(path.name for path in folder_in(tmp_path).iterdir()) == ["config.json"]
+    assert sorted(path.name for path in folder_in(tmp_path).iterdir()) == [weights.LOCK, "config.json"]
 
 
 def test_a_copy_without_a_manifest_is_refused(s3: Any, tmp_path: Path) -> None:
@@ -125,8 +135,31 @@ def test_a_copy_without_a_manifest_is_refused(s3: Any, tmp_path: Path) -> None:
     [
         (b"not JSON", "is not a manifest"),
         (b'{"files": {"a": 1}}', "is not a manifest"),
-        (b'{"files": {"../a": {"bytes": 1, "sha256": ""}}}', "names files outside its folder"),
-        (b'{"files": {}, "revision": "0000"}', "holds revision 0000, and TRIMARAN_ENGINE_REVISION is"),
+        (b'{"files": {}}', "is not a manifest"),
+        (b'{"files": []}', "is not a manifest"),
+        (b"\xff", "is not a manifest"),
+        (b'{"files": {"\xff": {}}}', "is not a manifest"),
+        pytest.param(b"[" * 100_000, "is not a manifest", id="deep"),
+        pytest.param(b'{"more": ' + b"[" * 100_000, "is not a manifest", id="deeper"),
+        *((entry(size), "is not a manifest") for size in (b'"10"', b"null", b"-1", b"true", b"1" + b"0" * 400, b"0.5")),
+        *((entry(sha256=sha256), "is not a manifest") for sha256 in (b"", b"0" * 63, b"g" * 64, b"0" * 64 + b"\\n")),
+        *(
+            (entry(name=name), "names files outside its folder")
+            for name in (
+                b"../a",
+                b"/a",
+                b"a/b",
+                b"",
+                b".",
+                b"..",
+                b"a\\\\b",
+                b"a\\u0000",
+                b"a.part",
+                b"manifest.json",
+                b".lock",
+            )
+        ),
+        (entry()[:-1] + b', "revision": "0000"}', "holds revision 0000, and TRIMARAN_ENGINE_REVISION is"),
     ],
 )
 def test_a_manifest_that_cannot_be_meant_is_refused(s3: Any, tmp_path: Path, manifest: bytes, said: str) -> None:
@@ -144,11 +177,87 @@ def test_a_bucket_that_is_not_there_is_a_sentence(s3: Any, tmp_path: Path) -> No
 
 def test_a_full_disk_is_told_before_the_download(s3: Any, tmp_path: Path) -> None:
     """With how much is missing."""
-    entry = {"bytes": 10**18, "sha256": "0"}
+    entry = {"bytes": 10**18, "sha256": SHA256}
     manifest = json.dumps({"revision": REVISION, "files": {"model.safetensors": entry}})
     s3.put_object(Bucket=BUCKET, Key=f"{UNDER}manifest.json", Body=manifest.encode())
     with pytest.raises(WeightsError, match=r"the weights need 1000000000\.0 GB more"):
         got(tmp_path)
+
+
+def test_a_small_size_is_told_in_megabytes(s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is missing, and of what is free."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    with pytest.raises(WeightsError, match=r"need 9\.0 MB more, and .* has 1\.0 MB free"):
+        got(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors.part", "model.safetensors"])
+def test_what_is_replaced_takes_no_room(s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A killed download's part, and other bytes of the same name, on a disk that holds the model once."""
+    folder = folder_in(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(b"x" * 9_000_000)
+
+    def usage(where: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=10_000_000 - sum(path.stat().st_size for path in where.iterdir()))
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    assert got(tmp_path) == CONTENT
+
+
+def test_an_earlier_manifest_s_files_are_removed(s3: Any, tmp_path: Path) -> None:
+    """A loader may prefer them. What lies in folders below is another address's."""
+    folder = folder_in(tmp_path)
+    (folder / "another").mkdir(parents=True)
+    (folder / "another/model.safetensors").write_bytes(b"another")
+    (folder / "pytorch_model.bin").write_bytes(b"earlier")
+    (folder / "link.bin").symlink_to(tmp_path / "nowhere")
+    fetch(ADDRESS, tmp_path, REVISION, lambda _: None)
+    assert {path.name for path in folder.iterdir()} == {*CONTENT, *OWN, "another"}
+    assert (folder / "another/model.safetensors").read_bytes() == b"another"
+
+
+def test_a_link_is_not_written_through(s3: Any, tmp_path: Path) -> None:
+    """Where a part is to come lies a link to somebody's file."""
+    folder = folder_in(tmp_path)
+    folder.mkdir(parents=True)
+    (theirs := tmp_path / "theirs").write_bytes(b"theirs")
+    (folder / "model.safetensors.part").symlink_to(theirs)
+    assert got(tmp_path) == CONTENT
+    assert theirs.read_bytes() == b"theirs"
+
+
+def test_two_apps_with_one_folder_fetch_once(s3: Any, tmp_path: Path) -> None:
+    """The second says that it waits, and then finds it whole."""
+    told: list[str] = []
+    second_told = threading.Event()
+    seconds: list[Future[Path]] = []
+
+    def tell_second(said: str) -> None:
+        told.append(said)
+        second_told.set()
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def tell_first(_: str) -> None:  # in the midst of its download
+            if not seconds:
+                seconds.append(pool.submit(fetch, ADDRESS, tmp_path, REVISION, tell_second))
+            assert second_told.wait(PATIENCE_S)
+
+        folder = fetch(ADDRESS, tmp_path, REVISION, tell_first)
+        assert seconds[0].result(PATIENCE_S) == folder
+    assert told == [f"weights: another app fetches them into {folder}"]
+    assert got(tmp_path) == CONTENT
+
+
+def test_a_digest_may_be_in_capitals(s3: Any, tmp_path: Path) -> None:
+    """It is the same number."""
+    key = f"{UNDER}manifest.json"
+    manifest = json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    for file in manifest["files"].values():
+        file["sha256"] = file["sha256"].upper()
+    s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(manifest).encode())
+    assert got(tmp_path) == CONTENT
 
 
 def test_a_killed_download_goes_on(s3: Any, tmp_path: Path) -> None:
@@ -187,8 +296,11 @@ async def test_without_whole_weights_no_vllm_is_started(s3: Any, tmp_path: Path)
     given = {"TRIMARAN_ENGINE_WEIGHTS": ADDRESS, **credentials}
     async with running(installed.environment(tmp_path / "data", given)) as app:
         await app.logged(f"{ADDRESS} has no whole model: manifest.json is missing.")
-        await app.logged(f"engine {MODEL} ended with status 1")
-        assert (await ready(app))[0] == 503
+        why = f"{ADDRESS} has no whole model: manifest.json is missing"
+        ended = await app.logged(f"engine {MODEL} ended with status 1: {why}; it starts again")
+        assert ended["level"] == "error"
+        status, said = await ready(app)
+        assert (status, why in said["waits_for"][MODEL]) == (503, True)
         assert not (tmp_path / "started.json").exists()
         delivered.copy(S3Bucket(s3=s3, name=BUCKET), delivered.Folder(path=tmp_path / "source"), TINY, UNDER)
         await app.logged(f"engine {MODEL} is ready")

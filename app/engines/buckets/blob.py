@@ -43,7 +43,7 @@ class Blob:
                     add(done - so_far)
                     so_far = done
 
-        with _told(name), path.open("wb") as handle:
+        with _told(name), path.open("xb") as handle:
             self._container.download_blob(self._prefix + name, max_concurrency=_AT_ONCE, progress_hook=told).readinto(
                 handle
             )
@@ -51,13 +51,16 @@ class Blob:
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    from azure.core.exceptions import AzureError, HttpResponseError
+    from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
     try:
         yield
     except HttpResponseError as error:
+        first = error.message.strip().partition("\n")[0]
+        if isinstance(error, ClientAuthenticationError) and error.response is None:  # the identity's, not the storage's
+            raise BucketError(first, asked=False) from None
         code = getattr(error, "error_code", None)
-        code = str(getattr(code, "value", code) or error.message.strip().partition("\n")[0])
+        code = str(getattr(code, "value", code) or first)
         raise BucketError(code, name if code == "BlobNotFound" else "") from None
     except AzureError as error:
         raise BucketError(error.message) from None

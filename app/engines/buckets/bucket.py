@@ -10,10 +10,14 @@ from typing import Protocol
 
 @dataclass(slots=True)
 class BucketError(Exception):
-    """A file that cannot be had. ``word``: the cloud's own for it. ``missing``: the file's name, where the bucket is there and the file is not."""
+    """A file that cannot be had. ``word``: the cloud's own for it. ``missing``: the file's name, where the bucket is there and the file is not.
+
+    ``asked``: False where no credentials were found, so that the cloud was not asked.
+    """
 
     word: str
     missing: str = ""
+    asked: bool = True
 
 
 class Bucket(Protocol):
@@ -23,4 +27,7 @@ class Bucket(Protocol):
         """A small file."""
 
     def download(self, name: str, path: Path, size: int, add: Callable[[int], object]) -> None:
-        """A file of ``size`` bytes in parallel parts; ``add`` hears of each part, from any thread. A file of another size is left as it comes."""
+        """A file of ``size`` bytes in parallel parts; ``add`` hears of each part, from any thread. A file of another size is left as it comes.
+
+        There must be nothing at ``path``, no link either.
+        """

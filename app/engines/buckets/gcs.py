@@ -43,7 +43,7 @@ class Gcs:
             os.pwrite(handle.fileno(), content, begin)
             add(len(content))
 
-        with _told(name), path.open("wb") as handle, ThreadPoolExecutor(_AT_ONCE) as pool:
+        with _told(name), path.open("xb") as handle, ThreadPoolExecutor(_AT_ONCE) as pool:
             parts = [pool.submit(part, begin) for begin in range(0, size, _PART)]
             try:
                 for each in parts:
@@ -55,7 +55,7 @@ class Gcs:
 @contextmanager
 def _told(name: str) -> Iterator[None]:
     from google.api_core.exceptions import GoogleAPICallError, GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
+    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
     from google.cloud.storage.exceptions import DataCorruption
 
     try:
@@ -63,5 +63,7 @@ def _told(name: str) -> Iterator[None]:
     except GoogleAPICallError as error:
         is_absent = error.code == 404 and "bucket does not exist" not in error.message
         raise BucketError(error.message, name if is_absent else "") from None
+    except DefaultCredentialsError as error:
+        raise BucketError(str(error), asked=False) from None
     except (GoogleAPIError, GoogleAuthError, DataCorruption) as error:
         raise BucketError(str(error)) from None

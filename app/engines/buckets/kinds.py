@@ -17,7 +17,7 @@ from app.engines.buckets.s3 import S3
 class Kind:
     """``form``: an address, as a person is shown it. ``pattern``: the same, with the bucket in its first group and the prefix in its second.
 
-    ``packages``: their names on PyPI. ``variables``: how those begin by which they find the workload's identity. ``may``: what the workload's identity must be allowed. ``open`` takes the bucket and the prefix.
+    ``packages``: their names on PyPI. ``variables``: how those begin by which they find the workload's identity. ``identity``: what the workload is to have. ``may``: what that must be allowed. ``open`` takes the bucket and the prefix.
     """
 
     cloud: str
@@ -25,6 +25,7 @@ class Kind:
     pattern: str
     packages: tuple[str, ...]
     variables: tuple[str, ...]
+    identity: str
     may: str
     open: Callable[[str, str], Bucket]
 
@@ -47,6 +48,7 @@ KINDS = (
         pattern=r"s3://([^/]+)/?(.*)",
         packages=("boto3",),
         variables=("AWS_",),
+        identity="the task a role",
         may="the task's role must be allowed s3:GetObject there",
         open=S3,
     ),
@@ -56,6 +58,7 @@ KINDS = (
         pattern=r"gs://([^/]+)/?(.*)",
         packages=("google-cloud-storage",),
         variables=("GOOGLE_", "GCE_METADATA_", "NO_GCE_CHECK", "CLOUDSDK_", "STORAGE_EMULATOR_HOST"),
+        identity="the workload a service account",
         may="the workload's service account must be allowed storage.objects.get there (roles/storage.objectViewer)",
         open=Gcs,
     ),
@@ -66,6 +69,7 @@ KINDS = (
         pattern=r"https://([a-z0-9]{3,24}\.blob\.core\.windows\.net/[^/]+)/?(.*)",
         packages=("azure-storage-blob", "azure-identity"),
         variables=("AZURE_", "IDENTITY_", "MSI_"),
+        identity="the workload a managed identity",
         may="the workload's identity must have the role Storage Blob Data Reader there",
         open=Blob,
     ),
@@ -77,6 +81,30 @@ FORMS = ", ".join(kind.form for kind in KINDS)
 def kind_of(address: str) -> Kind | None:
     """The storage that an address leads to; None where it leads to none."""
     return next((kind for kind in KINDS if re.fullmatch(kind.pattern, address)), None)
+
+
+def looks_like_one(address: str) -> bool:
+    """Whether a person who wrote this meant no folder: it begins as a URL does, if with one slash."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", address) is not None
+
+
+def shown(address: str) -> str:
+    """An address without what may be a secret: its query, its fragment, and a name and password before the host."""
+    return re.sub(r"//[^/]*@", "//", re.split(r"[?#]", address)[0])
+
+
+def fault(address: str) -> tuple[str, str]:
+    """What is wrong with an address that is no folder, and what to do; two empty texts where nothing is."""
+    if re.search(r"[?#]", address):
+        return (
+            "is followed by a query or a fragment, which is not read: neither is a SAS, for the workload's identity is used",
+            "leave out what begins with ? or #",
+        )
+    if kind_of(address) is None:
+        return "has a scheme or a host that is none of the forms", f"give a folder, or an address such as {FORMS}"
+    if ".." in address.split("/"):
+        return "holds '..', which leads out of its folder", "write the prefix without it"
+    return "", ""
 
 
 def _is_installed(name: str) -> bool:

@@ -25,14 +25,20 @@ class S3:
 
     def download(self, name: str, path: Path, size: int, add: Callable[[int], object]) -> None:
         del size  # boto3 asks for it
-        with _told(name), path.open("wb") as handle:
+        with _told(name), path.open("xb") as handle:
             self._client.download_fileobj(self._bucket, self._prefix + name, handle, Callback=add)
 
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
     from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        CredentialRetrievalError,
+        NoCredentialsError,
+        PartialCredentialsError,
+    )
     from s3transfer.exceptions import RetriesExceededError
 
     try:
@@ -40,5 +46,7 @@ def _told(name: str) -> Iterator[None]:
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         raise BucketError(code, name if code in ("NoSuchKey", "404") else "") from None
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+        raise BucketError(str(error), asked=False) from None
     except (BotoCoreError, Boto3Error, RetriesExceededError) as error:
         raise BucketError(str(error)) from None
