@@ -105,5 +105,5 @@ def test_a_model_server_of_the_apps_finds_its_packages_behind_the_apps(sources: 
 
 def test_another_cuda_without_its_wheels_is_refused(sources: Path, standing_on: Base) -> None:
     """An image whose model server starts on no machine of that CUDA is not built."""
-    with pytest.raises(Failure, match="/engine.sh"):
+    with pytest.raises(Failure, match=r"/engine\.sh"):
         built(sources, "gpu", standing_on, "--build-arg", "CUDA=12")
