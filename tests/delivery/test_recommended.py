@@ -112,7 +112,7 @@ def test_what_is_recommended_is_found() -> None:
     """In strings that are put together, in pages, over quoted values."""
     words = {" ".join(words) for _, words in calls(CALL)}
 
-    assert {"rehearse aws-foundation-prod", "up {}", "rehearse aws-ecs", "weights sync MODEL --bucket {}"} <= words
+    assert {"rehearse aws-foundation-prod", "up {}", "rehearse aws-ecs", "weights sync MODEL --bucket NAME"} <= words
     assert {"up -s aws-ecs-dev --policy-pack policies", "config get trimaran:apiKeys --stack {}"} <= {
         " ".join(words) for _, words in calls(PULUMI)
     }
