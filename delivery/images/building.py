@@ -14,9 +14,7 @@ from delivery.images import base, engines, sources
 from delivery.images.variants import image_of, recipe_of
 from delivery.terminal import data, say
 
-_OURS = frozenset(
-    {"BASE", "BASE_NAME", "BASE_DIGEST", "VARIANT", "SOURCE_DATE_EPOCH", "VERSION", "REVISION", "CREATED"}
-)
+_OURS = frozenset({"BASE", "BASE_NAME", "BASE_DIGEST", "SOURCE_DATE_EPOCH", "VERSION", "REVISION", "CREATED"})
 # The first of the year in which the image was made: any fixed time will do, and zip files begin in 1980.
 EPOCH = "1767225600"
 # Arguments that a person may give whose value is the end of a file's name in requirements/, and the value besides that.
@@ -39,7 +37,7 @@ def build(root: Path, variant: str, wanted_base: str, given: Sequence[str]) -> N
 def _refuse_wrong(root: Path, dockerfile: str, given: Sequence[str]) -> None:
     """An argument that the Dockerfile does not have is passed over by those that build, and one of our own would contradict the labels."""
     known = set(re.findall(r"^ARG (\w+)", (root / dockerfile).read_text(), re.MULTILINE))
-    free = sorted((known - _OURS) | ({"VARIANT"} & known))
+    free = sorted(known - _OURS)
     for each in given:
         name, sign, value = each.partition("=")
         if not sign or name not in free:

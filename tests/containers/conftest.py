@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,29 @@ def built(root: Path, variant: str, on: base.Base, *options: str) -> Contents:
     *words, context = building.command(root, BUILDAH, variant, on)
     BUILDAH.run([*words, *options, context], f"{variant} was not built")
     return archive.contents(BUILDAH, image_of(root, variant))
+
+
+def ran_inside(root: Path, variant: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """A command's end in an image."""
+    said = ["buildah", "from", "--quiet", image_of(root, variant)]
+    name = subprocess.run(said, capture_output=True, text=True, check=True).stdout.strip()
+    try:
+        words = ["buildah", "run", "--isolation", "chroot", name, "--", *command]
+        return subprocess.run(words, capture_output=True, text=True, check=False)
+    finally:
+        subprocess.run(["buildah", "rm", name], capture_output=True, check=True)
+
+
+@contextmanager
+def edited_app(root: Path) -> Iterator[None]:
+    """These sources with another version of one file of the app."""
+    file = root / "app/logs.py"
+    before = file.read_text()
+    file.write_text(f"{before}\nEDITED = True\n")
+    try:
+        yield
+    finally:
+        file.write_text(before)
 
 
 @pytest.fixture(scope="session")

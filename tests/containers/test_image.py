@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import pytest
 
 from delivery.images.archive import Contents
 from delivery.images.base import Base
-from delivery.images.variants import image_of
-from tests.containers.conftest import built
+from tests.containers.conftest import built, edited_app, ran_inside
 
 pytestmark = [pytest.mark.xdist_group("containers"), pytest.mark.timeout(900)]  # the first run makes a Debian
 
@@ -44,13 +42,8 @@ def test_an_edit_of_the_app_changes_the_app_s_layer_alone(
     slim: Contents, sources: Path, standing_on: Base, tmp_path: Path
 ) -> None:
     """What a registry gets anew is less than 5 MB."""
-    edited = sources / "app/logs.py"
-    before = edited.read_text()
-    edited.write_text(f"{before}\nEDITED = True\n")
-    try:
+    with edited_app(sources):
         after = built(sources, "slim", standing_on)
-    finally:
-        edited.write_text(before)
 
     assert after.layers[:-1] == slim.layers[:-1]
     assert after.layers[-1] != slim.layers[-1]
@@ -113,13 +106,7 @@ def test_the_image_for_lambda_has_the_adapter_and_is_the_slim_one_otherwise(
 ) -> None:
     """One layer more, below the app's, of some megabytes; an adapter that says what it lacks outside of Lambda."""
     image = built(sources, "lambda", standing_on)
-    said = ["buildah", "from", "--quiet", image_of(sources, "lambda")]
-    name = subprocess.run(said, capture_output=True, text=True, check=True).stdout.strip()
-    words = ["buildah", "run", "--isolation", "chroot", name, "--", "/opt/extensions/lambda-adapter"]
-    try:
-        adapter = subprocess.run(words, capture_output=True, text=True, check=False)
-    finally:
-        subprocess.run(["buildah", "rm", name], capture_output=True, check=True)
+    adapter = ran_inside(sources, "lambda", "/opt/extensions/lambda-adapter")
 
     assert (*image.layers[:-2], image.layers[-1]) == slim.layers
     assert image.layers[-2][1] < 8e6

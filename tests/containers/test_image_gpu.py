@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,7 @@ import pytest
 from delivery.failure import Failure
 from delivery.images.archive import Contents
 from delivery.images.base import Base
-from delivery.images.variants import image_of
-from tests.containers.conftest import GPU_OPTIONS, built
+from tests.containers.conftest import GPU_OPTIONS, built, edited_app, ran_inside
 
 pytestmark = [pytest.mark.xdist_group("containers"), pytest.mark.timeout(900)]
 
@@ -27,24 +25,15 @@ CACHES = (
 
 def inside(root: Path, *command: str) -> str:
     """What a command says in the image."""
-    said = ["buildah", "from", "--quiet", image_of(root, "gpu")]
-    name = subprocess.run(said, capture_output=True, text=True, check=True).stdout.strip()
-    try:
-        words = ["buildah", "run", "--isolation", "chroot", name, "--", *command]
-        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
-    finally:
-        subprocess.run(["buildah", "rm", name], capture_output=True, check=True)
+    done = ran_inside(root, "gpu", *command)
+    done.check_returncode()
+    return done.stdout.strip()
 
 
 def test_an_edit_of_the_app_sends_little_and_no_model_server(gpu: Contents, sources: Path, standing_on: Base) -> None:
     """The app's layer is the last, and the only one that changes: less than 5 MB."""
-    edited = sources / "app/logs.py"
-    before = edited.read_text()
-    edited.write_text(f"{before}\nEDITED = True\n")
-    try:
+    with edited_app(sources):
         after = built(sources, "gpu", standing_on, *GPU_OPTIONS)
-    finally:
-        edited.write_text(before)
 
     assert after.layers[:-1] == gpu.layers[:-1]
     assert after.layers[-1] != gpu.layers[-1]
