@@ -13,6 +13,7 @@ from app.engines.child import ModelServer
 from app.engines.kinds import KINDS
 from app.inference import adapters
 from app.inference.adapter import Surroundings
+from app.inference.identity.identity import Identity
 from app.logic import routes as routes_file
 from app.logic.backend_state import BackendState
 from app.logic.router import Router
@@ -55,6 +56,7 @@ class Routing:
         self._settings = settings
         self._http = http
         self._environment = environment
+        self._identities: dict[tuple[str, ...], Identity] = {}
         self._engines = self._with_engines(routes, {})
         self._leaving: set[asyncio.Task[None]] = set()
         self.router = Router(routes, adapters.build(routes, self._around(self._engines)))
@@ -115,7 +117,9 @@ class Routing:
         return {name: engine.waits_for for name, engine in self._engines.items() if engine.base_url is None}
 
     def _around(self, engines: Mapping[str, ModelServer]) -> Surroundings:
-        return Surroundings(http=self._http, engines=engines, environment=self._environment)
+        return Surroundings(
+            http=self._http, engines=engines, environment=self._environment, identities=self._identities
+        )
 
     def _file_stamp(self) -> tuple[int, int] | None:
         if self._settings.routes is None:
@@ -130,6 +134,8 @@ class Routing:
         for leaving in self._leaving:
             leaving.cancel()
         await self.router.aclose()
+        for identity in self._identities.values():
+            await identity.aclose()
         for engine in self._engines.values():
             await engine.aclose()
 

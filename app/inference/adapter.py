@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from app.inference.identity.identity import Identity
 from app.inference.images import ImageFetcher
 from app.logic.answer import Backend
 from app.logic.routes import BackendSpec, RoutesError
@@ -32,12 +33,16 @@ class OwnServer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What an adapter may use. ``engines``: the app's own, by backend; ``environment``: where credentials stand, by the names that `key_env` gives."""
+    """What an adapter may use. ``engines``: the app's own, by backend; ``environment``: where credentials stand, by the names that `key_env` gives.
+
+    ``identities``: those of the machine, by what tells two apart: all backends share one, and it outlives a change of the routes.
+    """
 
     http: aiohttp.ClientSession
     engines: Mapping[str, OwnServer]
     environment: Mapping[str, str]
     images: ImageFetcher = field(default_factory=ImageFetcher)
+    identities: dict[tuple[str, ...], Identity] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,18 @@ ADAPTERS: dict[str, Adapter] = {
     **{name: openai_adapter.adapter(name, variant, own=OWN.get(name, variant)) for name, variant in VARIANTS.items()},
 }
 _OWN_READS = frozenset({"revision"})  # a server that the app starts has no other address, and a key of its own
-_SPECIAL = ("base_url", "key_env", "revision", "region")  # keys that not every backend has a use for
+_SPECIAL = (
+    "base_url",
+    "key_env",
+    "auth",
+    "revision",
+    "region",
+    "project",
+    "location",
+    "residency",
+    "endpoint",
+    "guardrail",
+)  # keys that not every backend has a use for
 
 
 def build(routes: Routes, around: Surroundings) -> dict[str, Member]:

@@ -52,13 +52,35 @@ class Price(_Frozen):
     cache_write_1h_usd_per_mtok: Decimal | None = Field(None, ge=0)
 
 
+class Auth(_Frozen):
+    """How the app says who it is where a key is not how: by the identity that the machine has in its cloud."""
+
+    kind: Literal["gcp_id_token", "aws_sigv4", "entra"]
+    audience: str = ""  # gcp_id_token
+    service: str = ""  # aws_sigv4: what signs, such as `lambda` or `vpc-lattice-svcs`
+    scope: str = ""  # entra
+
+
+class Guardrail(_Frozen):
+    """Bedrock's, by a version that does not change."""
+
+    id: str = Field(min_length=1)
+    version: str = Field(pattern=r"^[1-9][0-9]{0,7}$")
+
+
 class BackendSpec(_Frozen):
     adapter: str
     model: str = ""
     revision: str = ""
     base_url: str = ""
     key_env: str = ""
+    auth: Auth | None = None
     region: str = ""
+    project: str = ""
+    location: str = ""
+    residency: Literal["", "strict"] = ""  # strict: no request leaves the location
+    endpoint: str = ""
+    guardrail: Guardrail | None = None
     max_running: int = Field(64, gt=0)
     scale_to_zero: bool = False  # may be asleep: a request waits for it up to `wake_s`
     capabilities: Capabilities = Capabilities()
