@@ -222,6 +222,54 @@ def evaluate(
     )
 
 
+@app.command()
+def drill(
+    against: Annotated[Path, typer.Option(metavar="FILE", help="The routes file whose first provider is taken away.")],
+    model: Annotated[str, typer.Option(metavar="NAME", help="One of its models instead of the default one.")] = "",
+    suite: Annotated[str, typer.Option(metavar="NAME|FILE", help="What is asked meanwhile.")] = "general",
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A fault instead of all; may be given several times.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, metavar="N", help="How many callers ask at once.")] = 8,
+    max_lost: Annotated[
+        float | None, typer.Option(min=0, max=100, metavar="PERCENT", help="Exit with 3 when more answers are lost.")
+    ] = None,
+    max_first_success: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="Exit with 3 when the first success takes longer.")
+    ] = None,
+    max_added_ms: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="MS", help="Exit with 3 when first tokens come later than usual by more."),
+    ] = None,
+    max_quality_drop: Annotated[
+        float | None, typer.Option(min=0, max=100, metavar="POINTS", help="Exit with 3 when fewer cases pass by more.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the report as one HTML file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a provider away under load, in every way there is, and say what became of the answers."""
+    from delivery.drill import command
+    from delivery.drill.figures import Limits
+
+    limits = Limits(
+        lost_percent=max_lost,
+        first_success_s=max_first_success,
+        added_ms=max_added_ms,
+        quality_points=max_quality_drop,
+    )
+    command.drill(
+        ROOT,
+        against,
+        model=model,
+        suite_name=suite,
+        faults=fault or [],
+        concurrency=concurrency,
+        limits=limits,
+        html=html,
+        as_json=as_json,
+    )
+
+
 Region = Annotated[
     str, typer.Option("--region", metavar="REGION", help="Where it is.", show_default="the cloud's usual one")
 ]

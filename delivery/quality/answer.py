@@ -12,7 +12,8 @@ class Answer:
     """Times are milliseconds from the request's first byte; ``first_token_ms`` only where the answer was streamed.
 
     ``failure`` says why this is no answer of the version that was asked; an error answer has one too. ``usd`` is exact, None where
-    no price is known. ``asked_at`` is in Unix seconds.
+    no price is known. ``asked_at`` is in Unix seconds. ``backend``: the first that answered; ``rescues``: how often one went on with what another
+    had begun.
     """
 
     status: int = 0
@@ -23,6 +24,9 @@ class Answer:
     error: Mapping[str, Any] = field(default_factory=dict)
     failure: str = ""
     rescued: str = ""
+    backend: str = ""
+    attempts: int = 1
+    rescues: int = 0
     pieces: int = 0
     tokens_in: int | None = None
     tokens_out: int | None = None

@@ -21,12 +21,16 @@ _LINE_BYTES = 4 * 2**20  # a whole tool call may come in one event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One version: ``name`` is how reports call it; ``url`` is the app's address, with or without `/v1`; ``key`` may be empty."""
+    """One version: ``name`` is how reports call it; ``url`` is the app's address, with or without `/v1`; ``key`` may be empty.
+
+    ``whoever``: an answer counts whichever of the app's backends gave it, at the first attempt or a later one.
+    """
 
     name: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     key: str = field(default="", repr=False)
+    whoever: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -88,6 +92,8 @@ async def _ask(http: aiohttp.ClientSession, side: Side, body: Mapping[str, Any])
     except (aiohttp.ClientError, ConnectionError, ValueError) as error:
         answer = replace(streamed.partial(answer), failure=f"the answer broke off: {type(error).__name__}")
     total_ms = (time.perf_counter() - began) * 1000
+    if side.whoever:
+        answer = replace(answer, rescued="")
     return replace(answer, asked_at=asked_at, total_ms=total_ms, failure=answer.failure or failure_of(answer))
 
 
@@ -98,6 +104,8 @@ def _head(response: aiohttp.ClientResponse) -> Answer:
         revision=headers.get("x-revision", ""),
         usd=headers.get("x-trimaran-cost-usd"),
         rescued=_rescued(headers),
+        backend=headers.get("x-trimaran-backend", ""),
+        attempts=int(headers.get("x-trimaran-attempts", "1")),
     )
 
 

@@ -108,7 +108,13 @@ class Streamed:
         self._pieces += 1
 
     def _summary(self, told: Mapping[str, Any]) -> None:
-        names = {"tokens_in": "tokens_in", "tokens_out": "tokens_out", "cost_usd": "usd"}
+        names = {
+            "tokens_in": "tokens_in",
+            "tokens_out": "tokens_out",
+            "cost_usd": "usd",
+            "attempts": "attempts",
+            "rescued": "rescues",
+        }
         self._known |= {ours: told[theirs] for theirs, ours in names.items() if theirs in told}
         if told.get("rescued") or told.get("attempts", 1) > 1:
             self._known["rescued"] = f"{told.get('attempts', 1)} attempts, {told.get('rescued', 0)} of them rescues"

@@ -11,11 +11,12 @@ from typing import Any
 
 import aiohttp
 
+from delivery.drill.addresses import black_hole, refusing
 from tests.faults.answers import Fault
 from tests.faults.callers import Caller, Heard, ask, asked
 from tests.faults.expected import ROWS, Address, Cell, Circuit, Mode, Outcome, Row
 from tests.faults.models import PROMPT_TOKENS, TEXT, Model, pieces_of
-from tests.faults.proxy import FaultProxy, black_hole, refusing
+from tests.faults.proxy import FaultProxy
 from tests.faults.running import KEY_ENV, App, running_beside
 
 WIRES = ("openai", "anthropic")

@@ -7,14 +7,12 @@ comes from is the business of a ``Source``: another server, or a fake of a vendo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
@@ -270,30 +268,3 @@ class _Peer:
 def reset_on_close(connection: socket.socket) -> None:
     """Has the kernel send RST in place of FIN (socket(7), SO_LINGER with a time of 0)."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-@contextmanager
-def refusing() -> Iterator[str]:
-    """An address where every connection is refused: bound, so that nobody else listens there, and never listening."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-
-
-@contextmanager
-def black_hole() -> Iterator[str]:
-    """An address that never answers: Linux drops the first packet of a connection while the queue of those not accepted is full."""
-    with contextlib.ExitStack() as stack:
-        listening = stack.enter_context(socket.socket())
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(0)
-        address = listening.getsockname()
-        for _ in range(8):
-            filling = stack.enter_context(socket.socket())
-            filling.settimeout(0.05)
-            try:
-                filling.connect(address)
-            except TimeoutError:
-                yield f"http://127.0.0.1:{address[1]}"
-                return
-    raise AssertionError("the queue of a listening socket takes more connections than it was given room for")

@@ -10,10 +10,11 @@ from contextlib import suppress
 import aiohttp
 import pytest
 
+from delivery.drill.addresses import black_hole, refusing
 from tests.faults.answers import Act, Break, Fault, Point, Respelled, Spelling, is_content, is_finish, respelled
 from tests.faults.callers import asked
 from tests.faults.models import TEXT, VENDORS, Model
-from tests.faults.proxy import FaultProxy, black_hole, refusing
+from tests.faults.proxy import FaultProxy
 from tests.inference.fakes.vendor import Said
 
 FAULTS: dict[str, Fault] = {
