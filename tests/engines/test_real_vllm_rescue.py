@@ -40,7 +40,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
 
 
 def _started(loop: Loop, stack: ExitStack, home: Path, folder: Path) -> ModelServer:
-    ours = ("--program", f"{home}/venv/bin/vllm", "--model", MODEL, "--weights", f"{home}/model")
+    ours = ("--kind", "vllm", "--program", f"{home}/venv/bin/vllm", "--model", MODEL, "--weights", f"{home}/model")
     server = ModelServer(MODEL, program((*ours, "--data-dir", str(folder), "--", *ARGS.split())))
     loop.run(_start(server))
     stack.callback(lambda: loop.run(server.aclose()))
