@@ -49,7 +49,9 @@ def _member(name: str, spec: BackendSpec, around: Surroundings) -> Member:
     return Member(
         backend=adapter.build(name, spec, around),
         rates=price(spec),
-        circuit_key="|".join((spec.adapter, own, spec.model, spec.key_env)),
+        circuit_key="|".join(
+            (spec.adapter, own, spec.model, spec.key_env, spec.auth.model_dump_json() if spec.auth else "")
+        ),
         ability=ability(spec),
         max_running=spec.max_running,
         scale_to_zero=spec.scale_to_zero,

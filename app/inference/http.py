@@ -131,13 +131,15 @@ async def open_answer(
     name: str,
     map_error: MapError,
     secret: str,
+    other_secret: str = "",
     ignored: frozenset[str] = frozenset(),
 ) -> HttpAnswer:
     """Sends ``call``, whose request is ``body`` without the fields ``ignored``, and returns once the backend accepted it. Raises Failure.
 
     ``secret``: the credential's value, wherever in the request it stands, empty where there is none. No failure's message quotes it.
+    ``other_secret``: that of a second one.
     """
-    said = Said(name, map_error, secret)
+    said = Said(name, map_error, secret, other_secret)
     sent = {**HEADERS, **call.trace_headers, **headers}
     response = await post(http, url, body, sent, name=name, connect_s=call.connect_s)
     expected = codec.framing.content_type if call.stream else WHOLE

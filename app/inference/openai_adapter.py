@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from app.inference.adapter import Adapter, Surroundings, base_url, credential, model
+from app.inference.identity import kinds
+from app.inference.identity.identity import Bearer, Identity, KeyIn
 from app.inference.openai_compatible import OpenAICompatible
 from app.inference.own import OwnBackend
 from app.inference.variants import Images, Variant
 from app.logic.answer import Backend
-from app.logic.routes import BackendSpec
+from app.logic.routes import BackendSpec, RoutesError
 from app.logic.selection import Ability
+
+_READS = frozenset({"base_url", "key_env"})
 
 
 def adapter(name: str, variant: Variant, *, own: Variant) -> Adapter:
@@ -18,13 +22,12 @@ def adapter(name: str, variant: Variant, *, own: Variant) -> Adapter:
     def build(backend: str, spec: BackendSpec, around: Surroundings) -> Backend:
         if backend in around.engines:
             return _own(backend, spec, around, own)
-        key = credential(backend, spec, around.environment, default=variant.key_env)
         return OpenAICompatible(
             name=backend,
             base_url=base_url(backend, spec, default=variant.base_url),
             model=model(backend, spec),
             http=around.http,
-            key=lambda: key,
+            identity=identity(backend, spec, around, variant),
             variant=variant,
             images=around.images,
         )
@@ -35,7 +38,18 @@ def adapter(name: str, variant: Variant, *, own: Variant) -> Adapter:
         ability=lambda spec: ability,
         base_url=variant.base_url,
         price_key=variant.base_url,
+        reads=_READS | {"auth", "region"} if variant.takes_identity else _READS,
     )
+
+
+def identity(name: str, spec: BackendSpec, around: Surroundings, variant: Variant) -> Identity:
+    """Who the app is towards the backend. Raises RoutesError."""
+    if spec.region and not (spec.auth and spec.auth.kind == "aws_sigv4"):
+        raise RoutesError(f"backend '{name}': 'region' is read with auth of kind aws_sigv4 only: leave it out")
+    if spec.auth is not None:
+        return kinds.of(name, spec, around, key=credential(name, spec, around.environment), scope=variant.scope)
+    key = credential(name, spec, around.environment, default=variant.key_env)
+    return KeyIn(variant.key_header, key) if variant.key_header and key else Bearer(lambda: key)
 
 
 def _own(name: str, spec: BackendSpec, around: Surroundings, variant: Variant) -> Backend:

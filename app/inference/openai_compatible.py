@@ -6,7 +6,6 @@ What tells them apart is data: a row of ``variants``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +13,12 @@ import aiohttp
 import msgspec
 
 from app.inference import fields, http
+from app.inference.identity.identity import Bearer, Identity
 from app.inference.images import ImageFetcher
 from app.inference.openai_errors import map_error
 from app.inference.variants import VARIANTS, Images, Variant, allowed
 from app.logic.admission.body_bytes import Share
-from app.logic.answer import Answer, Call, Endpoint
+from app.logic.answer import Answer, Call, Endpoint, Failure
 from app.wire.codecs import SCANNED
 from app.wire.events import Wire
 
@@ -29,19 +29,18 @@ _PATHS = {
 }
 
 
-def _no_key() -> str:
-    return ""
+NOBODY = Bearer(lambda: "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAICompatible:
-    """``base_url`` includes ``/v1``. ``key`` is asked for each call, so that a credential can change while the app runs."""
+    """``base_url`` includes ``/v1``. ``identity`` is asked for each call, so that a credential can change while the app runs."""
 
     name: str
     base_url: str
     model: str
     http: aiohttp.ClientSession
-    key: Callable[[], str] = _no_key
+    identity: Identity = NOBODY
     variant: Variant = VARIANTS["openai_compatible"]
     images: ImageFetcher = field(default_factory=ImageFetcher)
 
@@ -64,24 +63,29 @@ class OpenAICompatible:
                 body["messages"] = await self._map_messages(body["messages"], deadline, held)
             return await self._send(call, body, ignored)
 
-    def _send(self, call: Call, body: dict[str, Any], ignored: frozenset[str]) -> Awaitable[Answer]:
+    async def _send(self, call: Call, body: dict[str, Any], ignored: frozenset[str]) -> Answer:
         path, wire = _PATHS[call.endpoint]
-        key = self.key()
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        if call.request_id:
-            headers["x-request-id"] = call.request_id
-        return http.open_answer(
-            self.http,
-            self.base_url + path,
-            msgspec.json.encode(body),
-            headers,
-            call=call,
-            codec=SCANNED[wire],
-            name=self.name,
-            map_error=functools.partial(map_error, self.name),
-            secret=key,
-            ignored=ignored,
-        )
+        url, sent = self.base_url + path + self.variant.query, msgspec.json.encode(body)
+        headers = {**self.variant.headers, "x-request-id": call.request_id} if call.request_id else self.variant.headers
+        shown = await self.identity.show(url, headers, sent)
+        try:
+            return await http.open_answer(
+                self.http,
+                url,
+                sent,
+                {**headers, **shown.headers},
+                call=call,
+                codec=SCANNED[wire],
+                name=self.name,
+                map_error=functools.partial(map_error, self.name),
+                secret=shown.secret,
+                other_secret=shown.other_secret,
+                ignored=ignored,
+            )
+        except Failure as failure:
+            if shown.refused is not None and failure.reported.status == 401:
+                shown.refused()
+            raise
 
     async def ready(self) -> bool:
         return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from app.inference.adapter import OwnServer
+from app.inference.identity.identity import Bearer
 from app.inference.images import ImageFetcher
 from app.inference.openai_compatible import OpenAICompatible
 from app.inference.variants import Variant
@@ -36,7 +37,7 @@ class OwnBackend:
             base_url=base_url,
             model=self.model,
             http=self.http,
-            key=lambda: self.engine.key,
+            identity=Bearer(lambda: self.engine.key),
             variant=self.variant,
             images=self.images,
         )

@@ -19,12 +19,12 @@ MapError = Callable[[int, Mapping[str, str], bytes], Failure]
 class Said:
     """What one backend said, as failures. The credential that the request carried is taken out of everything, however it is spelled there."""
 
-    __slots__ = ("_map_error", "_name", "_secret")
+    __slots__ = ("_map_error", "_name", "_secrets")
 
-    def __init__(self, name: str, map_error: MapError, secret: str) -> None:
+    def __init__(self, name: str, map_error: MapError, *secrets: str) -> None:
         self._name = name
         self._map_error = map_error
-        self._secret = secret
+        self._secrets = secrets
 
     def error(self, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
         """An error answer, or with IN_STREAM an error in an answer that began with 200, in the router's words.
@@ -54,10 +54,14 @@ class Said:
         return Failure(Kind.GARBLED, text, billed="maybe")
 
     def _masked(self, text: bytes) -> bytes:
-        return _spellings(self._secret).sub(MASK.encode(), text) if self._secret else text
+        for secret in filter(None, self._secrets):
+            text = _spellings(secret).sub(MASK.encode(), text)
+        return text
 
     def _masked_text(self, text: str) -> str:
-        return text.replace(self._secret, MASK) if self._secret else text
+        for secret in filter(None, self._secrets):
+            text = text.replace(secret, MASK)
+        return text
 
 
 @functools.lru_cache(maxsize=64)

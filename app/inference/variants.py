@@ -29,11 +29,18 @@ class Variant:
 
     ``max_tokens``: the chat field's name, None where both are known. ``roles``: whether the role `developer` is known.
     ``usage_option``: whether ``stream_options.include_usage`` is taken; servers without it report usage unasked.
+    ``key_header``: where a key stands that is no bearer token. ``query`` and ``headers`` go with every request. ``takes_identity``: whether an
+    entry may have `auth`. ``scope``: of a token from Entra ID, where the entry does not say.
     ``caches``: whether Anthropic's ``cache_control`` is taken. ``continuation``: how an answer that was cut is taken up again, where the routes file does not say.
     """
 
     base_url: str = ""  # empty: the routes file must give it
     key_env: str = ""
+    key_header: str = ""
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    takes_identity: bool = False
+    scope: str = ""
     provider: str = ""
     endpoints: frozenset[Endpoint] = frozenset(Endpoint)
     extra: frozenset[str] = frozenset()
@@ -68,6 +75,7 @@ _SAMPLING = frozenset({"top_k", "min_p", "repetition_penalty"})
 # the limit), `chat_template…`, `structured_outputs`, `cache_salt`, `priority`, `request_id`, `kv_transfer_params`, `media_io_kwargs`.
 VLLM = Variant(
     base_url="http://127.0.0.1:8000/v1",
+    takes_identity=True,
     extra=_SAMPLING
     | {"min_tokens", "length_penalty", "stop_token_ids", "bad_words", "skip_special_tokens", "truncate_prompt_tokens"}
     | {"include_stop_str_in_output", "include_reasoning", "thinking_token_budget"}
@@ -78,6 +86,7 @@ VLLM = Variant(
 # `json_schema`, `n_predict`, `samplers`, `lora`, `chat_template_kwargs`.
 LLAMA_CPP = Variant(
     base_url="http://127.0.0.1:8080/v1",
+    takes_identity=True,
     extra=frozenset({"top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n"})
     | {"continue_final_message", "add_generation_prompt"},
     # Log-probabilities of text completions come in the chat's shape; every embedding has all its dimensions (run 2026-11-30). No prompt is
@@ -95,6 +104,7 @@ EMBEDDED = replace(LLAMA_CPP, images=Images.REFUSE)
 # LitServe: src/litserve/specs/openai.py, read 2026-11-24: no stream_options, usage always comes with the last chunk; other fields are ignored.
 LITSERVE = Variant(
     base_url="http://127.0.0.1:8000/v1",
+    takes_identity=True,
     endpoints=_CHAT_ONLY,
     without=frozenset({"seed", "logprobs", "top_logprobs", "logit_bias", "parallel_tool_calls", "reasoning_effort"}),
     usage_option=False,
@@ -116,7 +126,9 @@ VARIANTS: dict[str, Variant] = {
     # Any server, when nothing more is known of it: the caller's own name of the token limit goes on, and the flags by which a routes file
     # may say that it takes up a cut answer.
     "openai_compatible": Variant(
-        provider="openai", extra=frozenset({"continue_final_message", "add_generation_prompt"})
+        provider="openai",
+        takes_identity=True,
+        extra=frozenset({"continue_final_message", "add_generation_prompt"}),
     ),
     # openai 3.54 client, 2026-11-24: `max_tokens` is deprecated, and refused by the o series and gpt-5; `max_completion_tokens` works for all.
     "openai": Variant(
@@ -133,6 +145,7 @@ VARIANTS: dict[str, Variant] = {
     # text-generation-inference: ChatRequest in router/src/lib.rs as published, read 2026-11-24; `n`, `user`, `logit_bias` are unused there.
     "tgi": Variant(
         base_url="http://127.0.0.1:3000/v1",
+        takes_identity=True,
         endpoints=frozenset({Endpoint.CHAT, Endpoint.COMPLETIONS}),
         max_tokens="max_tokens",
         max_choices=1,

@@ -82,7 +82,8 @@ async def test_a_model_name_and_a_key_are_enough() -> None:
         backend = state.member.backend
         await routing.aclose()
     assert isinstance(backend, OpenAICompatible)
-    assert (name, backend.model, backend.key()) == ("openai", 'gpt-4o: "mini"', "sk-1")
+    shown = await backend.identity.show("", {}, b"")
+    assert (name, backend.model, shown.headers) == ("openai", 'gpt-4o: "mini"', {"authorization": "Bearer sk-1"})
     assert backend.base_url == "https://api.openai.com/v1"
 
 

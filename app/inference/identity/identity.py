@@ -9,10 +9,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """``secret``: the value, wherever in ``headers`` it stands, that no message may quote; empty where there is none."""
+    """``secret`` and ``other_secret``: the values, wherever in ``headers`` they stand, that no message may quote; empty where there is none.
 
-    headers: Mapping[str, str]
+    ``refused`` is told that the backend answered 401 to them: a token may be taken back before it ends.
+    """
+
+    headers: Mapping[str, str] = field(repr=False)
     secret: str = field(default="", repr=False)
+    other_secret: str = field(default="", repr=False)
+    refused: Callable[[], None] | None = None
 
 
 class Identity(Protocol):
@@ -27,7 +32,7 @@ class Identity(Protocol):
 class Bearer:
     """A key of the app's own, asked for each request, so that it can change; none is none."""
 
-    key: Callable[[], str]
+    key: Callable[[], str] = field(repr=False)
 
     async def show(self, url: str, headers: Mapping[str, str], body: bytes) -> Shown:
         del url, headers, body
@@ -36,3 +41,36 @@ class Bearer:
 
     async def aclose(self) -> None:
         """Nothing is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyIn:
+    """A key of the app's own in a header of the backend's, such as Azure's `api-key`."""
+
+    header: str
+    key: str = field(repr=False)
+
+    async def show(self, url: str, headers: Mapping[str, str], body: bytes) -> Shown:
+        del url, headers, body
+        return Shown({self.header: self.key}, self.key)
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """The machine's identity and a key beside it: what stands before a server asks for the one, the server for the other."""
+
+    machine: Identity
+    key: Identity
+
+    async def show(self, url: str, headers: Mapping[str, str], body: bytes) -> Shown:
+        key = await self.key.show(url, headers, body)
+        # A signature is over what else is sent.
+        machine = await self.machine.show(url, {**headers, **key.headers}, body)
+        return Shown({**key.headers, **machine.headers}, machine.secret, key.secret, machine.refused)
+
+    async def aclose(self) -> None:
+        await self.machine.aclose()
+        await self.key.aclose()

@@ -41,6 +41,7 @@ class Kept(Generic[T]):
         self._early_s = early_s
         self._clock = clock
         self._have: Fetched[T] | None = None
+        self._came_at = 0.0
         self._fetching: asyncio.Task[None] | None = None
         self._due: asyncio.TimerHandle | None = None
 
@@ -53,6 +54,15 @@ class Kept(Generic[T]):
             reason = f"{self._whose}: the credential that came has ended already: check this machine's clock"
             raise Failure(Kind.MISCONFIGURED, reason, reason=reason)
         return have.value
+
+    def refused(self, value: T) -> None:
+        """A server took ``value`` for ended before its time: the next that asks has it fetched anew, unless that has happened already.
+
+        One that came just now stays: who lacks a right would have one fetched for each request.
+        """
+        have = self._have
+        if have is not None and have.value == value and self._clock() - self._came_at >= AGAIN_S:
+            self._have = None
 
     async def aclose(self) -> None:
         if self._due is not None:
@@ -74,6 +84,7 @@ class Kept(Generic[T]):
         try:
             async with asyncio.timeout(FETCH_S):
                 self._have = await asyncio.to_thread(self._fetch)
+            self._came_at = self._clock()
         except (NotGiven, TimeoutError) as error:
             why = str(error) or f"nothing came within {FETCH_S:g} s"
             reason = f"{self._whose}: {why}"
@@ -88,6 +99,8 @@ class Kept(Generic[T]):
         if have is None or have.ends_at is None:
             return
         left_s = have.ends_at - self._clock() - self._early_s
+        if self._due is not None:
+            self._due.cancel()
         self._due = asyncio.get_running_loop().call_later(max(AGAIN_S, left_s), self._begin)
 
 

@@ -1,0 +1,164 @@
+"""Tokens from Microsoft Entra ID: who the app is in Azure, by the way that its environment names, without a person.
+
+The ways are azure-identity's own classes, one each and chosen here: its default chain would try one after the other, ask developers' tools
+and browsers, and tell of all of them at once what went wrong (azure-identity 1.27, read 2026-12-01).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from app.inference.identity.identity import Identity, Shown
+from app.inference.identity.kept import Fetched, Kept, NotGiven
+from app.logic.excerpt import excerpt
+from app.logic.routes import RoutesError
+from app.secret_file import SecretFileError, secret_of
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessTokenInfo
+
+# Tokens of managed identities hold for a day, others for 60 to 90 minutes, and may be had anew at any time
+# (learn.microsoft.com/entra/identity-platform/access-tokens, checked 2026-12-01).
+EARLY_S = 300.0
+_SECRET = "AZURE_CLIENT_SECRET"
+SCOPE = re.compile(r"(?:https|api)://[^\s?#]+/\.default")
+# Its own five tries take over a minute; a request waits for 20 s at most, and the next one asks again.
+_PATIENCE: Mapping[str, Any] = {"retry_total": 1, "retry_status": 1, "connection_timeout": 2, "read_timeout": 10}
+
+
+class Around(Protocol):
+    """What of an adapter's surroundings is needed here."""
+
+    @property
+    def environment(self) -> Mapping[str, str]: ...
+    @property
+    def identities(self) -> dict[tuple[str, ...], Identity]: ...
+
+
+class _Credential(Protocol):
+    def get_token_info(self, *scopes: str) -> AccessTokenInfo: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """``said``: what messages call it. ``needs``: the variables that name it, all of them. ``make`` imports what it needs."""
+
+    said: str
+    needs: tuple[str, ...]
+    make: Callable[[Mapping[str, str]], _Credential]
+
+
+def _federated(environment: Mapping[str, str]) -> _Credential:
+    from azure.identity import WorkloadIdentityCredential
+
+    return WorkloadIdentityCredential(
+        tenant_id=environment["AZURE_TENANT_ID"],
+        client_id=environment["AZURE_CLIENT_ID"],
+        token_file_path=environment["AZURE_FEDERATED_TOKEN_FILE"],
+        **_PATIENCE,
+    )
+
+
+def _with_secret(environment: Mapping[str, str]) -> _Credential:
+    from azure.identity import ClientSecretCredential
+
+    return ClientSecretCredential(
+        tenant_id=environment["AZURE_TENANT_ID"],
+        client_id=environment["AZURE_CLIENT_ID"],
+        client_secret=secret_of(_SECRET, environment),
+        **_PATIENCE,
+    )
+
+
+def _managed(environment: Mapping[str, str]) -> _Credential:
+    from azure.identity import ManagedIdentityCredential
+
+    return ManagedIdentityCredential(client_id=environment.get("AZURE_CLIENT_ID") or None, **_PATIENCE)
+
+
+_WAYS = (
+    Way(
+        said="workload identity (AZURE_FEDERATED_TOKEN_FILE)",
+        needs=("AZURE_FEDERATED_TOKEN_FILE", "AZURE_TENANT_ID", "AZURE_CLIENT_ID"),
+        make=_federated,
+    ),
+    Way(
+        said="the service principal AZURE_CLIENT_ID",
+        needs=(_SECRET, "AZURE_TENANT_ID", "AZURE_CLIENT_ID"),
+        make=_with_secret,
+    ),
+    # What Container Apps, App Service (IDENTITY_ENDPOINT) and virtual machines have; AZURE_CLIENT_ID chooses one of several.
+    Way(said="the managed identity", needs=(), make=_managed),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EntraToken:
+    token: Kept[str]
+
+    async def show(self, url: str, headers: Mapping[str, str], body: bytes) -> Shown:
+        del url, headers, body
+        token = await self.token.get()
+        return Shown({"authorization": f"Bearer {token}"}, token, refused=lambda: self.token.refused(token))
+
+    async def aclose(self) -> None:
+        await self.token.aclose()
+
+
+def token(name: str, *, scope: str, around: Around) -> Identity:
+    """The machine's tokens for ``scope``, one for all backends that ask for it. Raises RoutesError."""
+    if not SCOPE.fullmatch(scope):
+        raise RoutesError(
+            f"backend '{name}': auth.scope '{excerpt(scope)}' must be like https://host/.default or api://APP-ID/.default:"
+            " an app gets tokens for all that it was granted"
+        )
+    place = ("entra", scope)
+    if place not in around.identities:
+        environment = around.environment
+        kept = Kept(f"Entra ID's token for {scope}", lambda: _fetched(scope, environment), early_s=EARLY_S)
+        around.identities[place] = EntraToken(kept)
+    return around.identities[place]
+
+
+def way(environment: Mapping[str, str]) -> Way:
+    """The first whose variables are all set."""
+    return next(way for way in _WAYS if all(_is_set(need, environment) for need in way.needs))
+
+
+def _fetched(scope: str, environment: Mapping[str, str]) -> Fetched[str]:
+    """A new token: each fetch has a credential of its own, since one keeps its tokens, also those that were taken back."""
+    chosen = way(environment)
+    try:
+        from azure.core.exceptions import AzureError
+
+        credential = chosen.make(environment)
+    except ImportError:
+        raise NotGiven(
+            "the package azure-identity is missing: use the image's variant for Azure, or install the group app-azure"
+        ) from None
+    except (SecretFileError, ValueError) as error:
+        raise NotGiven(f"{chosen.said} cannot be used: {_sentence(str(error), environment)}") from None
+    try:
+        got = credential.get_token_info(scope)
+    except (AzureError, ValueError, OSError) as error:
+        raise NotGiven(f"{chosen.said} got none: {_sentence(str(error), environment)}") from None
+    finally:
+        credential.close()
+    return Fetched(got.token, float(got.expires_on))
+
+
+def _is_set(variable: str, environment: Mapping[str, str]) -> bool:
+    in_file = variable == _SECRET and environment.get(f"{variable}_FILE")
+    return bool(in_file or environment.get(variable))
+
+
+def _sentence(text: str, environment: Mapping[str, str]) -> str:
+    """What azure-identity says, in one line and without what is secret here."""
+    for variable in (_SECRET, "IDENTITY_HEADER"):
+        if secret := environment.get(variable):
+            text = text.replace(secret, "***")
+    return excerpt(" ".join(text.split()))

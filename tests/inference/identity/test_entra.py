@@ -1,0 +1,157 @@
+"""Tokens from Entra ID: azure-identity itself against a machine's endpoint on a real socket."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+
+from app.inference.adapter import Surroundings
+from app.inference.identity import entra, kept
+from app.inference.identity.identity import Identity
+from app.logic.answer import Failure, Kind
+from app.logic.routes import RoutesError
+from tests.inference.identity import metadata
+
+SCOPE = "https://cognitiveservices.azure.com/.default"
+
+
+async def shown(identity: Identity) -> str:
+    return (await identity.show("https://a.example/v1", {}, b"{}")).headers["authorization"]
+
+
+def around(session: aiohttp.ClientSession, environment: dict[str, str]) -> Surroundings:
+    return Surroundings(http=session, engines={}, environment=environment)
+
+
+async def test_a_managed_identity_gives_one_token_to_all_backends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scope's resource is asked for once, with the header that the machine has for it."""
+    async with metadata.machine(monkeypatch) as (endpoint, environment), aiohttp.ClientSession() as session:
+        here = around(session, environment)
+        one, other = entra.token("a", scope=SCOPE, around=here), entra.token("b", scope=SCOPE, around=here)
+        said = {await shown(one), await shown(other), await shown(one)}
+        await one.aclose()
+
+    assert said == {"Bearer entra-token-1"}
+    [asked] = endpoint.received
+    query = parse_qs(urlsplit(asked.path).query)
+    assert (query["resource"], query["api-version"]) == (["https://cognitiveservices.azure.com"], ["2019-08-01"])
+
+
+async def test_each_scope_has_a_token_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for Azure OpenAI opens no server of one's own."""
+    async with metadata.machine(monkeypatch) as (_, environment), aiohttp.ClientSession() as session:
+        here = around(session, environment)
+        one = entra.token("a", scope=SCOPE, around=here)
+        other = entra.token("b", scope="api://my-app/.default", around=here)
+        assert await shown(one) != await shown(other)
+        await one.aclose()
+        await other.aclose()
+
+
+async def test_a_token_that_was_refused_is_another_for_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where azure-identity would give out the same again: one may be taken back before it ends."""
+    monkeypatch.setattr(kept, "AGAIN_S", 0.0)
+    async with metadata.machine(monkeypatch) as (_, environment), aiohttp.ClientSession() as session:
+        identity = entra.token("a", scope=SCOPE, around=around(session, environment))
+        first = await identity.show("", {}, b"")
+        assert first.refused is not None
+        first.refused()
+        second = await identity.show("", {}, b"")
+        first.refused()  # heard late, by a request that had the first one
+        third = await identity.show("", {}, b"")
+        await identity.aclose()
+
+    assert [one.secret for one in (first, second, third)] == ["entra-token-1", "entra-token-2", "entra-token-2"]
+
+
+async def test_a_token_that_is_refused_at_once_is_not_asked_for_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who lacks the role gets 401 for every token: the endpoint is not asked by each request."""
+    async with metadata.machine(monkeypatch) as (endpoint, environment), aiohttp.ClientSession() as session:
+        identity = entra.token("a", scope=SCOPE, around=around(session, environment))
+        for _ in range(3):
+            told = (await identity.show("", {}, b"")).refused
+            assert told is not None
+            told()
+        await identity.aclose()
+    assert len(endpoint.received) == 1
+
+
+async def test_an_endpoint_that_refuses_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the endpoint said is in it; the machine's header is not."""
+    async with metadata.machine(monkeypatch, refuses=True) as (_, environment), aiohttp.ClientSession() as session:
+        identity = entra.token("a", scope=SCOPE, around=around(session, environment))
+        with pytest.raises(Failure, match=r"the managed identity got none: .*No User Assigned") as failed:
+            await shown(identity)
+        await identity.aclose()
+    assert failed.value.kind is Kind.MISCONFIGURED
+    assert SCOPE in str(failed.value)
+    assert "\n" not in str(failed.value)
+    assert metadata.SECRET not in str(failed.value)
+
+
+async def test_a_token_stands_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in what is shown nor in the identity."""
+    async with metadata.machine(monkeypatch) as (_, environment), aiohttp.ClientSession() as session:
+        identity = entra.token("a", scope=SCOPE, around=around(session, environment))
+        said = await identity.show("", {}, b"")
+        await identity.aclose()
+    assert "entra-token" not in f"{said!r} {identity!r}"
+
+
+@pytest.mark.parametrize(
+    "scope", ["https://cognitiveservices.azure.com", "User.Read", "/.default", "https:///.default?a"]
+)
+async def test_a_scope_that_no_app_can_have_is_refused_at_start(scope: str) -> None:
+    """Such as a person's; Entra would say so at the first request."""
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(RoutesError, match=r"backend 'a': auth.scope '.*' must be like https://host/.default"):
+            entra.token("a", scope=scope, around=around(session, {}))
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "the managed identity"),
+        ({"AZURE_CLIENT_ID": "c"}, "the managed identity"),
+        ({"AZURE_CLIENT_ID": "c", "AZURE_TENANT_ID": "t", "AZURE_CLIENT_SECRET": "s"}, "the service principal"),
+        ({"AZURE_CLIENT_ID": "c", "AZURE_TENANT_ID": "t", "AZURE_CLIENT_SECRET_FILE": "/f"}, "the service principal"),
+        ({"AZURE_CLIENT_ID": "c", "AZURE_TENANT_ID": "t", "AZURE_FEDERATED_TOKEN_FILE": "/f"}, "workload identity"),
+    ],
+)
+def test_the_environment_says_which_way(environment: dict[str, str], said: str) -> None:
+    """One way, chosen by what is set: nothing is tried in turn, and nobody is asked to sign in."""
+    assert entra.way(environment).said.startswith(said)
+
+
+def test_a_secret_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """With the variable and the file."""
+    environment = {"AZURE_CLIENT_ID": "c", "AZURE_TENANT_ID": "t", "AZURE_CLIENT_SECRET_FILE": str(tmp_path / "none")}
+    with pytest.raises(kept.NotGiven, match=r"AZURE_CLIENT_SECRET_FILE=.* cannot be read"):
+        entra._fetched(SCOPE, environment)
+
+
+def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image's other variants have none of Azure's packages."""
+    monkeypatch.setitem(sys.modules, "azure.identity", None)
+    with pytest.raises(kept.NotGiven, match="the package azure-identity is missing: "):
+        entra._fetched(SCOPE, {})
+
+
+def test_nothing_of_azure_is_imported_at_start() -> None:
+    """It takes a second, and most apps never need it."""
+    seen = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, app.inference.adapters, app.inference.identity.entra; print('azure' in sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert seen.stdout.strip() == "False"
