@@ -84,11 +84,11 @@ def credential(name: str, spec: BackendSpec, environment: Mapping[str, str], *, 
     return key
 
 
-def base_url(name: str, spec: BackendSpec, *, default: str = "") -> str:
+def base_url(name: str, spec: BackendSpec, *, default: str = "", example: str = "http://127.0.0.1:8001/v1") -> str:
     """The address that the routes file or else ``default`` gives, without a slash at its end. Raises RoutesError."""
     given = spec.base_url or default
     if not given:
-        raise RoutesError(f"backend '{name}': adapter {spec.adapter} needs base_url, such as http://127.0.0.1:8001/v1")
+        raise RoutesError(f"backend '{name}': adapter {spec.adapter} needs base_url, such as {example}")
     parts = urlsplit(given)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise RoutesError(f"backend '{name}': base_url must be like https://host/v1")

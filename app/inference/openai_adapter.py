@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from app.inference.adapter import Adapter, Surroundings, base_url, credential, model
 from app.inference.identity import kinds
 from app.inference.identity.identity import Bearer, Identity, KeyIn
@@ -15,16 +17,22 @@ from app.logic.selection import Ability
 _READS = frozenset({"base_url", "key_env"})
 
 
-def adapter(name: str, variant: Variant, *, own: Variant) -> Adapter:
-    """The row for ``variant``, whose name is ``name``; ``own`` is what the app's own server of that name takes."""
+Address = Callable[[str, BackendSpec], str]
+
+
+def adapter(name: str, variant: Variant, *, own: Variant | None = None, address: Address | None = None) -> Adapter:
+    """The row for ``variant``, whose name is ``name``; ``own`` is what the app's own server of that name takes.
+
+    ``address`` is where requests go, from a backend's name and its entry, where that is not simply its `base_url`.
+    """
     ability = Ability(continuation=variant.continuation, images=variant.images is not Images.REFUSE)
 
     def build(backend: str, spec: BackendSpec, around: Surroundings) -> Backend:
         if backend in around.engines:
-            return _own(backend, spec, around, own)
+            return _own(backend, spec, around, own or variant)
         return OpenAICompatible(
             name=backend,
-            base_url=base_url(backend, spec, default=variant.base_url),
+            base_url=address(backend, spec) if address else base_url(backend, spec, default=variant.base_url),
             model=model(backend, spec),
             http=around.http,
             identity=identity(backend, spec, around, variant),
@@ -37,7 +45,7 @@ def adapter(name: str, variant: Variant, *, own: Variant) -> Adapter:
         provider=variant.provider or name,
         ability=lambda spec: ability,
         base_url=variant.base_url,
-        price_key=variant.base_url,
+        price_key=variant.price_key or variant.base_url,
         reads=_READS | {"auth", "region"} if variant.takes_identity else _READS,
     )
 

@@ -29,6 +29,7 @@ class Variant:
 
     ``max_tokens``: the chat field's name, None where both are known. ``roles``: whether the role `developer` is known.
     ``usage_option``: whether ``stream_options.include_usage`` is taken; servers without it report usage unasked.
+    ``price_key``: the address by which genai-prices knows who sells the models, where that is not ``base_url``.
     ``key_header``: where a key stands that is no bearer token. ``query`` and ``headers`` go with every request. ``takes_identity``: whether an
     entry may have `auth`. ``scope``: of a token from Entra ID, where the entry does not say.
     ``caches``: whether Anthropic's ``cache_control`` is taken. ``continuation``: how an answer that was cut is taken up again, where the routes file does not say.
@@ -36,6 +37,7 @@ class Variant:
 
     base_url: str = ""  # empty: the routes file must give it
     key_env: str = ""
+    price_key: str = ""
     key_header: str = ""
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)

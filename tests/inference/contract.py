@@ -20,6 +20,7 @@ from app.wire.codecs import READ, Read
 from app.wire.events import End, Event, Finish, Reasoning, Text, ToolCall, Usage, Wire
 from tests.inference import page
 from tests.inference.fakes.anthropic import Anthropic
+from tests.inference.fakes.azure import AIInference, AzureOpenAI
 from tests.inference.fakes.openai import OpenAI
 from tests.inference.fakes.server import Fake, Received, Reply, Step, as_stream, serving
 from tests.inference.fakes.vendor import Vendor
@@ -35,6 +36,9 @@ SUBJECTS: list[Vendor] = [
     OpenAI("vllm"),
     OpenAI("tgi"),
     Anthropic(),
+    AzureOpenAI(),
+    AzureOpenAI("foundry"),
+    AIInference(),
     Lines(),
     page.fake(),
 ]

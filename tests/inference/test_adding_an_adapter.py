@@ -20,9 +20,11 @@ from tests.inference.lines import adapter as lines
 
 SAME_CODE = {"embedded", *VARIANTS}  # rows of one adapter, which the contract suite tries by some of them
 # What these sell is not on genai-prices' list: a price stands in the routes file, or is unknown.
-UNPRICED = {"openai_compatible", "vllm", "tgi", "llama_cpp", "litserve", "huggingface"}
+UNPRICED = {"openai_compatible", "vllm", "tgi", "llama_cpp", "litserve", "huggingface", "azure_ai_inference"}
 A_MODEL = {
     "anthropic": "claude-sonnet-4-5",
+    "azure_openai": "gpt-4o",
+    "foundry": "gpt-4o",
     "openai": "gpt-4o",
     "groq": "llama-3.1-8b-instant",
     "together": "meta-llama/Llama-3.3-70B-Instruct-Turbo",
