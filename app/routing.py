@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 
 import aiohttp
 
@@ -19,6 +20,7 @@ from app.logic.backend_state import BackendState
 from app.logic.router import Router
 from app.logic.routes import BackendSpec, Routes, RoutesError
 from app.settings import Settings
+from catalog.retirements.routes import told
 
 IDLE_POLL_S = 0.5
 _OF_OPENAI = """
@@ -47,6 +49,18 @@ def read_routes(settings: Settings) -> Routes:
     return routes_file.parse(kind.routes(settings), "the built-in routes")
 
 
+def tell_endings(routes: Routes, today: date) -> None:
+    """Logs one line for each backend whose model ends soon, or has a name that its vendor moves."""
+    for line in told(
+        {name: {"adapter": each.adapter, "model": each.model} for name, each in routes.backends.items()}, today
+    ):
+        log.warning("%s", line)
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
 class Routing:
     """Made on the running event loop; raises RoutesError."""
 
@@ -60,6 +74,7 @@ class Routing:
         self._engines = self._with_engines(routes, {})
         self._leaving: set[asyncio.Task[None]] = set()
         self.router = Router(routes, adapters.build(routes, self._around(self._engines)))
+        tell_endings(routes, _today())
         self._stamp = self._file_stamp()
 
     def start(self) -> None:
@@ -83,6 +98,7 @@ class Routing:
         engines = self._with_engines(routes, self._engines)
         before, states = self._engines, self.router.states
         self.router.replace(routes, adapters.build(routes, self._around(engines)))
+        tell_endings(routes, _today())
         self._engines = engines
         for engine in engines.values():
             if engine not in before.values():

@@ -37,6 +37,8 @@ RUN --mount=type=secret,id=certificates \
 FROM installer AS app
 COPY app /srv/app
 COPY catalog/__init__.py catalog/models.py /srv/catalog/
+COPY catalog/retirements/__init__.py catalog/retirements/dates.py catalog/retirements/routes.py \
+    catalog/retirements/dates.csv catalog/retirements/aliases.csv /srv/catalog/retirements/
 RUN ["sh", "-eu", "/install.sh", "/srv"]
 
 FROM system

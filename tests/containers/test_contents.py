@@ -39,19 +39,27 @@ def _of_app() -> set[str]:
 
 
 def test_all_of_the_catalog_that_the_app_imports_is_copied_and_nothing_else() -> None:
-    """Also what those modules import in turn."""
+    """Also what those modules import in turn, the packages that they stand in, and the data that they read beside themselves."""
     wanted, seen = {"catalog/__init__.py"}, _of_app()
     while new := {f"{name.replace('.', '/')}.py" for name in seen if name.startswith("catalog.")} - wanted:
         files = [ROOT / name for name in new if (ROOT / name).is_file()]
         wanted |= new
         seen = set(_imports(iter(files)))
 
-    copied = re.findall(r"catalog/\S+\.py", DOCKERFILE.read_text())
+    wanted |= {str(Path(name).with_name("__init__.py")) for name in wanted}
+    there = {name for name in wanted if (ROOT / name).is_file()}
+    data = {
+        str(Path(name).with_name(beside))
+        for name in there
+        for beside in re.findall(r'with_name\("([\w.]+)"\)', (ROOT / name).read_text())
+    }
+
+    copied = re.findall(r"catalog/\S+\.(?:py|csv)", DOCKERFILE.read_text())
     let_in = re.findall(
         r"^!(catalog/\S+)", DOCKERFILE.with_name("app.Dockerfile.dockerignore").read_text(), re.MULTILINE
     )
 
-    assert {name for name in wanted if (ROOT / name).is_file()} == set(copied) == set(let_in)
+    assert there | data == set(copied) == set(let_in)
 
 
 def test_the_app_imports_nothing_of_ours_that_the_image_lacks() -> None:
