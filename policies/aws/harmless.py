@@ -297,6 +297,7 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
             "probes",
             "image-digest",
             "registry-allow-list",
+            "model-in-date",
             "identity",
             "network",
             "machines",

@@ -221,6 +221,12 @@ CASES = (
         says="it is given PowerUserAccess.",
     ),
     pair(
+        "model-in-date",
+        function(environment={"variables": {"TRIMARAN_ROUTES_YAML": supply.routes("amazon.nova-2-lite-v1:0")}}),
+        function(environment={"variables": {"TRIMARAN_ROUTES_YAML": supply.routes("amazon.nova-premier-v1:0")}}),
+        "environment.variables: backend 'bedrock-1': amazon.nova-premier-v1:0 on bedrock ended on 2026-09-14",
+    ),
+    pair(
         "secrets-not-in-environment",
         function(environment={"variables": {"PORT": "1"}}),
         function(environment={"variables": {"API_TOKEN": "abc"}}),

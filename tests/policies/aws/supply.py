@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from plan.resource import Resource
 from tests.policies.cases import Case
 from tests.policies.plans import DIGEST, container, iam, planned, task, urn
@@ -40,7 +43,23 @@ def block(**changes: bool) -> Resource:
     return planned(BLOCK, "closed", {"bucket": urn(BUCKET, "weights")}, bucket="weights", **{**closed, **changes})
 
 
+def asking(model: str) -> dict[str, Any]:
+    """A container whose routes lead there."""
+    return container(environment=[{"name": "TRIMARAN_ROUTES_YAML", "value": routes(model)}])
+
+
+def routes(model: str) -> str:
+    """Routes whose one backend is this model on Bedrock."""
+    return json.dumps({"version": 1, "backends": {"bedrock-1": {"adapter": "bedrock", "model": model}}, "models": {}})
+
+
 CASES = (
+    Case(
+        rule="model-in-date",
+        good=(task("task", asking("anthropic.claude-haiku-4-5-20251001-v1:0")),),
+        bad=(task("task", asking("us.anthropic.claude-sonnet-4-20250514-v1:0")),),
+        says="container 'app': backend 'bedrock-1': anthropic.claude-sonnet-4-20250514-v1:0 on bedrock ended on 2026-10-14",
+    ),
     Case(
         rule="image-digest",
         good=(task("task", container()),),

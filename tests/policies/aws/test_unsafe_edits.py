@@ -137,6 +137,17 @@ EDITS = (
         value="repo:owner/name:*",
     ),
     Edit(
+        rule="model-in-date",
+        stack=PROD,
+        type=TASK,
+        name="api-*",
+        path=("containerDefinitions", 0, "environment", 0),
+        value={
+            "name": "TRIMARAN_ROUTES_YAML",
+            "value": "backends: {b: {adapter: bedrock, model: 'anthropic.claude-sonnet-4-20250514-v1:0'}}",
+        },
+    ),
+    Edit(
         rule="secrets-not-in-environment",
         stack=PROD,
         type=TASK,
