@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.inference import anthropic, azure, embedded, openai_adapter
+from app.inference import anthropic, azure, bedrock, embedded, openai_adapter
 from app.inference.adapter import Adapter, Surroundings
 from app.inference.families import thinks
 from app.inference.listed_prices import listed
@@ -19,6 +19,7 @@ ADAPTERS: dict[str, Adapter] = {
     "embedded": embedded.ADAPTER,
     "anthropic": anthropic.ADAPTER,
     **azure.ADAPTERS,
+    "bedrock": bedrock.ADAPTER,
     **{name: openai_adapter.adapter(name, variant, own=OWN.get(name, variant)) for name, variant in VARIANTS.items()},
 }
 _OWN_READS = frozenset({"revision"})  # a server that the app starts has no other address, and a key of its own

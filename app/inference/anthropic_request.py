@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -112,13 +113,16 @@ def _map_sampling(body: dict[str, Any], backend: str, model: str, ignored: set[s
     if (body.get("temperature") or 0) > 1:
         raise fields.refused(backend, "temperature", "Anthropic's goes from 0 to 1")
     given = {name: body[name] for name in ("temperature", "top_p") if body.get(name) is not None}
-    unwanted: set[str] = set()
-    if model.startswith(_SAMPLES_ITSELF):
-        unwanted = set(given)
-    elif len(given) == 2 and model.startswith(_ONE_OF_TWO):
-        unwanted = {"top_p"}
+    unwanted = unwanted_sampling(model, given)
     ignored |= unwanted
     return {name: value for name, value in given.items() if name not in unwanted}
+
+
+def unwanted_sampling(model: str, given: Collection[str]) -> frozenset[str]:
+    """Which of temperature and top_p that were ``given`` a Claude ``model`` would answer with an error."""
+    if model.startswith(_SAMPLES_ITSELF):
+        return frozenset(given)
+    return frozenset({"top_p"} if len(given) == 2 and model.startswith(_ONE_OF_TWO) else ())
 
 
 def _map_tools(body: dict[str, Any], backend: str) -> dict[str, Any]:

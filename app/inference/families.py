@@ -12,7 +12,7 @@ _THINKS = re.compile(
     r"|claude-(?:3-7|opus-4|sonnet-4|haiku-4|opus-5|sonnet-5|haiku-5)"
     r"|gemini-(?:2\.5|3)"
     r"|grok-(?:3-mini|4)"
-    r"|deepseek-(?:r1|reasoner|v3\.[1-9]|v4)"
+    r"|deepseek[-.](?:r1|reasoner|v3\.[1-9]|v4)"
     r"|qwq|qwen3|qwen-?max|glm-4\.[5-9]|glm-5|kimi-k2|minimax-m|magistral|seed-oss"
     r")|thinking|reasoning",
     re.I,

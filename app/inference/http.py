@@ -18,6 +18,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextvars import ContextVar
 
 import aiohttp
+from yarl import URL
 
 from app.inference.said import IN_STREAM, MapError, Said
 from app.logic.answer import Batch, Call, Failure, Kind
@@ -71,9 +72,11 @@ def _new_socket(address: aiohttp.AddrInfoType) -> socket.socket:
 
 
 async def post(
-    http: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str], *, name: str, connect_s: float
+    http: aiohttp.ClientSession, url: str | URL, body: bytes, headers: Mapping[str, str], *, name: str, connect_s: float
 ) -> aiohttp.ClientResponse:
     """Sends one POST and returns when the status has come. Raises Failure when the backend cannot be reached.
+
+    A ``url`` that was signed is a URL, whose escapes stay as they are; in text those that need none are taken off.
 
     A pooled connection that the server had closed meanwhile says nothing about the server: that request is sent once more, and again
     while the next connection is such a one, too: a server that restarts closes all of them.
@@ -122,7 +125,7 @@ def _why_unreachable(error: Exception, connect_s: float) -> str:
 
 async def open_answer(
     http: aiohttp.ClientSession,
-    url: str,
+    url: str | URL,
     body: bytes,
     headers: Mapping[str, str],
     *,

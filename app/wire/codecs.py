@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from app.wire.anthropic import Anthropic
+from app.wire.bedrock import Bedrock
 from app.wire.chat import Chat
 from app.wire.events import Event, Scan, Usage, Wire
 from app.wire.framing import Framing
@@ -72,6 +73,6 @@ _BOTH: dict[Wire, Codec] = {
     Wire.OPENAI_COMPLETIONS: OpenAICompletions(),
     Wire.ANTHROPIC: Anthropic(),
 }
-READ: dict[Wire, Read] = {**_BOTH}
+READ: dict[Wire, Read] = {Wire.BEDROCK: Bedrock(), **_BOTH}
 SCANNED: dict[Wire, Scanned] = {Wire.OPENAI_EMBEDDINGS: OpenAIEmbeddings(), **READ}
 WRITTEN: dict[Wire, Written] = {Wire.CHAT: Chat(), **_BOTH}

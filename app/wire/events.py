@@ -14,6 +14,7 @@ class Wire(StrEnum):
     OPENAI_COMPLETIONS = "openai_completions"
     OPENAI_EMBEDDINGS = "openai_embeddings"
     ANTHROPIC = "anthropic"
+    BEDROCK = "bedrock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

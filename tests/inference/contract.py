@@ -21,9 +21,10 @@ from app.wire.events import End, Event, Finish, Reasoning, Text, ToolCall, Usage
 from tests.inference import page
 from tests.inference.fakes.anthropic import Anthropic
 from tests.inference.fakes.azure import AIInference, AzureOpenAI
+from tests.inference.fakes.bedrock import Bedrock
 from tests.inference.fakes.openai import OpenAI
 from tests.inference.fakes.server import Fake, Received, Reply, Step, as_stream, serving
-from tests.inference.fakes.vendor import Vendor
+from tests.inference.fakes.vendor import Entered, Vendor
 from tests.inference.lines.adapter import ADAPTER as LINES
 from tests.inference.lines.fake import Lines
 from tests.inference.lines.wire import CODEC, WIRE
@@ -39,6 +40,7 @@ SUBJECTS: list[Vendor] = [
     AzureOpenAI(),
     AzureOpenAI("foundry"),
     AIInference(),
+    Bedrock(),
     Lines(),
     page.fake(),
 ]
@@ -56,8 +58,10 @@ def call(*, stream: bool = True, include_usage: bool = False, text: str = "hi", 
 async def backend(vendor: Vendor, *replies: Reply | Callable[[Received], Reply]) -> AsyncIterator[tuple[Backend, Fake]]:
     """The adapter as a routes file would build it, in front of a fake that answers by script."""
     async with serving(*replies) as fake, http.session() as session:
-        spec = BackendSpec(adapter=vendor.adapter, model=MODEL, base_url=fake.url + vendor.base_path, key_env="KEY")
-        around = Surroundings(http=session, engines={}, environment={"KEY": KEY})
+        own = vendor.entry() if isinstance(vendor, Entered) else {"key_env": "KEY"}
+        spec = BackendSpec(adapter=vendor.adapter, model=MODEL, base_url=fake.url + vendor.base_path, **own)
+        environment = vendor.environment(KEY) if isinstance(vendor, Entered) else {"KEY": KEY}
+        around = Surroundings(http=session, engines={}, environment=environment)
         yield ADAPTERS[vendor.adapter].build("subject", spec, around), fake
 
 

@@ -25,6 +25,7 @@ A_MODEL = {
     "anthropic": "claude-sonnet-4-5",
     "azure_openai": "gpt-4o",
     "foundry": "gpt-4o",
+    "bedrock": "us.anthropic.claude-haiku-4-5-20251001-v1:0",
     "openai": "gpt-4o",
     "groq": "llama-3.1-8b-instant",
     "together": "meta-llama/Llama-3.3-70B-Instruct-Turbo",

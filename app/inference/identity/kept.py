@@ -55,6 +55,11 @@ class Kept(Generic[T]):
             raise Failure(Kind.MISCONFIGURED, reason, reason=reason)
         return have.value
 
+    @property
+    def have(self) -> T | None:
+        """The one that was given last; None where there is none."""
+        return None if self._have is None else self._have.value
+
     def refused(self, value: T) -> None:
         """A server took ``value`` for ended before its time: the next that asks has it fetched anew, unless that has happened already.
 

@@ -45,12 +45,13 @@ def as_stream(*steps: Step, content_type: str = "text/event-stream; charset=utf-
 
 @dataclass
 class Received:
-    """One request. ``connection`` counts the connections, from 1."""
+    """One request. ``connection`` counts the connections, from 1; ``raw`` is the body's bytes, which a signature covers."""
 
     path: str
     headers: dict[str, str]
     body: Any
     connection: int
+    raw: bytes = b""
 
 
 class Fake:
@@ -137,7 +138,7 @@ async def _request(reader: asyncio.StreamReader, connection: int) -> Received | 
     first, *lines = head.decode().strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Received(first.split()[1], headers, json.loads(body) if body else None, connection)
+    return Received(first.split()[1], headers, json.loads(body) if body else None, connection, body)
 
 
 def _head(reply: Reply) -> bytes:

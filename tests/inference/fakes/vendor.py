@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from app.wire.events import Usage
 from tests.inference.fakes.server import Received, Reply, Step
@@ -133,6 +133,26 @@ class Vendor(Framed, Protocol):
         ...
 
     def asked(self, received: Received) -> Asked: ...
+
+
+@runtime_checkable
+class Entered(Protocol):
+    """A vendor that is entered in another way than with a key in `key_env`: by what its entry in a routes file has, and the environment."""
+
+    def entry(self) -> dict[str, Any]: ...
+    def environment(self, key: str) -> dict[str, str]: ...
+
+
+@runtime_checkable
+class Binary(Protocol):
+    """A vendor whose events cannot be changed like text: they carry their length, and a checksum."""
+
+    def rewrite(self, events: bytes, old: bytes, new: bytes) -> bytes: ...
+
+
+def rewrite(vendor: Vendor, events: bytes, old: bytes, new: bytes) -> bytes:
+    """A stream's whole ``events`` with ``old`` replaced in what they say."""
+    return vendor.rewrite(events, old, new) if isinstance(vendor, Binary) else events.replace(old, new)
 
 
 def quoting(message: str, key: str) -> str:

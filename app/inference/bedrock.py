@@ -1,0 +1,127 @@
+"""Amazon Bedrock's Converse: any chat model that it sells, under one request. Signed by who the app is in AWS, or with a Bedrock API key.
+
+docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html and botocore 1.44.5 (data/bedrock-runtime), checked 2026-12-01.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from app.inference import bedrock_errors, bedrock_models, http
+from app.inference.adapter import Adapter, Surroundings, base_url, credential, model
+from app.inference.bedrock_request import map_request
+from app.inference.identity import aws
+from app.inference.identity.identity import Bearer, Identity, Shown
+from app.inference.images import ImageFetcher
+from app.logic.answer import Answer, Backend, Call, Endpoint, Failure
+from app.logic.routes import BackendSpec, Guardrail
+from app.logic.selection import Ability
+from app.wire.codecs import SCANNED
+from app.wire.events import Wire
+
+SERVICE = "bedrock"  # what signs; the address has `bedrock-runtime`
+# By what a region's name begins with, the domain of its partition (botocore 1.44.5, data/partitions.json, checked 2026-12-01).
+_DOMAINS = (
+    ("cn-", "amazonaws.com.cn"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("us-isof-", "csp.hci.ic.gov"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+    ("eusc-", "amazonaws.eu"),
+)
+# By this address genai-prices knows Bedrock; the price of a region is in the model's id.
+PRICE_KEY = "https://bedrock-runtime.us-east-1.amazonaws.com"
+_SIGNED = {"content-type": "application/json"}
+
+
+def _nothing(shown: Shown) -> None:
+    """A key does not end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bedrock:
+    """``ended``: is told what was shown when AWS takes it for ended, so that the next request shows something newer."""
+
+    name: str
+    base_url: str
+    model: str
+    http: aiohttp.ClientSession
+    identity: Identity
+    ended: Callable[[Shown], None] = _nothing
+    guardrail: Guardrail | None = None
+    images: ImageFetcher = field(default_factory=ImageFetcher)
+    endpoints: frozenset[Endpoint] = frozenset({Endpoint.CHAT})
+
+    async def open(self, call: Call, deadline: float) -> Answer:
+        with call.share.beside() as held:  # until the backend has the request
+            messages = await self.images.inline(call.body["messages"], deadline, held)
+            inlined = msgspec.structs.replace(call, body={**call.body, "messages": messages})
+            mapped, ignored = map_request(inlined, model=self.model, backend=self.name, guardrail=self.guardrail)
+            return await self._send(call, msgspec.json.encode(mapped), ignored)
+
+    async def _send(self, call: Call, body: bytes, ignored: frozenset[str]) -> Answer:
+        operation = "converse-stream" if call.stream else "converse"
+        url = f"{self.base_url}/model/{quote(self.model, safe='')}/{operation}"
+        shown = await self.identity.show(url, _SIGNED, body)
+        try:
+            return await http.open_answer(
+                self.http,
+                URL(url, encoded=True),  # as it was signed
+                body,
+                {**_SIGNED, **shown.headers},
+                call=call,
+                codec=SCANNED[Wire.BEDROCK],
+                name=self.name,
+                map_error=functools.partial(bedrock_errors.map_error, self.name),
+                secret=shown.secret,
+                ignored=ignored,
+            )
+        except Failure as failure:
+            if failure.code in bedrock_errors.ENDED:
+                self.ended(shown)
+            raise
+
+    async def ready(self) -> bool:
+        return True  # a remote provider's outage must not take the app out
+
+    async def aclose(self) -> None:
+        """Nothing of its own to close: the session and the identity are shared."""
+
+
+def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
+    region = spec.region or ("" if spec.base_url and spec.key_env else aws.own_region(name, around))
+    backend = functools.partial(
+        Bedrock,
+        name=name,
+        base_url=base_url(name, spec, default=_address(region)),
+        model=model(name, spec),
+        http=around.http,
+        guardrail=spec.guardrail,
+        images=around.images,
+    )
+    if spec.key_env:
+        key = credential(name, spec, around.environment)
+        return backend(identity=Bearer(lambda: key))
+    signer = aws.signer(name, service=SERVICE, region=region, around=around)
+    return backend(identity=signer, ended=signer.refused)
+
+
+def _address(region: str) -> str:
+    domain = next((domain for beginning, domain in _DOMAINS if region.startswith(beginning)), "amazonaws.com")
+    return f"https://bedrock-runtime.{region}.{domain}" if region else ""
+
+
+ADAPTER = Adapter(
+    build=_build,
+    provider="aws.bedrock",
+    ability=lambda spec: Ability(continuation=bedrock_models.continuation(spec.model)),
+    price_key=PRICE_KEY,
+    reads=frozenset({"base_url", "key_env", "region", "guardrail"}),
+)

@@ -1,0 +1,143 @@
+"""Who the app is in AWS: the credentials that botocore finds where the app runs, and the signature of a request by them.
+
+botocore only finds credentials and signs; what is signed goes out over the app's own connections. It is imported in a thread when the
+first request needs it (0.15 s), since most installations have none of AWS.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from app.inference.identity.identity import Identity, Shown
+from app.inference.identity.kept import Fetched, Kept, NotGiven
+from app.logic.routes import RoutesError
+
+# As early as botocore itself would, at the latest (credentials.py of 1.44.5, checked 2026-12-01).
+EARLY_S = 600.0
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_WHERE = (
+    "give the machine a role (a task role, Pod Identity, an instance profile), or set AWS_PROFILE, "
+    "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+)
+
+
+class Around(Protocol):
+    """What of an adapter's surroundings is needed here."""
+
+    @property
+    def environment(self) -> Mapping[str, str]: ...
+    @property
+    def identities(self) -> dict[tuple[str, ...], Identity]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    """botocore's frozen ones; ``token`` is of a session, and empty for a user's own."""
+
+    frozen: Any = field(repr=False)
+    token: str = field(repr=False)
+
+
+class Signed:
+    """Signs by AWS's Signature Version 4, for one service in one region."""
+
+    def __init__(self, service: str, region: str, credentials: Kept[_Credentials]) -> None:
+        self.credentials = credentials
+        self._service = service
+        self._region = region
+
+    def __repr__(self) -> str:
+        return f"Signed({self._service}, {self._region})"
+
+    async def show(self, url: str, headers: Mapping[str, str], body: bytes) -> Shown:
+        """``url`` as it goes out, escapes and all. Raises Failure(MISCONFIGURED) where there are no credentials."""
+        credentials = await self.credentials.get()
+        return Shown(_sign(self._service, self._region, credentials, url, headers, body), _secret(credentials))
+
+    def refused(self, shown: Shown) -> None:
+        """AWS said that what was shown has ended: the next request fetches anew, once for all that were refused with it."""
+        have = self.credentials.have
+        if have is not None and _secret(have) == shown.secret:
+            self.credentials.refused(have)
+
+    async def aclose(self) -> None:
+        await self.credentials.aclose()
+
+
+def signed(name: str, *, service: str, region: str, around: Around) -> Identity:
+    """The identity with which the backend ``name`` enters ``service``. ``region``: empty for the machine's own. Raises RoutesError."""
+    return signer(name, service=service, region=region, around=around)
+
+
+def signer(name: str, *, service: str, region: str, around: Around) -> Signed:
+    """``signed``, for whoever has to say that AWS took its credentials for ended. One for all backends, and one set of credentials for all."""
+    region = region or own_region(name, around)
+    if importlib.util.find_spec("botocore") is None:
+        raise RoutesError(
+            f"backend '{name}': requests to AWS are signed by botocore, which is not installed: "
+            "run the image's variant aws (./trimaran image build --variant aws), or install requirements/app-aws.txt"
+        )
+    key = ("aws_sigv4", service, region)
+    found = around.identities.get(key)
+    if not isinstance(found, Signed):
+        others = (each.credentials for each in around.identities.values() if isinstance(each, Signed))
+        fetch = functools.partial(_fetch, around.environment)
+        kept = next(others, None) or Kept("AWS's credentials", fetch, early_s=EARLY_S)
+        found = around.identities[key] = Signed(service, region, kept)
+    return found
+
+
+def own_region(name: str, around: Around) -> str:
+    """The region that the environment names. Raises RoutesError."""
+    for variable in REGIONS:
+        if region := around.environment.get(variable, ""):
+            return region
+    raise RoutesError(
+        f"backend '{name}': no region: set region in its entry, such as eu-central-1, or the variable {REGIONS[0]}"
+    )
+
+
+def _fetch(environment: Mapping[str, str]) -> Fetched[_Credentials]:
+    """The credentials that botocore finds by its own order: variables, profiles, single sign-on, containers, the instance. Blocks."""
+    from botocore.credentials import ContainerProvider, EnvProvider, create_credential_resolver
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.session import Session
+
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # it logs what it signs, the session's token in it
+    try:
+        session = Session()
+        resolver = create_credential_resolver(session)
+        for provider in (EnvProvider(environ=environment), ContainerProvider(environ=environment)):
+            resolver.insert_before(provider.METHOD, provider)
+        found = resolver.load_credentials()
+        frozen = found and found.get_frozen_credentials()
+    except (BotoCoreError, ClientError, OSError, ValueError, RuntimeError) as error:
+        # By its type alone: a message may quote what a metadata server or a file had in it.
+        raise NotGiven(f"botocore could not get them ({type(error).__name__}): {_WHERE}") from None
+    if not frozen or not (frozen.access_key and frozen.secret_key):
+        raise NotGiven(f"none were found: {_WHERE}")
+    ends = getattr(found, "_expiry_time", None)  # botocore has no public name for it
+    return Fetched(_Credentials(frozen, frozen.token or ""), ends.timestamp() if ends is not None else None)
+
+
+def _secret(credentials: _Credentials) -> str:
+    """What of the credentials a request carries: the session's token, or else the key's id."""
+    return credentials.token or str(credentials.frozen.access_key)
+
+
+def _sign(
+    service: str, region: str, credentials: _Credentials, url: str, headers: Mapping[str, str], body: bytes
+) -> dict[str, str]:
+    """The headers that make ``headers`` a signed request."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+
+    request = AWSRequest("POST", url, dict(headers), body)
+    SigV4Auth(credentials.frozen, service, region).add_auth(request)
+    given = {name.lower() for name in headers}
+    return {name: value for name, value in request.headers.items() if name.lower() not in given}
