@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -151,6 +153,29 @@ class Bedrock:
 
     def ping(self) -> bytes:
         return event("contentBlockDelta", {"delta": {"text": ""}, "contentBlockIndex": 0})
+
+    def credentials(self) -> Callable[[Received], Reply]:
+        """A container's credentials endpoint: every answer has another token, `token-1` first, that holds for hours."""
+        numbers = itertools.count(1)
+
+        def answer(received: Received) -> Reply:
+            del received
+            ends = (datetime.now(UTC) + timedelta(hours=6)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            token = f"token-{next(numbers)}"
+            return as_json({"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "Token": token, "Expiration": ends})
+
+        return answer
+
+    def but_for(self, ended: str) -> Callable[[Received], Reply]:
+        """An answer to who is signed; not to who shows the token ``ended``."""
+
+        def answer(received: Received) -> Reply:
+            if received.headers.get("x-amz-security-token") == ended:
+                said = quoting("The security token included in the request is expired", ended)
+                return as_json({"message": said}, status=403, **{"x-amzn-errortype": "ExpiredTokenException"})
+            return only_signed(self.whole(Said(text=("Hello",))))(received)
+
+        return answer
 
     def asked(self, received: Received) -> Asked:
         assert signed_by(received, SECRET) is None

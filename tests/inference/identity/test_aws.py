@@ -1,0 +1,165 @@
+"""AWS's identity: credentials from where the app runs, kept and shared, and signatures that AWS's own description of them accepts."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+from botocore.utils import ContainerMetadataFetcher
+from yarl import URL
+
+from app.inference import http
+from app.inference.adapter import Surroundings
+from app.inference.identity import aws
+from app.inference.identity.aws import Signed, signed
+from app.logic.answer import Failure, Kind
+from app.logic.routes import RoutesError
+from tests.inference.fakes.bedrock import KEY_ID, REGION, SECRET, Bedrock, signed_by
+from tests.inference.fakes.server import Received, Reply, as_json, serving
+
+STATIC = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": "token-0"}
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No credentials of the machine that runs the tests, and no metadata server."""
+    for name in (*STATIC, "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_ROLE_ARN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+
+def around(session: aiohttp.ClientSession, environment: Mapping[str, str]) -> Surroundings:
+    return Surroundings(http=session, engines={}, environment=environment)
+
+
+async def shown(environment: Mapping[str, str], body: bytes = b"{}") -> tuple[Received, aws.Shown]:
+    """A request as it arrived, and what was put to it."""
+    async with serving(as_json({})) as fake, http.session() as session:
+        identity = signed("a", service="bedrock", region=REGION, around=around(session, environment))
+        url = f"{fake.url}/model/eu.anthropic.claude%3A0%2Fx/converse"
+        put = await identity.show(url, JSON, body)
+        sent = {**JSON, **put.headers}
+        response = await http.post(session, URL(url, encoded=True), body, sent, name="a", connect_s=5)
+        await response.read()
+        await identity.aclose()
+    return fake.received[0], put
+
+
+async def test_a_request_is_signed_as_aws_describes_it() -> None:
+    """With the session's token in it; escapes in the path stay as they were signed."""
+    received, put = await shown(STATIC, b'{"text": "\xc3\xbc"}')
+    assert received.path == "/model/eu.anthropic.claude%3A0%2Fx/converse"
+    assert signed_by(received, SECRET) is None
+    assert signed_by(received, "another") is not None
+    assert received.headers["x-amz-security-token"] == put.secret == "token-0"
+    assert f"/{REGION}/bedrock/" in received.headers["authorization"]
+
+
+async def test_a_body_that_was_changed_on_the_way_is_noticed() -> None:
+    """The signature covers it, and the fake that checks it is one that can say no."""
+    received, _ = await shown(STATIC)
+    received.raw += b" "
+    assert signed_by(received, SECRET) is not None
+
+
+async def test_a_users_own_key_has_no_token_and_its_id_is_the_secret() -> None:
+    """Its id is then what a message must not quote."""
+    received, put = await shown({name: STATIC[name] for name in list(STATIC)[:2]})
+    assert signed_by(received, SECRET) is None
+    assert ("x-amz-security-token" in received.headers, put.secret) == (False, KEY_ID)
+
+
+async def test_a_profile_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """botocore's own order goes on behind the variables."""
+    (tmp_path / "AWS_SHARED_CREDENTIALS_FILE").write_text(
+        f"[other]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\n"
+    )
+    monkeypatch.setenv("AWS_PROFILE", "other")
+    received, _ = await shown({})
+    assert signed_by(received, SECRET) is None
+
+
+async def test_no_credentials_is_one_sentence() -> None:
+    """It says where they are looked for, and nothing waits for a machine's metadata."""
+    with pytest.raises(Failure, match="none were found: give the machine a role") as raised:
+        await shown({})
+    assert raised.value.kind is Kind.MISCONFIGURED
+
+
+async def test_a_credentials_server_that_fails_is_told_by_its_error_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it said may have a secret in it."""
+    monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
+    reply = Reply(status=403, steps=[b"secret-0123"])
+    async with serving(reply) as giver:
+        with pytest.raises(Failure, match="CredentialRetrievalError") as raised:
+            await shown({"AWS_CONTAINER_CREDENTIALS_FULL_URI": giver.url})
+    assert "secret-0123" not in str(raised.value)
+
+
+async def test_all_backends_share_one_set_of_credentials() -> None:
+    """Two services and two regions: one fetch, and two signers."""
+    async with serving(Bedrock().credentials()) as giver, http.session() as session:
+        own = around(session, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": giver.url})
+        one = signed("a", service="bedrock", region=REGION, around=own)
+        same = signed("b", service="bedrock", region=REGION, around=own)
+        other = signed("c", service="lambda", region="us-east-1", around=own)
+        put = await asyncio.gather(*(each.show("http://h/x", JSON, b"") for each in (one, same, other)))
+        for each in own.identities.values():
+            await each.aclose()
+    assert one is same is not other
+    assert len(own.identities) == 2
+    assert {each.secret for each in put} == {"token-1"}
+    assert len(giver.received) == 1
+
+
+async def test_credentials_that_were_taken_for_ended_are_fetched_once_more() -> None:
+    """Two requests that were refused with the same ones are one fetch; the next ones are not thrown away."""
+    async with serving(Bedrock().credentials()) as giver, http.session() as session:
+        identity = signed(
+            "a",
+            service="bedrock",
+            region=REGION,
+            around=around(session, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": giver.url}),
+        )
+        assert isinstance(identity, Signed)
+        first = await identity.show("http://h/x", JSON, b"")
+        identity.refused(first)
+        second = await identity.show("http://h/x", JSON, b"")
+        identity.refused(first)
+        third = await identity.show("http://h/x", JSON, b"")
+        await identity.aclose()
+    assert (first.secret, second.secret, third.secret) == ("token-1", "token-2", "token-2")
+    assert len(giver.received) == 2
+
+
+async def test_nothing_secret_is_shown_or_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """botocore logs what it signs when everything is logged."""
+    logging.getLogger("botocore").setLevel(logging.NOTSET)
+    with caplog.at_level(logging.DEBUG):
+        _, put = await shown(STATIC)
+    assert not any(word in f"{caplog.text} {put!r}" for word in (SECRET, "token-0"))
+
+
+async def test_the_machines_own_region_is_taken() -> None:
+    """Where the entry names none; without any it is a sentence."""
+    async with http.session() as session:
+        found = signed("a", service="x", region="", around=around(session, {"AWS_DEFAULT_REGION": "eu-west-3"}))
+        assert repr(found) == "Signed(x, eu-west-3)"
+        with pytest.raises(RoutesError, match="backend 'a': no region: set region in its entry"):
+            signed("a", service="x", region="", around=around(session, {}))
+
+
+async def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the variant of the image that has it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    async with http.session() as session:
+        with pytest.raises(RoutesError, match=r"backend 'a': .* not installed: run the image's variant aws"):
+            signed("a", service="x", region=REGION, around=around(session, {}))
