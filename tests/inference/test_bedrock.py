@@ -199,7 +199,7 @@ def test_one_call_at_a_time_is_asked_of_claude_since_4_5() -> None:
 
 def test_sampling_is_claudes_on_claudes_ids() -> None:
     """Region and vendor are taken off; what a model would refuse is left out and named."""
-    both = {"temperature": 0.5, "top_p": 0.5}
+    both: dict[str, Any] = {"temperature": 0.5, "top_p": 0.5}
     assert mapped(**both)["inferenceConfig"] == {"temperature": 0.5}
     assert ignored(**both) == {"top_p"}
     assert "inferenceConfig" not in mapped("global.anthropic.claude-opus-4-8", **both)

@@ -15,8 +15,8 @@ from yarl import URL
 
 from app.inference import http
 from app.inference.adapter import Surroundings
-from app.inference.identity import aws
 from app.inference.identity.aws import Signed, signed
+from app.inference.identity.identity import Shown
 from app.logic.answer import Failure, Kind
 from app.logic.routes import RoutesError
 from tests.inference.fakes.bedrock import KEY_ID, REGION, SECRET, Bedrock, signed_by
@@ -40,7 +40,7 @@ def around(session: aiohttp.ClientSession, environment: Mapping[str, str]) -> Su
     return Surroundings(http=session, engines={}, environment=environment)
 
 
-async def shown(environment: Mapping[str, str], body: bytes = b"{}") -> tuple[Received, aws.Shown]:
+async def shown(environment: Mapping[str, str], body: bytes = b"{}") -> tuple[Received, Shown]:
     """A request as it arrived, and what was put to it."""
     async with serving(as_json({})) as fake, http.session() as session:
         identity = signed("a", service="bedrock", region=REGION, around=around(session, environment))
