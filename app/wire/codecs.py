@@ -72,7 +72,8 @@ _BOTH: dict[Wire, Codec] = {
     Wire.OPENAI_CHAT: OpenAIChat(),
     Wire.OPENAI_COMPLETIONS: OpenAICompletions(),
     Wire.ANTHROPIC: Anthropic(),
+    Wire.BEDROCK: Bedrock(),
 }
-READ: dict[Wire, Read] = {Wire.BEDROCK: Bedrock(), **_BOTH}
+READ: dict[Wire, Read] = {**_BOTH}
 SCANNED: dict[Wire, Scanned] = {Wire.OPENAI_EMBEDDINGS: OpenAIEmbeddings(), **READ}
 WRITTEN: dict[Wire, Written] = {Wire.CHAT: Chat(), **_BOTH}
