@@ -78,10 +78,3 @@ async def test_a_guardrails_words_are_the_answer() -> None:
     answer = json.loads(await answered(CHAT, framed(*Bedrock().stream(stopped))))
     [choice] = answer["choices"]
     assert (choice["message"]["content"], choice["finish_reason"]) == ("Sorry, I cannot.", "content_filter")
-
-
-async def test_a_refusal_without_words_goes_to_the_next_backend() -> None:
-    """As with any content filter that says nothing."""
-    stopped = Said(finish="content_filter")
-    answer = json.loads(await answered(CHAT, framed(*Bedrock().stream(stopped))))
-    assert answer["choices"][0]["message"]["content"] == "Hello"
