@@ -16,7 +16,7 @@ from yarl import URL
 
 from app.inference import bedrock_errors, bedrock_models, http
 from app.inference.adapter import Adapter, Surroundings, base_url, credential, model
-from app.inference.bedrock_request import map_request
+from app.inference.bedrock_request import admitted, map_request
 from app.inference.identity import aws
 from app.inference.identity.identity import Bearer, Identity, Shown
 from app.inference.images import ImageFetcher
@@ -61,10 +61,10 @@ class Bedrock:
 
     async def open(self, call: Call, deadline: float) -> Answer:
         with call.share.beside() as held:  # until the backend has the request
-            messages = await self.images.inline(call.body["messages"], deadline, held)
-            inlined = msgspec.structs.replace(call, body={**call.body, "messages": messages})
-            mapped, ignored = map_request(inlined, model=self.model, backend=self.name, guardrail=self.guardrail)
-            return await self._send(call, msgspec.json.encode(mapped), ignored)
+            body, hints = admitted(call, model=self.model, backend=self.name)
+            body["messages"] = await self.images.inline(body["messages"], deadline, held)
+            mapped, ignored = map_request(body, model=self.model, backend=self.name, guardrail=self.guardrail)
+            return await self._send(call, msgspec.json.encode(mapped), hints | ignored)
 
     async def _send(self, call: Call, body: bytes, ignored: frozenset[str]) -> Answer:
         operation = "converse-stream" if call.stream else "converse"

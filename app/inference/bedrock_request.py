@@ -41,12 +41,17 @@ _EFFORTS = {
 Block = dict[str, Any]
 
 
-def map_request(call: Call, *, model: str, backend: str, guardrail: Guardrail | None = None) -> Admitted:
-    """The body for ``/converse`` and ``/converse-stream``, whose images are ``data:`` URLs by now. Raises Failure(BAD_REQUEST)."""
+def admitted(call: Call, *, model: str, backend: str) -> Admitted:
+    """What of the request may reach the model. Raises Failure(BAD_REQUEST) with the field that may not."""
     usual = {name for name, values in _AS_USUAL.items() if call.body.get(name) in values}
-    is_marked = bedrock_models.caches(model)
-    body, hints = fields.admitted(call, ALLOWED | usual, backend, max_choices=1, caches=is_marked)
+    known = bedrock_models.caches(model)
+    body, ignored = fields.admitted(call, ALLOWED | usual, backend, max_choices=1, caches=known)
     fields.check_parts(body["messages"], backend, fields.PARTS | fields.THINKING)
+    return Admitted(body, ignored)
+
+
+def map_request(body: dict[str, Any], *, model: str, backend: str, guardrail: Guardrail | None = None) -> Admitted:
+    """An admitted ``body``, whose images are ``data:`` URLs by now, for ``/converse`` and ``/converse-stream``. Raises Failure(BAD_REQUEST)."""
     request = _Request(backend, model)
     mapped = request.messages(body["messages"])
     more: dict[str, Any] = {}
@@ -55,7 +60,7 @@ def map_request(call: Call, *, model: str, backend: str, guardrail: Guardrail | 
         mapped["additionalModelRequestFields"] = more
     if guardrail is not None:
         mapped["guardrailConfig"] = {"guardrailIdentifier": guardrail.id, "guardrailVersion": guardrail.version}
-    return Admitted(mapped, hints | request.ignored)
+    return Admitted(mapped, frozenset(request.ignored))
 
 
 class _Request:

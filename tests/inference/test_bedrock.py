@@ -13,7 +13,8 @@ from app.inference import http
 from app.inference.adapter import Surroundings
 from app.inference.adapters import ADAPTERS, ability, build, price
 from app.inference.bedrock_errors import map_error
-from app.inference.bedrock_request import map_request
+from app.inference.bedrock_request import admitted, map_request
+from app.inference.fields import Admitted
 from app.inference.images import ImageFetcher
 from app.logic.answer import Blame, Failure, Kind
 from app.logic.routes import BackendSpec, Guardrail, RoutesError, parse
@@ -52,22 +53,28 @@ CONVERSATION: list[dict[str, Any]] = [
 ]
 
 
+def made(model: str, guardrail: Guardrail | None = None, **given: Any) -> Admitted:
+    body, hints = admitted(call(**given), model=model, backend="a")
+    mapped, ignored = map_request(body, model=model, backend="a", guardrail=guardrail)
+    return Admitted(mapped, hints | ignored)
+
+
 def mapped(model: str = CLAUDE, *, guardrail: Guardrail | None = None, **given: Any) -> dict[str, Any]:
     """The request's body, which botocore would send, too."""
-    body = map_request(call(**given), model=model, backend="a", guardrail=guardrail).body
+    body = made(model, guardrail, **given).body
     report = ParamValidator().validate({"modelId": model, **body}, SHAPE).generate_report()
     assert report == ""
     return body
 
 
 def ignored(model: str = CLAUDE, **given: Any) -> frozenset[str]:
-    return map_request(call(**given), model=model, backend="a").ignored
+    return made(model, **given).ignored
 
 
 def refused(model: str = CLAUDE, **given: Any) -> str:
     """The field at which a request is refused, as another backend may take it."""
     with pytest.raises(Failure, match="backend 'a' does not take") as raised:
-        map_request(call(**given), model=model, backend="a")
+        made(model, **given)
     assert (raised.value.kind, raised.value.blame) == (Kind.BAD_REQUEST, Blame.BACKEND)
     return raised.value.param or ""
 
@@ -385,6 +392,7 @@ PASSED_ON = "The model returned the following errors: "
         (PASSED_ON + "prompt is too long: 203456 tokens > 200000 maximum", Kind.CONTEXT_TOO_LONG, Blame.CALLER),
         ("Input Tokens Exceeded: Number of input tokens exceeds maximum length.", Kind.CONTEXT_TOO_LONG, Blame.CALLER),
         ("This model doesn't support the toolConfig.toolChoice.any field.", Kind.BAD_REQUEST, Blame.BACKEND),
+        ("This model doesn’t support tool use.", Kind.BAD_REQUEST, Blame.BACKEND),
         ("The model is unsupported for streaming.", Kind.BAD_REQUEST, Blame.BACKEND),
         ("Malformed input request: extraneous key [foo] is not permitted", Kind.BAD_REQUEST, Blame.BACKEND),
         (PASSED_ON + "system.0.cache_control: Extra inputs are not permitted", Kind.BAD_REQUEST, Blame.BACKEND),
