@@ -18,7 +18,7 @@ from tests.inference.contract import KEY, call, heard, opened
 from tests.inference.fakes.azure import LATE_MARKS, AIInference, AzureOpenAI
 from tests.inference.fakes.server import Reply, as_json, as_stream, serving
 from tests.inference.fakes.vendor import USAGE, Fault, Said
-from tests.inference.identity import metadata
+from tests.inference.identity import azure_metadata
 
 TEXT = Said(text=("Grüße, ", "世界"))
 ENVIRONMENT = {"AZURE_OPENAI_API_KEY": KEY}
@@ -88,7 +88,7 @@ async def test_entra_takes_the_keys_place(adapter: str, monkeypatch: pytest.Monk
     monkeypatch.setattr("app.inference.identity.kept.AGAIN_S", 0.0)
     refused = as_json({"error": {"code": "401", "message": "The token entra-token-1 has expired"}}, status=401)
     async with (
-        metadata.machine(monkeypatch) as (endpoint, environment),
+        azure_metadata.machine(monkeypatch) as (endpoint, environment),
         serving(refused, AzureOpenAI().whole(TEXT)) as fake,
         http.session() as session,
     ):

@@ -138,7 +138,9 @@ async def _request(reader: asyncio.StreamReader, connection: int) -> Received | 
     first, *lines = head.decode().strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Received(first.split()[1], headers, json.loads(body) if body else None, connection, body)
+    is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    read = body.decode() if is_form else json.loads(body) if body else None
+    return Received(first.split()[1], headers, read, connection, body)
 
 
 def _head(reply: Reply) -> bytes:

@@ -1,56 +1,83 @@
-"""The endpoint by which Container Apps and App Service give a workload its tokens, faked at the wire.
-
-learn.microsoft.com/azure/app-service/overview-managed-identity, "REST endpoint reference", checked 2026-12-01.
-"""
+"""Google's metadata server, faked at the wire for google-auth: tokens that count up, each for as long as a test wants."""
 
 from __future__ import annotations
 
-import contextlib
+import base64
+import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.inference.fakes.server import Fake, Received, Reply, as_json, serving
+from tests.inference.fakes.server import Fake, Received, Reply, serving
 
-SECRET = "the-header-of-this-machine"
-TOKEN = "entra-token-"
-
-
-def given(received: Received, number: int, *, for_s: float = 86_400) -> Reply:
-    """A token for what was asked, as ``number`` tells it from others."""
-    [resource] = parse_qs(urlsplit(received.path).query)["resource"]
-    ends_at = str(int(time.time() + for_s))
-    return as_json(
-        {"access_token": f"{TOKEN}{number}", "expires_on": ends_at, "resource": resource, "token_type": "Bearer"}
-    )
+FLAVOR = {"metadata-flavor": "Google"}
+ACCOUNT = {"email": "app@my-project.iam.gserviceaccount.com", "scopes": [], "aliases": ["default"]}
 
 
-REFUSED = as_json(
-    {"statusCode": 400, "message": "No User Assigned or Delegated Managed Identity found for specified ClientId"},
-    status=400,
-)
+def said(value: Any) -> Reply:
+    return Reply(headers=FLAVOR, steps=[json.dumps(value).encode()])
 
 
-@contextlib.asynccontextmanager
-async def machine(
-    monkeypatch: pytest.MonkeyPatch, *, refuses: bool = False, for_s: float = 86_400
-) -> AsyncIterator[tuple[Fake, dict[str, str]]]:
-    """A machine with a managed identity: its endpoint, and its environment. Each token is another one."""
-    count = 0
+class Metadata:
+    """``lives_s``: how long each token lives. ``instead``: what is answered in place of a token."""
 
-    def answer(received: Received) -> Reply:
-        nonlocal count
-        if received.headers.get("x-identity-header") != SECRET:
-            return as_json({"message": "no header"}, status=403)
-        count += 1
-        return REFUSED if refuses else given(received, count, for_s=for_s)
+    def __init__(self) -> None:
+        self.given = 0
+        self.lives_s = 3599.0
+        self.instead: Reply | None = None
+        self.audiences: list[str] = []
 
-    async with serving(answer) as fake:
-        environment = {"IDENTITY_ENDPOINT": f"{fake.url}/msi/token", "IDENTITY_HEADER": SECRET}
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)  # azure-identity reads the process's own
-        for name in ("AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_SECRET"):
+    def __call__(self, received: Received) -> Reply:
+        address = urlsplit(received.path)
+        what = address.path.removeprefix("/computeMetadata/v1/")
+        match what:
+            case "instance/service-accounts/default/token":
+                return self.instead or self._token()
+            case "instance/service-accounts/default/identity":
+                self.audiences += parse_qs(address.query)["audience"]
+                return self.instead or self._identity(self.audiences[-1])
+            case "instance/service-accounts/default/":
+                return said(ACCOUNT)
+            case "project/project-id":
+                return Reply(content_type="application/text", headers=FLAVOR, steps=[b"my-project"])
+            case "/" | "":
+                return Reply(content_type="application/text", headers=FLAVOR, steps=[b"computeMetadata/\n"])
+        return Reply(status=404, content_type="text/html", headers=FLAVOR, steps=[b"not found"])
+
+    def _token(self) -> Reply:
+        self.given += 1
+        token = {"access_token": f"ya29.token-{self.given}", "expires_in": self.lives_s, "token_type": "Bearer"}
+        return said(token)
+
+    def _identity(self, audience: str) -> Reply:
+        self.given += 1
+        parts: list[dict[str, Any]] = [
+            {"alg": "RS256"},
+            {"aud": audience, "exp": time.time() + self.lives_s, "jti": self.given},
+            {"sig": 1},
+        ]
+        return Reply(content_type="text/html", headers=FLAVOR, steps=[b".".join(_part(part) for part in parts)])
+
+
+def _part(value: dict[str, Any]) -> bytes:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
+
+
+@asynccontextmanager
+async def on_google(metadata: Metadata, monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> AsyncIterator[Fake]:
+    """This process stands on a machine of Google's: google-auth reads the server's address when it is imported, so it is put in its place."""
+    from google.auth.compute_engine import _metadata
+
+    async with serving(metadata) as fake:
+        host = fake.url.removeprefix("http://")
+        for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT"):
             monkeypatch.delenv(name, raising=False)
-        yield fake, environment
+        monkeypatch.setenv("CLOUDSDK_CONFIG", str(nowhere))
+        monkeypatch.setenv("GCE_METADATA_IP", host)
+        monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", host)
+        yield fake

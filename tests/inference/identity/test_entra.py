@@ -15,7 +15,7 @@ from app.inference.identity import entra, kept
 from app.inference.identity.identity import Identity
 from app.logic.answer import Failure, Kind
 from app.logic.routes import RoutesError
-from tests.inference.identity import metadata
+from tests.inference.identity import azure_metadata
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
 
@@ -30,7 +30,7 @@ def around(session: aiohttp.ClientSession, environment: dict[str, str]) -> Surro
 
 async def test_a_managed_identity_gives_one_token_to_all_backends(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scope's resource is asked for once, with the header that the machine has for it."""
-    async with metadata.machine(monkeypatch) as (endpoint, environment), aiohttp.ClientSession() as session:
+    async with azure_metadata.machine(monkeypatch) as (endpoint, environment), aiohttp.ClientSession() as session:
         here = around(session, environment)
         one, other = entra.token("a", scope=SCOPE, around=here), entra.token("b", scope=SCOPE, around=here)
         said = {await shown(one), await shown(other), await shown(one)}
@@ -44,7 +44,7 @@ async def test_a_managed_identity_gives_one_token_to_all_backends(monkeypatch: p
 
 async def test_each_scope_has_a_token_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """One for Azure OpenAI opens no server of one's own."""
-    async with metadata.machine(monkeypatch) as (_, environment), aiohttp.ClientSession() as session:
+    async with azure_metadata.machine(monkeypatch) as (_, environment), aiohttp.ClientSession() as session:
         here = around(session, environment)
         one = entra.token("a", scope=SCOPE, around=here)
         other = entra.token("b", scope="api://my-app/.default", around=here)
@@ -56,7 +56,7 @@ async def test_each_scope_has_a_token_of_its_own(monkeypatch: pytest.MonkeyPatch
 async def test_a_token_that_was_refused_is_another_for_the_next_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where azure-identity would give out the same again: one may be taken back before it ends."""
     monkeypatch.setattr(kept, "AGAIN_S", 0.0)
-    async with metadata.machine(monkeypatch) as (_, environment), aiohttp.ClientSession() as session:
+    async with azure_metadata.machine(monkeypatch) as (_, environment), aiohttp.ClientSession() as session:
         identity = entra.token("a", scope=SCOPE, around=around(session, environment))
         first = await identity.show("", {}, b"")
         assert first.refused is not None
@@ -71,7 +71,7 @@ async def test_a_token_that_was_refused_is_another_for_the_next_request(monkeypa
 
 async def test_a_token_that_is_refused_at_once_is_not_asked_for_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who lacks the role gets 401 for every token: the endpoint is not asked by each request."""
-    async with metadata.machine(monkeypatch) as (endpoint, environment), aiohttp.ClientSession() as session:
+    async with azure_metadata.machine(monkeypatch) as (endpoint, environment), aiohttp.ClientSession() as session:
         identity = entra.token("a", scope=SCOPE, around=around(session, environment))
         for _ in range(3):
             told = (await identity.show("", {}, b"")).refused
@@ -83,7 +83,7 @@ async def test_a_token_that_is_refused_at_once_is_not_asked_for_anew_each_time(m
 
 async def test_an_endpoint_that_refuses_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the endpoint said is in it; the machine's header is not."""
-    async with metadata.machine(monkeypatch, refuses=True) as (_, environment), aiohttp.ClientSession() as session:
+    async with azure_metadata.machine(monkeypatch, refuses=True) as (_, environment), aiohttp.ClientSession() as session:
         identity = entra.token("a", scope=SCOPE, around=around(session, environment))
         with pytest.raises(Failure, match=r"the managed identity got none: .*No User Assigned") as failed:
             await shown(identity)
@@ -91,12 +91,12 @@ async def test_an_endpoint_that_refuses_is_told_in_a_sentence(monkeypatch: pytes
     assert failed.value.kind is Kind.MISCONFIGURED
     assert SCOPE in str(failed.value)
     assert "\n" not in str(failed.value)
-    assert metadata.SECRET not in str(failed.value)
+    assert azure_metadata.SECRET not in str(failed.value)
 
 
 async def test_a_token_stands_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither in what is shown nor in the identity."""
-    async with metadata.machine(monkeypatch) as (_, environment), aiohttp.ClientSession() as session:
+    async with azure_metadata.machine(monkeypatch) as (_, environment), aiohttp.ClientSession() as session:
         identity = entra.token("a", scope=SCOPE, around=around(session, environment))
         said = await identity.show("", {}, b"")
         await identity.aclose()

@@ -19,7 +19,7 @@ from tests.inference.contract import call, heard, opened
 from tests.inference.fakes.openai import OpenAI
 from tests.inference.fakes.server import Reply, as_json, serving
 from tests.inference.fakes.vendor import Said
-from tests.inference.identity import metadata
+from tests.inference.identity import azure_metadata
 
 
 def backend(
@@ -104,7 +104,7 @@ async def test_a_private_server_gets_a_token_and_its_key(monkeypatch: pytest.Mon
     """The token for what stands before it, the key for itself; an error quotes neither."""
     quoted = as_json({"error": {"message": "entra-token-1 and sk-secret-1 are no good"}}, status=400)
     async with (
-        metadata.machine(monkeypatch) as (_, environment),
+        azure_metadata.machine(monkeypatch) as (_, environment),
         serving(OpenAI().whole(Said(text=("hi",))), quoted) as server,
         http.session() as session,
     ):
@@ -131,7 +131,7 @@ async def test_a_token_that_got_401_is_another_for_the_next_request(
     monkeypatch.setattr("app.inference.identity.kept.AGAIN_S", 0.0)
     refused: Reply = as_json({"error": {"message": "expired"}}, status=status)
     async with (
-        metadata.machine(monkeypatch) as (_, environment),
+        azure_metadata.machine(monkeypatch) as (_, environment),
         serving(refused, OpenAI().whole(Said(text=("hi",)))) as server,
         http.session() as session,
     ):
