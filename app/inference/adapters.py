@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.inference import anthropic, azure, bedrock, embedded, openai_adapter
+from app.inference import anthropic, azure, bedrock, embedded, openai_adapter, vertex
 from app.inference.adapter import Adapter, Surroundings
 from app.inference.families import thinks
 from app.inference.listed_prices import listed
@@ -20,6 +20,7 @@ ADAPTERS: dict[str, Adapter] = {
     "anthropic": anthropic.ADAPTER,
     **azure.ADAPTERS,
     "bedrock": bedrock.ADAPTER,
+    "vertex": vertex.ADAPTER,
     **{name: openai_adapter.adapter(name, variant, own=OWN.get(name, variant)) for name, variant in VARIANTS.items()},
 }
 _OWN_READS = frozenset({"revision"})  # a server that the app starts has no other address, and a key of its own
@@ -51,13 +52,16 @@ def _member(name: str, spec: BackendSpec, around: Surroundings) -> Member:
     return Member(
         backend=adapter.build(name, spec, around),
         rates=price(spec),
-        circuit_key="|".join(
-            (spec.adapter, own, spec.model, spec.key_env, spec.auth.model_dump_json() if spec.auth else "")
-        ),
+        circuit_key="|".join((spec.adapter, own, spec.model, spec.key_env, *_entered_at(spec))),
         ability=ability(spec),
         max_running=spec.max_running,
         scale_to_zero=spec.scale_to_zero,
     )
+
+
+def _entered_at(spec: BackendSpec) -> tuple[str, ...]:
+    """Where a cloud answers and how it is entered, as far as that is not in an address: a model that is down in one place may be up in another."""
+    return spec.region, spec.project, spec.location, spec.endpoint, spec.auth.model_dump_json() if spec.auth else ""
 
 
 def _refuse_unread(name: str, spec: BackendSpec, reads: frozenset[str]) -> None:

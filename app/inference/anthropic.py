@@ -67,7 +67,7 @@ class Anthropic:
             call=call,
             codec=SCANNED[Wire.ANTHROPIC],
             name=self.name,
-            map_error=functools.partial(_map_error, self.name),
+            map_error=functools.partial(map_error, self.name),
             secret=key,
             ignored=ignored,
         )
@@ -114,7 +114,7 @@ _BY_TYPE = {
 }
 
 
-def _map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """Anthropic's error answers, and its ``error`` events, in the router's words."""
     error = error_bodies.read(body)
     kind_of = next((code for code in error.codes if code in _BY_TYPE), "")

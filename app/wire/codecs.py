@@ -10,6 +10,7 @@ from app.wire.bedrock import Bedrock
 from app.wire.chat import Chat
 from app.wire.events import Event, Scan, Usage, Wire
 from app.wire.framing import Framing
+from app.wire.gemini import Gemini
 from app.wire.openai_chat import OpenAIChat
 from app.wire.openai_completions import OpenAICompletions
 from app.wire.openai_embeddings import OpenAIEmbeddings
@@ -74,6 +75,6 @@ _BOTH: dict[Wire, Codec] = {
     Wire.ANTHROPIC: Anthropic(),
     Wire.BEDROCK: Bedrock(),
 }
-READ: dict[Wire, Read] = {**_BOTH}
+READ: dict[Wire, Read] = {**_BOTH, Wire.GEMINI: Gemini()}
 SCANNED: dict[Wire, Scanned] = {Wire.OPENAI_EMBEDDINGS: OpenAIEmbeddings(), **READ}
 WRITTEN: dict[Wire, Written] = {Wire.CHAT: Chat(), **_BOTH}

@@ -15,6 +15,7 @@ class Wire(StrEnum):
     OPENAI_EMBEDDINGS = "openai_embeddings"
     ANTHROPIC = "anthropic"
     BEDROCK = "bedrock"
+    GEMINI = "gemini"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

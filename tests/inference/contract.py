@@ -22,9 +22,10 @@ from tests.inference import page
 from tests.inference.fakes.anthropic import Anthropic
 from tests.inference.fakes.azure import AIInference, AzureOpenAI
 from tests.inference.fakes.bedrock import Bedrock
+from tests.inference.fakes.gemini import Gemini
 from tests.inference.fakes.openai import OpenAI
 from tests.inference.fakes.server import Fake, Received, Reply, Step, as_stream, serving
-from tests.inference.fakes.vendor import Entered, Vendor
+from tests.inference.fakes.vendor import Vendor
 from tests.inference.lines.adapter import ADAPTER as LINES
 from tests.inference.lines.fake import Lines
 from tests.inference.lines.wire import CODEC, WIRE
@@ -41,6 +42,7 @@ SUBJECTS: list[Vendor] = [
     AzureOpenAI("foundry"),
     AIInference(),
     Bedrock(),
+    Gemini(),
     Lines(),
     page.fake(),
 ]
@@ -58,10 +60,14 @@ def call(*, stream: bool = True, include_usage: bool = False, text: str = "hi", 
 async def backend(vendor: Vendor, *replies: Reply | Callable[[Received], Reply]) -> AsyncIterator[tuple[Backend, Fake]]:
     """The adapter as a routes file would build it, in front of a fake that answers by script."""
     async with serving(*replies) as fake, http.session() as session:
-        own = vendor.entry() if isinstance(vendor, Entered) else {"key_env": "KEY"}
-        spec = BackendSpec(adapter=vendor.adapter, model=MODEL, base_url=fake.url + vendor.base_path, **own)
-        environment = vendor.environment(KEY) if isinstance(vendor, Entered) else {"KEY": KEY}
-        around = Surroundings(http=session, engines={}, environment=environment)
+        entry = {"adapter": vendor.adapter, "model": MODEL, "base_url": fake.url + vendor.base_path, **vendor.entry}
+        around = Surroundings(
+            http=session,
+            engines={},
+            environment=vendor.environment(KEY),
+            identities=dict(vendor.identities(KEY)),
+        )
+        spec = BackendSpec.model_validate(entry)
         yield ADAPTERS[vendor.adapter].build("subject", spec, around), fake
 
 

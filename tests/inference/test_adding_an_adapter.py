@@ -26,6 +26,7 @@ A_MODEL = {
     "azure_openai": "gpt-4o",
     "foundry": "gpt-4o",
     "bedrock": "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+    "vertex": "gemini-2.5-flash",
     "openai": "gpt-4o",
     "groq": "llama-3.1-8b-instant",
     "together": "meta-llama/Llama-3.3-70B-Instruct-Turbo",

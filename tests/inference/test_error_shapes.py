@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.inference.anthropic import ADAPTER, _map_error
+from app.inference.anthropic import ADAPTER
+from app.inference.anthropic import map_error as map_claudes
 from app.inference.openai_errors import map_error
 from app.inference.retry_after import LONGEST_S, said_s
 from app.inference.said import IN_STREAM, Said
@@ -25,7 +26,7 @@ def openai_says(status: int, body: Any) -> Failure:
 
 
 def anthropic_says(message: str, status: int = 400, type: str = "invalid_request_error") -> Failure:
-    return _map_error(
+    return map_claudes(
         "b", status, {}, json.dumps({"type": "error", "error": {"type": type, "message": message}}).encode()
     )
 

@@ -10,9 +10,11 @@ from app.wire.anthropic import Anthropic
 from app.wire.bedrock import Bedrock
 from app.wire.codecs import WRITTEN, Read
 from app.wire.events import Wire
+from app.wire.gemini import Gemini
 from app.wire.openai_chat import OpenAIChat
 from tests.inference.fakes.anthropic import Anthropic as AnthropicFake
 from tests.inference.fakes.bedrock import Bedrock as BedrockFake
+from tests.inference.fakes.gemini import Gemini as GeminiFake
 from tests.inference.fakes.openai import OpenAI as OpenAIFake
 from tests.inference.fakes.server import Reply
 from tests.inference.fakes.vendor import Lack, Said, Vendor
@@ -30,11 +32,13 @@ NEEDS = {"reasoning": Lack.REASONING, "tools": Lack.TOOLS}
 SPOKEN: dict[str, tuple[Read, Vendor]] = {
     "anthropic": (Anthropic(clock=lambda: 1700000000.5), AnthropicFake()),
     "bedrock": (Bedrock(clock=lambda: 1700000000.5, new_id=lambda: "chatcmpl-1"), BedrockFake()),
+    "gemini": (Gemini(), GeminiFake()),
     "openai": (OpenAIChat(), OpenAIFake()),
 }
 WANTED = {
     "anthropic": [Wire.OPENAI_CHAT, Wire.OPENAI_COMPLETIONS, Wire.CHAT],
     "bedrock": [Wire.OPENAI_CHAT, Wire.ANTHROPIC, Wire.CHAT],
+    "gemini": [Wire.OPENAI_CHAT, Wire.ANTHROPIC, Wire.CHAT],
     "openai": [Wire.ANTHROPIC, Wire.CHAT],
 }
 

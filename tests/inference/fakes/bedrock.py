@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 from app.wire import event_stream
 from app.wire.events import Usage
 from tests.inference.fakes.server import Received, Reply, as_json
-from tests.inference.fakes.vendor import USAGE, Asked, Fault, Lack, Said, quoting
+from tests.inference.fakes.vendor import USAGE, Asked, Entered, Fault, Lack, Said, quoting
 
 REGION = "eu-central-1"
 KEY_ID, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -67,11 +67,12 @@ def usage_of(usage: Usage) -> dict[str, Any]:
     }
 
 
-class Bedrock:
+class Bedrock(Entered):
     """``session``: the token of the credentials that are in ``environment``."""
 
     adapter = "bedrock"
     base_path = ""
+    entry: Mapping[str, str] = {"region": REGION}
     lacks: frozenset[Lack] = frozenset()
     usage = Usage(
         input=USAGE.input, cache_read=USAGE.cache_read, cache_write=USAGE.cache_write, output=USAGE.completion
@@ -88,10 +89,6 @@ class Bedrock:
         event_stream.message({":event-type": "contentBlockDelta"}, b'{"delta": {"text": "\xff"}}'),
     )
     rewritten: Mapping[str, tuple[bytes, bytes]] = {"json": (b'":', b'" :  ')}
-
-    def entry(self) -> dict[str, Any]:
-        """What its entry in a routes file has in place of `key_env`."""
-        return {"region": REGION}
 
     def environment(self, key: str) -> dict[str, str]:
         return {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": key}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from app.inference.identity.identity import Identity
 from app.wire.events import Usage
 from tests.inference.fakes.server import Received, Reply, Step
 
@@ -83,7 +84,22 @@ class Framed(Protocol):
     rewritten: Mapping[str, tuple[bytes, bytes]]
 
 
-class ServerSent:
+class Entered:
+    """How a vendor is entered where it takes no more than a key: what its entry in a routes file has beside adapter, model and address, the
+    environment, and what identities of the machine there are.
+    """
+
+    entry: Mapping[str, str] = {"key_env": "KEY"}
+
+    def environment(self, key: str) -> Mapping[str, str]:
+        return {"KEY": key}
+
+    def identities(self, key: str) -> Mapping[tuple[str, ...], Identity]:
+        del key
+        return {}
+
+
+class ServerSent(Entered):
     """Server-sent events with JSON in them."""
 
     stream_type = "text/event-stream; charset=utf-8"
@@ -107,13 +123,19 @@ class ServerSent:
 class Vendor(Framed, Protocol):
     """``adapter`` is its name in a routes file; ``base_path`` follows the server's address in `base_url`.
 
-    ``lacks``: what its wire does not have; ``usage``: as much of USAGE as its wire can tell.
+    ``lacks``: what its wire does not have; ``usage``: as much of USAGE as its wire can tell. ``entry``: what its entry there has beside the usual.
     """
 
     adapter: str
     base_path: str
     lacks: frozenset[Lack]
     usage: Usage
+    entry: Mapping[str, str]
+
+    def environment(self, key: str) -> Mapping[str, str]: ...
+    def identities(self, key: str) -> Mapping[tuple[str, ...], Identity]:
+        """Those of the machine, of which each shows ``key``: for a vendor that takes no key of the entry's."""
+        ...
 
     def whole(self, said: Said) -> Reply: ...
     def stream(self, said: Said) -> list[bytes]:
@@ -133,14 +155,6 @@ class Vendor(Framed, Protocol):
         ...
 
     def asked(self, received: Received) -> Asked: ...
-
-
-@runtime_checkable
-class Entered(Protocol):
-    """A vendor that is entered in another way than with a key in `key_env`: by what its entry in a routes file has, and the environment."""
-
-    def entry(self) -> dict[str, Any]: ...
-    def environment(self, key: str) -> dict[str, str]: ...
 
 
 @runtime_checkable

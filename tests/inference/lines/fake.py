@@ -9,14 +9,14 @@ from typing import Any
 from app.wire.events import Usage
 from tests.inference.fakes.openai import OpenAI
 from tests.inference.fakes.server import Received, Reply, as_json
-from tests.inference.fakes.vendor import USAGE, Asked, Fault, Lack, Said
+from tests.inference.fakes.vendor import USAGE, Asked, Entered, Fault, Lack, Said
 
 
 def _line(**value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
 
-class Lines:
+class Lines(Entered):
     adapter = "lines"
     base_path = ""
     lacks = frozenset({Lack.TOOLS, Lack.SCHEMA, Lack.IMAGES, Lack.REASONING, Lack.END_MARK})
