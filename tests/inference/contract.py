@@ -22,6 +22,7 @@ from tests.inference import page
 from tests.inference.fakes.anthropic import Anthropic
 from tests.inference.fakes.azure import AIInference, AzureOpenAI
 from tests.inference.fakes.bedrock import Bedrock
+from tests.inference.fakes.claude_on_vertex import ClaudeOnVertex
 from tests.inference.fakes.gemini import Gemini
 from tests.inference.fakes.openai import OpenAI
 from tests.inference.fakes.server import Fake, Received, Reply, Step, as_stream, serving
@@ -43,6 +44,7 @@ SUBJECTS: list[Vendor] = [
     AIInference(),
     Bedrock(),
     Gemini(),
+    ClaudeOnVertex(),
     Lines(),
     page.fake(),
 ]

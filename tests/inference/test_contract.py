@@ -14,6 +14,7 @@ from msgspec.structs import replace as replace_call
 from app.inference import http
 from app.logic.answer import Backend, Batch, Blame, Call, Failure, Kind
 from tests.inference.contract import KEY, MODEL, SUBJECTS, WITHIN_S, backend, call, heard, opened, streamed
+from tests.inference.fakes.anthropic import Anthropic
 from tests.inference.fakes.server import Reply, Step, Then, serving
 from tests.inference.fakes.vendor import Binary, Fault, Lack, Said, Vendor, rewrite
 
@@ -325,7 +326,7 @@ async def test_what_only_anthropic_knows_reaches_it_alone(vendor: Vendor) -> Non
         answer = await opened(subject, asked)
         await heard(answer)
     body = json.dumps(fake.received[0].body)
-    if vendor.adapter == "anthropic":
+    if isinstance(vendor, Anthropic):
         assert (body.count('"ephemeral"'), '"sig"' in body, '"zz"' in body, answer.ignored) == (
             3,
             True,

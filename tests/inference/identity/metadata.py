@@ -41,7 +41,10 @@ class Metadata:
             case "instance/service-accounts/default/identity":
                 self.audiences += parse_qs(address.query)["audience"]
                 return self.instead or self._identity(self.audiences[-1])
-            case "instance/service-accounts/default/":
+            case (
+                "instance/service-accounts/default/"
+                | "instance/service-accounts/app@my-project.iam.gserviceaccount.com/"
+            ):
                 return said(ACCOUNT)
             case "project/project-id":
                 return Reply(content_type="application/text", headers=FLAVOR, steps=[b"my-project"])
