@@ -51,8 +51,8 @@ class Adapter:
 
     ``provider``: the value of `gen_ai.provider.name` in telemetry. ``ability``: what the entry's model can do, as far as the routes file
     does not say. ``base_url``: where the provider answers, empty where the routes file must say it. ``price_key``: the address by which
-    genai-prices knows who sells the models, empty where nobody is known to; ``is_free``: they run on this machine. ``reads``: the keys
-    of an entry, beside those that every backend has, that are not refused.
+    genai-prices knows who sells the models, empty where nobody is known to; ``sold_as``: what it calls the entry's; ``is_free``: they run on
+    this machine. ``reads``: the keys of an entry, beside those that every backend has, that are not refused.
     """
 
     build: Callable[[str, BackendSpec, Surroundings], Backend]
@@ -60,6 +60,7 @@ class Adapter:
     ability: Callable[[BackendSpec], Ability]
     base_url: str = ""
     price_key: str = ""
+    sold_as: Callable[[BackendSpec], str] = lambda spec: spec.model
     is_free: bool = False
     reads: frozenset[str] = frozenset({"base_url", "key_env"})
 

@@ -93,7 +93,7 @@ def price(spec: BackendSpec) -> Rates | None:
             own.cache_write_1h_usd_per_mtok,
         )
     adapter = ADAPTERS[spec.adapter]
-    return FREE if adapter.is_free else listed(spec.model, spec.base_url or adapter.price_key)
+    return FREE if adapter.is_free else listed(adapter.sold_as(spec), spec.base_url or adapter.price_key)
 
 
 def providers(routes: Routes) -> Mapping[str, str]:

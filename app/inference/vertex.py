@@ -27,7 +27,9 @@ from app.wire.codecs import SCANNED
 from app.wire.events import Wire
 
 GLOBAL_URL = "https://aiplatform.googleapis.com"
-ANTHROPIC_VERSION = "vertex-2023-10-16"  # anthropic 2.12, lib/vertex/_client.py, checked 2026-12-01
+# What Anthropic documents for Vertex AI (docs.anthropic.com/en/api/claude-on-vertex-ai, read 2026-12-01). The anthropic 2.12 client sends its newest
+# version there, too, 2026-10-21, which refuses temperature and top_p for every model: see ``anthropic.VERSION``.
+ANTHROPIC_VERSION = "vertex-2023-10-16"
 # Google promises for these that a request stays within them (google-genai 1.75, _MULTI_REGIONAL_LOCATIONS, and AnthropicVertex).
 _MULTI_REGIONS = ("eu", "us")
 _REGION = re.compile(r"[a-z]+(?:-[a-z]+)+\d{1,2}")
@@ -136,11 +138,11 @@ def host(location: str) -> str:
     return f"https://{location}-aiplatform.googleapis.com"
 
 
-def publisher(model: str) -> tuple[Publisher, str]:
-    """Whose model it is, and its name in a path. Raises ValueError for one of another publisher."""
+def publisher(model: str) -> tuple[Publisher, str] | None:
+    """Whose model it is, and its name in a path; None for one of another publisher."""
     found = _MODEL.fullmatch(model)
     if found is None:
-        raise ValueError(model)
+        return None
     if found[1] is not None:
         return ("google" if found[1] == "google" else "anthropic"), found[2]
     return ("anthropic" if model.startswith("claude") else "google"), model
@@ -148,12 +150,12 @@ def publisher(model: str) -> tuple[Publisher, str]:
 
 def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
     location = _location(name, spec)
-    try:
-        whose, called = publisher(model(name, spec))
-    except ValueError:
+    found = publisher(model(name, spec))
+    if found is None:
         raise RoutesError(
             f"backend '{name}': model '{spec.model}' is neither Google's nor Anthropic's: such as gemini-2.5-flash, or claude-sonnet-4-5@20250929"
-        ) from None
+        )
+    whose, called = found
     build: Callable[..., Backend] = Gemini if whose == "google" else Claude
     return build(
         name=name,
@@ -190,11 +192,16 @@ def _project(name: str, spec: BackendSpec, environment: Mapping[str, str]) -> st
 
 def _continuation(spec: BackendSpec) -> Continuation:
     """Whether Gemini takes up a last message of its own word by word, nobody promises: it is asked to go on."""
-    try:
-        whose, called = publisher(spec.model)
-    except ValueError:
-        return "instruct"
-    return anthropic.continuation(called) if whose == "anthropic" else "instruct"
+    match publisher(spec.model):
+        case ("anthropic", called):
+            return anthropic.continuation(called)
+    return "instruct"
+
+
+def _sold_as(spec: BackendSpec) -> str:
+    """Without the publisher, by which nobody lists a price."""
+    found = publisher(spec.model)
+    return found[1] if found is not None else spec.model
 
 
 ADAPTER = Adapter(
@@ -203,5 +210,6 @@ ADAPTER = Adapter(
     ability=lambda spec: Ability(continuation=_continuation(spec)),
     base_url=GLOBAL_URL,
     price_key=GLOBAL_URL,
+    sold_as=_sold_as,
     reads=frozenset({"base_url", "project", "location", "residency"}),
 )
