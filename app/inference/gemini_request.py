@@ -52,19 +52,34 @@ Part = dict[str, Any]
 
 
 def map_request(call: Call, *, model: str, backend: str) -> Admitted:
-    """The body for ``:generateContent``, with images by `data:` URL only. Raises Failure(BAD_REQUEST) with the field that cannot be mapped."""
+    """The body for ``:generateContent`` of a request whose images are in it. Raises Failure(BAD_REQUEST) with the field that cannot be mapped."""
+    body, ignored = admitted(call, backend)
+    return mapped(body, ignored, model=model, backend=backend)
+
+
+def admitted(call: Call, backend: str) -> Admitted:
+    """The request as far as Gemini gets it, still in OpenAI's form. Raises Failure(BAD_REQUEST)."""
     usual = {name for name, values in _AS_USUAL.items() if call.body.get(name) in values}
-    body, hints = fields.admitted(call, ALLOWED | usual, backend)
-    ignored = set(hints)
-    fields.check_parts(body["messages"], backend)
+    found = fields.admitted(call, ALLOWED | usual, backend)
+    fields.check_parts(found.body["messages"], backend)
+    return found
+
+
+def mapped(body: dict[str, Any], ignored: frozenset[str], *, model: str, backend: str) -> Admitted:
+    """``body`` as Gemini's; its images are `data:` URLs. Raises Failure(BAD_REQUEST)."""
     system, contents = _Conversation(backend, is_signed=_generation(model) >= 3).read(body["messages"])
-    mapped: dict[str, Any] = {"contents": contents}
+    asked: dict[str, Any] = {"contents": contents}
     if system:
-        mapped["systemInstruction"] = {"parts": system}
-    mapped |= _map_tools(body, backend, ignored)
+        asked["systemInstruction"] = {"parts": system}
+    asked |= _map_tools(body, backend)
     if config := _map_config(body, model, backend):
-        mapped["generationConfig"] = config
-    return Admitted(mapped, frozenset(ignored))
+        asked["generationConfig"] = config
+    return Admitted(asked, ignored | _left_out(body))
+
+
+def _left_out(body: dict[str, Any]) -> frozenset[str]:
+    """`strict`: there is a mode for it, in preview and for all functions at once."""
+    return frozenset({"strict"} if any(tool["function"].get("strict") for tool in body.get("tools") or ()) else ())
 
 
 def _generation(model: str) -> int:
@@ -109,12 +124,10 @@ def _map_format(wanted: dict[str, Any], backend: str) -> dict[str, Any]:
     return {}
 
 
-def _map_tools(body: dict[str, Any], backend: str, ignored: set[str]) -> dict[str, Any]:
+def _map_tools(body: dict[str, Any], backend: str) -> dict[str, Any]:
     if not (tools := body.get("tools")):
         return {}
     mapped: dict[str, Any] = {"tools": [{"functionDeclarations": [_map_tool(tool["function"]) for tool in tools]}]}
-    if any(tool["function"].get("strict") for tool in tools):
-        ignored.add("strict")  # there is a mode for it, in preview and for all functions at once
     if calling := _map_tool_choice(body.get("tool_choice") or "auto", backend):
         mapped["toolConfig"] = {"functionCallingConfig": calling}
     return mapped

@@ -25,6 +25,7 @@ from tests.inference.fakes.bedrock import Bedrock
 from tests.inference.fakes.claude_on_vertex import ClaudeOnVertex
 from tests.inference.fakes.gemini import Gemini
 from tests.inference.fakes.openai import OpenAI
+from tests.inference.fakes.openai_on_vertex import OpenAIOnVertex
 from tests.inference.fakes.server import Fake, Received, Reply, Step, as_stream, serving
 from tests.inference.fakes.vendor import Vendor
 from tests.inference.lines.adapter import ADAPTER as LINES
@@ -45,6 +46,7 @@ SUBJECTS: list[Vendor] = [
     Bedrock(),
     Gemini(),
     ClaudeOnVertex(),
+    OpenAIOnVertex(),
     Lines(),
     page.fake(),
 ]

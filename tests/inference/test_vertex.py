@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,16 +14,19 @@ import pytest
 from app.inference.adapter import Surroundings
 from app.inference.adapters import ability, build, price
 from app.inference.identity.identity import Bearer
-from app.inference.vertex import host
+from app.inference.on_vertex import host
+from app.inference.vertex_endpoint import Address, OwnEndpoint
 from app.logic.answer import Failure, Kind
 from app.logic.routes import BackendSpec, RoutesError, parse
 from tests.inference.contract import KEY, backend, call, heard, opened, streamed
 from tests.inference.fakes.claude_on_vertex import ClaudeOnVertex
-from tests.inference.fakes.gemini import LOCATION, PROJECT
-from tests.inference.fakes.server import Reply, serving
-from tests.inference.fakes.vendor import Said
+from tests.inference.fakes.gemini import LOCATION, PROJECT, Gemini
+from tests.inference.fakes.openai_on_vertex import PATH, OpenAIOnVertex
+from tests.inference.fakes.server import Received, Reply, as_json, serving
+from tests.inference.fakes.vendor import Fault, Said
+from tests.inference.identity.metadata import Metadata, on_google
 
-CLAUDE = ClaudeOnVertex()
+CLAUDE, GEMINI = ClaudeOnVertex(), Gemini()
 SAID = Said(text=("Grüße",), tools=(("get_weather", ('{"city":', '"Paris"}')),), finish="tool_calls")
 both = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 
@@ -59,6 +65,9 @@ async def built(entry: str, **environment: str) -> Any:
         ("model: meta/llama-4-maas", "'meta/llama-4-maas' is neither Google's nor Anthropic's"),
         ("model: ../x", "is neither Google's nor Anthropic's"),
         ("location: eu", "model is missing"),
+        ("model: m, endpoint: '7'", "an endpoint is in a region: set location to it, such as europe-west4"),
+        ("model: m, location: eu, endpoint: '7'", "an endpoint is in a region"),
+        ("model: m, location: europe-west4, endpoint: a/b", "endpoint 'a/b' is not the id of one"),
         ("model: gemini-2.5-flash, key_env: KEY", "has no use for 'key_env' here"),
     ],
 )
@@ -101,8 +110,12 @@ async def test_places_fail_apart() -> None:
 async def test_without_a_project_a_request_says_so() -> None:
     """Neither the entry nor the machine nor its credential names one."""
     async with serving(Reply()) as fake, aiohttp.ClientSession() as session:
-        identities = {("google", "access_token"): Bearer(lambda: KEY)}
-        around = Surroundings(http=session, engines={}, environment={}, identities=dict(identities))
+        around = Surroundings(
+            http=session,
+            engines={},
+            environment={},
+            identities={("google", "access_token"): Bearer(lambda: KEY)},
+        )
         spec = f"version: 1\nbackends: {{b: {{adapter: vertex, model: gemini-2.5-flash, base_url: '{fake.url}'}}}}\nmodels: {{c: {{backends: [{{use: b}}]}}}}"
         subject = build(parse(spec, "routes.yaml"), around)["b"].backend
         with pytest.raises(
@@ -166,3 +179,75 @@ async def test_anthropics_client_sends_what_the_adapter_sends(stream: bool) -> N
     version = {"anthropic_version": "vertex-2023-10-16"}
     assert ours.received[0].body == {**fake.received[0].body, **version}
     assert ours.received[0].headers["authorization"] == fake.received[0].headers["authorization"]
+
+
+def endpoint(answer: dict[str, Any], *, status: int = 200) -> Callable[[Received], Reply]:
+    """Google's API, which knows one endpoint; all else is asked of the metadata server."""
+    metadata = Metadata()
+
+    def replied(received: Received) -> Reply:
+        if received.path.startswith(f"{PATH}?") or received.path == PATH:
+            assert received.headers["authorization"] == "Bearer ya29.token-1"
+            return as_json(answer, status=status)
+        return metadata(received)
+
+    return replied
+
+
+async def looked_up(
+    answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch, nowhere: Path, *, status: int = 200
+) -> tuple[str, str]:
+    """The address that Google's client finds, and that of the API."""
+    async with on_google(endpoint(answer, status=status), monkeypatch, nowhere) as fake:
+        address = Address("b")
+        try:
+            resource = PATH.removeprefix("/v1/")
+            found = await address.get(fake.url, resource)
+            asked = len(fake.received)
+            assert await address.get(fake.url, resource) == found
+            assert len(fake.received) == asked
+        finally:
+            await address.aclose()
+        return found, fake.url
+
+
+async def test_an_endpoint_has_an_address_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Asked of Google once, by its own client; one that has none is behind the region's."""
+    host = "1234567890.europe-west4-42.prediction.vertexai.goog"
+    answer = {"name": PATH, "dedicatedEndpointEnabled": True, "dedicatedEndpointDns": host}
+    assert (await looked_up(answer, monkeypatch, tmp_path))[0] == f"https://{host}"
+    found, api = await looked_up({"name": PATH}, monkeypatch, tmp_path)
+    assert found == api
+
+
+async def test_an_endpoint_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With what was asked, and what may be wrong; not with what Google said."""
+    error = {"error": {"code": 404, "status": "NOT_FOUND", "message": "ya29.never-shown"}}
+    with pytest.raises(Failure) as raised:
+        await looked_up(error, monkeypatch, tmp_path, status=404)
+    assert raised.value.kind is Kind.MISCONFIGURED
+    assert f"answered 404 for {PATH.removeprefix('/v1/')}: is the id right" in raised.value.reason
+    assert "ya29" not in raised.value.reason
+
+
+@pytest.mark.parametrize("may_sleep", [True, False])
+@pytest.mark.parametrize(
+    ("fault", "wakes"),
+    [(Fault.RATE_LIMITED, True), (Fault.OVERLOADED, True), (Fault.BROKEN, False), (Fault.TOO_LONG, False)],
+)
+async def test_an_endpoint_at_zero_is_waking(may_sleep: bool, fault: Fault, wakes: bool) -> None:
+    """Where it may be: else it is busy, and nobody waits for minutes."""
+    vendor = OpenAIOnVertex()
+    for reply in (vendor.fault(fault), GEMINI.fault(fault)):
+        async with backend(vendor, reply) as (subject, _):
+            assert isinstance(subject, OwnEndpoint)
+            sleeping = replace(subject, may_sleep=may_sleep)
+            with pytest.raises(Failure) as raised:
+                await opened(sleeping, call())
+        assert raised.value.waking is (wakes and may_sleep)
+
+
+def test_an_endpoints_tokens_have_no_price() -> None:
+    """Its machines are paid for by the hour; the name of its model may be that of one that is sold."""
+    assert price(BackendSpec(adapter="vertex", model="gemini-2.5-flash", endpoint="7")) is None
+    assert ability(BackendSpec(adapter="vertex", model="claude-sonnet-4-5", endpoint="7")).continuation == "instruct"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,9 @@ def _part(value: dict[str, Any]) -> bytes:
 
 
 @asynccontextmanager
-async def on_google(metadata: Metadata, monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> AsyncIterator[Fake]:
+async def on_google(
+    metadata: Callable[[Received], Reply], monkeypatch: pytest.MonkeyPatch, nowhere: Path
+) -> AsyncIterator[Fake]:
     """This process stands on a machine of Google's: google-auth reads the server's address when it is imported, so it is put in its place."""
     from google.auth.compute_engine import _metadata
 
