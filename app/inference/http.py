@@ -235,7 +235,7 @@ class HttpAnswer:
         self._choices = call.body.get("n") or 1
         self._finish: str | None = None
         self._finished: set[int] = set()
-        self._progressed = self._is_complete = False
+        self._progressed = self._is_complete = self._calls = False
         self._rest_until = 0.0
         self.usage: Usage | None = None
         self._batches = self._streamed() if call.stream else self._whole()
@@ -325,8 +325,9 @@ class HttpAnswer:
             self._progressed = True
             # Some servers write a finish reason into each chunk (Gemini's among them): this was not the rest.
             self._rest_until = 0.0
+        self._calls = self._calls or seen.calls
         if seen.finish is not None:
-            self._finish = seen.finish
+            self._finish = "tool_calls" if self._calls and seen.finish == "stop" else seen.finish
             self._finished |= seen.finished
         if seen.error is not None and not self._is_finished:
             raise self._reported(seen.error)

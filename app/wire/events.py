@@ -117,7 +117,8 @@ class Scan:
     ``progress``: content moved (a ping or a role alone is no progress). ``done``: the wire's own end mark was there; it is taken out of
     ``raw``, because the end is sent only once the answer is known to be complete. ``error``: what the backend reported in place of content, as
     the body of an error answer; it is taken out of ``raw`` too.
-    ``finish``: the last finish reason, in OpenAI's words; ``finished``: the choices that have one.
+    ``finish``: the last finish reason, in OpenAI's words; ``finished``: the choices that have one. ``calls``: tools are called, in a wire that
+    has no finish reason for that: its "stop" is one for calls, then.
     """
 
     raw: bytes
@@ -127,6 +128,7 @@ class Scan:
     done: bool = False
     error: bytes | None = None
     finished: frozenset[int] = frozenset()
+    calls: bool = False
 
 
 def error_body(error: bytes) -> bytes:

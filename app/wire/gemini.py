@@ -253,6 +253,7 @@ class Gemini:
 
     def _note_candidate(self, candidate: _Candidate, seen: Scan) -> None:
         seen.progress = seen.progress or _moves(candidate)
+        seen.calls = seen.calls or _calls(candidate) > 0
         reason = candidate.finish_reason or _UNSPECIFIED
         if reason in _FAILED:
             message = f"the model gave up ({reason}): {candidate.finish_message or 'its call was not well-formed'}"

@@ -140,6 +140,7 @@ class Scanner:
         for part in parts:
             whole.progress |= part.progress
             whole.done |= part.done
+            whole.calls |= part.calls
             if whole.error is None:  # an error ends an answer: what comes behind it finishes nothing
                 whole.finish = part.finish or whole.finish
                 whole.finished |= part.finished
