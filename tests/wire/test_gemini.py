@@ -56,7 +56,7 @@ def test_finish_reasons(reason: str, finish: str) -> None:
     given = answer({"text": "a"}, finish=reason)
     assert CODEC.scan_whole(json.dumps(given).encode()).finish == finish
     seen = CODEC.scan(stream(given), hide_usage=False)
-    assert (seen.finish, seen.finished, seen.progress, seen.done) == (finish, {0}, True, False)
+    assert (seen.finish, seen.finished, seen.progress, seen.done) == (finish, frozenset({0}), True, False)
     assert whole(given) == [START, Text("a"), Finish(finish)]
 
 

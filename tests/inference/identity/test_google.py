@@ -8,8 +8,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -95,7 +96,16 @@ def _ends(identity: Identity) -> float:
     return have.ends_at
 
 
-@pytest.mark.usefixtures("_here")
+@pytest.fixture
+def _in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_here", "_in_tokyo")
 async def test_an_end_is_read_in_utc(around: Surroundings) -> None:
     """google-auth gives it without a zone: read as local time, a token would be used for hours after its end, or never."""
     identity = access_token("a", around)
@@ -166,6 +176,24 @@ async def test_a_silent_metadata_server_is_waited_for_only_so_long(
     metadata.instead = Reply(before_head=Then.SILENCE)
 
     assert "did not answer within 0.3 s" in await refused(access_token("a", around))
+
+
+def test_no_request_of_a_fetch_may_take_longer_than_all_of_it() -> None:
+    """Whatever google-auth allows it: 120 s to a token endpoint. Its shorter limits stay."""
+    allowed: list[float] = []
+
+    class Requested:
+        status = 200
+
+        def __call__(self, url: str, *, timeout: float, **more: Any) -> Requested:
+            allowed.append(timeout)
+            return self
+
+    asked = google._Asked(Requested(), RuntimeError)
+    for timeout in (None, 120.0, 3.0):
+        asked("https://oauth2.example/token", timeout=timeout)
+    assert [each <= google.FETCH_S for each in allowed] == [True] * 3
+    assert allowed[2] == 3.0
 
 
 async def test_no_credential_says_where_one_may_come_from(
