@@ -18,6 +18,7 @@ from app.logic.circuit import COUNTS, Sent
 from app.logic.record import AttemptRecord, Measured, Record
 from app.logic.routes import Limits
 from app.logic.transcript import Transcript, read_whole, whole_of, words
+from app.logic.translated import writable
 from app.logic.watchdog import Watchdog
 from app.wire.events import End, Event, Usage, Wire
 
@@ -50,6 +51,7 @@ class Attempt:
         self.record = record
         self.end: End | None = None
         self.transcript = Transcript()
+        answer = writable(answer, stream=call.stream or joins, include_usage=call.include_usage or joins)
         self._answer = answer
         self._call = call
         self._limits = limits
