@@ -6,7 +6,6 @@ docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html and bo
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -18,7 +17,7 @@ from app.inference import bedrock_errors, bedrock_models, http
 from app.inference.adapter import Adapter, Surroundings, base_url, credential, model
 from app.inference.bedrock_request import admitted, map_request
 from app.inference.identity import aws
-from app.inference.identity.identity import Bearer, Identity, Shown
+from app.inference.identity.identity import Bearer, Identity
 from app.inference.images import ImageFetcher
 from app.logic.answer import Answer, Backend, Call, Endpoint, Failure
 from app.logic.routes import BackendSpec, Guardrail
@@ -41,20 +40,13 @@ PRICE_KEY = "https://bedrock-runtime.us-east-1.amazonaws.com"
 _SIGNED = {"content-type": "application/json"}
 
 
-def _nothing(shown: Shown) -> None:
-    """A key does not end."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bedrock:
-    """``ended``: is told what was shown when AWS takes it for ended, so that the next request shows something newer."""
-
     name: str
     base_url: str
     model: str
     http: aiohttp.ClientSession
     identity: Identity
-    ended: Callable[[Shown], None] = _nothing
     guardrail: Guardrail | None = None
     images: ImageFetcher = field(default_factory=ImageFetcher)
     endpoints: frozenset[Endpoint] = frozenset({Endpoint.CHAT})
@@ -84,8 +76,8 @@ class Bedrock:
                 ignored=ignored,
             )
         except Failure as failure:
-            if failure.code in bedrock_errors.ENDED:
-                self.ended(shown)
+            if failure.code in bedrock_errors.ENDED and shown.ended is not None:
+                shown.ended()
             raise
 
     async def ready(self) -> bool:
@@ -109,8 +101,7 @@ def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
     if spec.key_env:
         key = credential(name, spec, around.environment)
         return backend(identity=Bearer(lambda: key))
-    signer = aws.signer(name, service=SERVICE, region=region, around=around)
-    return backend(identity=signer, ended=signer.refused)
+    return backend(identity=aws.signed(name, service=SERVICE, region=region, around=around))
 
 
 def _address(region: str) -> str:

@@ -83,8 +83,8 @@ class OpenAICompatible:
                 ignored=ignored,
             )
         except Failure as failure:
-            if shown.refused is not None and failure.reported.status == 401:
-                shown.refused()
+            if shown.ended is not None and failure.reported.status == 401:
+                shown.ended()
             raise
 
     async def ready(self) -> bool:

@@ -1,4 +1,4 @@
-"""Amazon Bedrock's Converse: the events of a stream and the whole answer, read. Writing is in ``bedrock_writing``.
+"""Amazon Bedrock's Converse: the events of a stream and the whole answer, read. No caller speaks it, so it is not written.
 
 Fields as in botocore 1.44.5 (data/bedrock-runtime, ConverseStreamOutput and ConverseResponse), checked 2026-12-01.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
 from app.wire import event_stream
-from app.wire.bedrock_writing import BedrockWriter, answer_object
 from app.wire.event_stream import Message
 from app.wire.events import (
     Event,
@@ -205,7 +204,6 @@ class Bedrock:
 
     wire = Wire.BEDROCK
     framing = event_stream.FRAMING
-    end_mark = b""  # the counts come last, if they come
 
     def __init__(self, clock: Callable[[], float] = time.time, new_id: Callable[[], str] = _new_id) -> None:
         self._clock = clock
@@ -288,13 +286,6 @@ class Bedrock:
         yield Finish(_finish(answer.stopReason))
         if answer.usage is not None:
             yield _usage_of(answer.usage)
-
-    def writer(self, *, include_usage: bool) -> BedrockWriter:
-        del include_usage  # this wire always carries it
-        return BedrockWriter()
-
-    def render_whole(self, events: Iterable[Event]) -> bytes:
-        return answer_object(events)
 
 
 def _read_answer(raw: bytes) -> _Answer:

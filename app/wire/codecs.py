@@ -73,8 +73,7 @@ _BOTH: dict[Wire, Codec] = {
     Wire.OPENAI_CHAT: OpenAIChat(),
     Wire.OPENAI_COMPLETIONS: OpenAICompletions(),
     Wire.ANTHROPIC: Anthropic(),
-    Wire.BEDROCK: Bedrock(),
 }
-READ: dict[Wire, Read] = {**_BOTH, Wire.GEMINI: Gemini()}
+READ: dict[Wire, Read] = {**_BOTH, Wire.BEDROCK: Bedrock(), Wire.GEMINI: Gemini()}
 SCANNED: dict[Wire, Scanned] = {Wire.OPENAI_EMBEDDINGS: OpenAIEmbeddings(), **READ}
 WRITTEN: dict[Wire, Written] = {Wire.CHAT: Chat(), **_BOTH}

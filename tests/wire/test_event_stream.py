@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-import botocore.session
 import pytest
 from botocore.eventstream import EventStreamBuffer
-from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.wire.bedrock import Bedrock
-from app.wire.event_stream import Cutter, Message, message, messages
-from app.wire.events import MAX_TOKENS, Event, Finish, Garbled, Reasoning, Start, Text, ToolCall, Usage
+from app.wire.event_stream import Cutter, message, messages
+from app.wire.events import Event, Finish, Garbled, Reasoning, Text, ToolCall, Usage
 from tests.inference.fakes.bedrock import Bedrock as Fake
 from tests.inference.fakes.bedrock import corrupted, event
 from tests.inference.fakes.vendor import Said
-from tests.wire.test_codecs import answers
 
 ALL = Said(
     reasoning=("h", "m"),
@@ -192,62 +187,6 @@ def test_all_that_an_answer_has_is_read() -> None:
         None,
     )
     assert seen.raw == STREAM
-
-
-def merged(events: Sequence[Event]) -> list[Event]:
-    """Neighbours that are text put together, and thinking counted as output: how it came, and what the wire cannot tell, set aside."""
-    result: list[Event] = []
-    for each in events:
-        match each, result[-1] if result else None:
-            case (Text(text), Text(before)):
-                result[-1] = Text(before + text)
-            case (Reasoning(text), Reasoning(before)):
-                result[-1] = Reasoning(before + text)
-            case (Usage(), _):
-                result.append(replace(each, output=min(each.completion, MAX_TOKENS), reasoning=0))
-            case (Start(), _):
-                result.append(CODEC.start())
-            case _:
-                result.append(each)
-    return result
-
-
-@given(given=answers())
-def test_what_is_written_is_read_again_streamed_and_whole(given: list[Event]) -> None:
-    """An answer that another backend goes on with: nothing lost, doubled or reordered; a whole answer has thoughts and text apart."""
-    writer = CODEC.writer(include_usage=True)
-    raw = b"".join(writer.render([each]) for each in given) + writer.end()
-    assert merged(list(CODEC.reader().read(raw))) == merged(given)
-    assert all(not problems(each) for each in messages(raw))
-    whole = list(CODEC.parse_whole(CODEC.render_whole(given)))
-    assert sorted(map(repr, joined(merged(whole)))) == sorted(map(repr, joined(merged(given))))
-
-
-def joined(events: Sequence[Event]) -> list[Event]:
-    """Each kind once: all text, all thoughts, and each call whole."""
-    calls: dict[int, ToolCall] = {}
-    for each in events:
-        if isinstance(each, ToolCall):
-            had = calls.get(each.slot, ToolCall(each.slot))
-            calls[each.slot] = ToolCall(
-                each.slot, had.arguments + each.arguments, had.id or each.id, had.name or each.name
-            )
-    text = "".join(each.text for each in events if isinstance(each, Text))
-    thought = "".join(each.text for each in events if isinstance(each, Reasoning))
-    rest = [each for each in events if not isinstance(each, Text | Reasoning | ToolCall)]
-    return [Text(text), Reasoning(thought), *calls.values(), *rest]
-
-
-EVENTS = (
-    botocore.session.get_session().get_service_model("bedrock-runtime").operation_model("ConverseStream").output_shape
-)
-
-
-def problems(each: Message) -> str:
-    """What botocore's model of the service finds wrong with an event."""
-    shape = EVENTS.members["stream"].members[each.headers[":event-type"]]
-    report: str = ParamValidator().validate(json.loads(each.payload), shape).generate_report()
-    return report
 
 
 def test_a_whole_answer_says_the_same() -> None:

@@ -57,25 +57,20 @@ class Signed:
     async def show(self, url: str, headers: Mapping[str, str], body: bytes) -> Shown:
         """``url`` as it goes out, escapes and all. Raises Failure(MISCONFIGURED) where there are no credentials."""
         credentials = await self.credentials.get()
-        return Shown(_sign(self._service, self._region, credentials, url, headers, body), _secret(credentials))
-
-    def refused(self, shown: Shown) -> None:
-        """AWS said that what was shown has ended: the next request fetches anew, once for all that were refused with it."""
-        have = self.credentials.have
-        if have is not None and _secret(have) == shown.secret:
-            self.credentials.refused(have)
+        return Shown(
+            _sign(self._service, self._region, credentials, url, headers, body),
+            _secret(credentials),
+            ended=lambda: self.credentials.ended(credentials),
+        )
 
     async def aclose(self) -> None:
         await self.credentials.aclose()
 
 
 def signed(name: str, *, service: str, region: str, around: Around) -> Identity:
-    """The identity with which the backend ``name`` enters ``service``. ``region``: empty for the machine's own. Raises RoutesError."""
-    return signer(name, service=service, region=region, around=around)
-
-
-def signer(name: str, *, service: str, region: str, around: Around) -> Signed:
-    """``signed``, for whoever has to say that AWS took its credentials for ended. One for all backends, and one set of credentials for all."""
+    """The identity with which the backend ``name`` enters ``service``: one for all backends, and one set of credentials for all services.
+    ``region``: empty for the machine's own. Raises RoutesError.
+    """
     region = region or own_region(name, around)
     if importlib.util.find_spec("botocore") is None:
         raise RoutesError(

@@ -103,7 +103,7 @@ class EntraToken:
     async def show(self, url: str, headers: Mapping[str, str], body: bytes) -> Shown:
         del url, headers, body
         token = await self.token.get()
-        return Shown({"authorization": f"Bearer {token}"}, token, refused=lambda: self.token.refused(token))
+        return Shown({"authorization": f"Bearer {token}"}, token, ended=lambda: self.token.refused(token))
 
     async def aclose(self) -> None:
         await self.token.aclose()

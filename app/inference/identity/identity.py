@@ -11,13 +11,13 @@ from typing import Protocol
 class Shown:
     """``secret`` and ``other_secret``: the values, wherever in ``headers`` they stand, that no message may quote; empty where there is none.
 
-    ``refused`` is told that the backend answered 401 to them: a token may be taken back before it ends.
+    ``ended`` is told that the backend takes them no more, though their time is not over.
     """
 
     headers: Mapping[str, str] = field(repr=False)
     secret: str = field(default="", repr=False)
     other_secret: str = field(default="", repr=False)
-    refused: Callable[[], None] | None = None
+    ended: Callable[[], None] | None = None
 
 
 class Identity(Protocol):
@@ -69,7 +69,7 @@ class Both:
         key = await self.key.show(url, headers, body)
         # A signature is over what else is sent.
         machine = await self.machine.show(url, {**headers, **key.headers}, body)
-        return Shown({**key.headers, **machine.headers}, machine.secret, key.secret, machine.refused)
+        return Shown({**key.headers, **machine.headers}, machine.secret, key.secret, machine.ended)
 
     async def aclose(self) -> None:
         await self.machine.aclose()

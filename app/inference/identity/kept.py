@@ -55,18 +55,17 @@ class Kept(Generic[T]):
             raise Failure(Kind.MISCONFIGURED, reason, reason=reason)
         return have.value
 
-    @property
-    def have(self) -> T | None:
-        """The one that was given last; None where there is none."""
-        return None if self._have is None else self._have.value
-
     def refused(self, value: T) -> None:
-        """A server took ``value`` for ended before its time: the next that asks has it fetched anew, unless that has happened already.
+        """A server refused ``value``, which may have been taken back before its end: it counts as ended, unless it came just now.
 
-        One that came just now stays: who lacks a right would have one fetched for each request.
+        Who lacks a right would have one fetched for each request.
         """
-        have = self._have
-        if have is not None and have.value == value and self._clock() - self._came_at >= AGAIN_S:
+        if self._clock() - self._came_at >= AGAIN_S:
+            self.ended(value)
+
+    def ended(self, value: T) -> None:
+        """A server said that ``value`` has ended: the next that asks has it fetched anew, unless that has happened already."""
+        if self._have is not None and self._have.value == value:
             self._have = None
 
     async def aclose(self) -> None:

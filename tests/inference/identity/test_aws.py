@@ -15,7 +15,7 @@ from yarl import URL
 
 from app.inference import http
 from app.inference.adapter import Surroundings
-from app.inference.identity.aws import Signed, signed
+from app.inference.identity.aws import signed
 from app.inference.identity.identity import Shown
 from app.logic.answer import Failure, Kind
 from app.logic.routes import RoutesError
@@ -129,11 +129,11 @@ async def test_credentials_that_were_taken_for_ended_are_fetched_once_more() -> 
             region=REGION,
             around=around(session, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": giver.url}),
         )
-        assert isinstance(identity, Signed)
         first = await identity.show("http://h/x", JSON, b"")
-        identity.refused(first)
+        assert first.ended is not None
+        first.ended()
         second = await identity.show("http://h/x", JSON, b"")
-        identity.refused(first)
+        first.ended()
         third = await identity.show("http://h/x", JSON, b"")
         await identity.aclose()
     assert (first.secret, second.secret, third.secret) == ("token-1", "token-2", "token-2")

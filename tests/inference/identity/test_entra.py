@@ -59,10 +59,10 @@ async def test_a_token_that_was_refused_is_another_for_the_next_request(monkeypa
     async with azure_metadata.machine(monkeypatch) as (_, environment), aiohttp.ClientSession() as session:
         identity = entra.token("a", scope=SCOPE, around=around(session, environment))
         first = await identity.show("", {}, b"")
-        assert first.refused is not None
-        first.refused()
+        assert first.ended is not None
+        first.ended()
         second = await identity.show("", {}, b"")
-        first.refused()  # heard late, by a request that had the first one
+        first.ended()  # heard late, by a request that had the first one
         third = await identity.show("", {}, b"")
         await identity.aclose()
 
@@ -74,7 +74,7 @@ async def test_a_token_that_is_refused_at_once_is_not_asked_for_anew_each_time(m
     async with azure_metadata.machine(monkeypatch) as (endpoint, environment), aiohttp.ClientSession() as session:
         identity = entra.token("a", scope=SCOPE, around=around(session, environment))
         for _ in range(3):
-            told = (await identity.show("", {}, b"")).refused
+            told = (await identity.show("", {}, b"")).ended
             assert told is not None
             told()
         await identity.aclose()
@@ -83,7 +83,10 @@ async def test_a_token_that_is_refused_at_once_is_not_asked_for_anew_each_time(m
 
 async def test_an_endpoint_that_refuses_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the endpoint said is in it; the machine's header is not."""
-    async with azure_metadata.machine(monkeypatch, refuses=True) as (_, environment), aiohttp.ClientSession() as session:
+    async with (
+        azure_metadata.machine(monkeypatch, refuses=True) as (_, environment),
+        aiohttp.ClientSession() as session,
+    ):
         identity = entra.token("a", scope=SCOPE, around=around(session, environment))
         with pytest.raises(Failure, match=r"the managed identity got none: .*No User Assigned") as failed:
             await shown(identity)
