@@ -809,6 +809,9 @@ async def test_a_beginning_that_is_waited_for_is_closed_when_the_caller_leaves(v
     odd = Reply(content_type="text/plain", steps=[b"d", Then.SILENCE])
     async with backend(vendor, odd) as (subject, fake):
         opening = asyncio.ensure_future(opened(subject, call()))
+        async with asyncio.timeout(WITHIN_S):
+            while not fake.received:  # an adapter may have to get its credentials first
+                await asyncio.sleep(0.005)
         await asyncio.sleep(0.1)
         opening.cancel()
         await asyncio.wait_for(fake.closed.wait(), WITHIN_S)
