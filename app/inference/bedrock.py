@@ -88,7 +88,8 @@ class Bedrock:
 
 
 def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
-    region = spec.region or ("" if spec.base_url and spec.key_env else aws.own_region(name, around))
+    needs_none = spec.key_env and spec.base_url and not spec.region
+    region = "" if needs_none else aws.region_of(name, spec.region, around)
     backend = functools.partial(
         Bedrock,
         name=name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from app.logic.routes import RoutesError
 # As early as botocore itself would, at the latest (credentials.py of 1.44.5, checked 2026-12-01).
 EARLY_S = 600.0
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-\d+")  # as in botocore 1.44.5, data/partitions.json, checked 2026-12-01
 _WHERE = (
     "give the machine a role (a task role, Pod Identity, an instance profile), or set AWS_PROFILE, "
     "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
@@ -71,7 +73,7 @@ def signed(name: str, *, service: str, region: str, around: Around) -> Identity:
     """The identity with which the backend ``name`` enters ``service``: one for all backends, and one set of credentials for all services.
     ``region``: empty for the machine's own. Raises RoutesError.
     """
-    region = region or own_region(name, around)
+    region = region_of(name, region, around)
     if importlib.util.find_spec("botocore") is None:
         raise RoutesError(
             f"backend '{name}': requests to AWS are signed by botocore, which is not installed: "
@@ -87,14 +89,16 @@ def signed(name: str, *, service: str, region: str, around: Around) -> Identity:
     return found
 
 
-def own_region(name: str, around: Around) -> str:
-    """The region that the environment names. Raises RoutesError."""
-    for variable in REGIONS:
-        if region := around.environment.get(variable, ""):
-            return region
-    raise RoutesError(
-        f"backend '{name}': no region: set region in its entry, such as eu-central-1, or the variable {REGIONS[0]}"
-    )
+def region_of(name: str, given: str, around: Around) -> str:
+    """The region that the entry of the backend ``name`` gives, or else the environment. Raises RoutesError."""
+    region = given or next(filter(None, (around.environment.get(variable) for variable in REGIONS)), "")
+    if not region:
+        raise RoutesError(
+            f"backend '{name}': no region: set region in its entry, such as eu-central-1, or the variable {REGIONS[0]}"
+        )
+    if not _REGION.fullmatch(region):
+        raise RoutesError(f"backend '{name}': region '{region}' is none of AWS's: write it like eu-central-1")
+    return region
 
 
 def _fetch(environment: Mapping[str, str]) -> Fetched[_Credentials]:

@@ -99,6 +99,8 @@ class Kept(Generic[T]):
 
     def _schedule(self) -> None:
         """Sets the time of the next fetch."""
+        if self._due is not None:
+            self._due.cancel()  # that of one that was refused
         have = self._have
         if have is None or have.ends_at is None:
             return

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -155,6 +157,9 @@ async def test_the_machines_own_region_is_taken() -> None:
         assert repr(found) == "Signed(x, eu-west-3)"
         with pytest.raises(RoutesError, match="backend 'a': no region: set region in its entry"):
             signed("a", service="x", region="", around=around(session, {}))
+        for odd in ("eu-central1", "evil.example/?", "EU-CENTRAL-1"):
+            with pytest.raises(RoutesError, match="is none of AWS's: write it like eu-central-1"):
+                signed("a", service="x", region=odd, around=around(session, {}))
 
 
 async def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,3 +168,9 @@ async def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     async with http.session() as session:
         with pytest.raises(RoutesError, match=r"backend 'a': .* not installed: run the image's variant aws"):
             signed("a", service="x", region=REGION, around=around(session, {}))
+
+
+def test_the_app_starts_without_botocore() -> None:
+    """It takes longer than the rest of the start together: only a request that is to be signed has it imported."""
+    code = "import sys, app.inference.adapters; sys.exit('botocore' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

@@ -112,3 +112,19 @@ async def test_a_fetch_that_fails_leaves_the_one_that_holds(caplog: pytest.LogCa
     assert await token.get() == "token-1"
     assert "the one that there is still holds" in caplog.text
     await token.aclose()
+
+
+async def test_one_that_a_server_refused_is_fetched_anew_and_has_one_timer() -> None:
+    """Whoever was refused with the last one but one throws nothing away; the old one's time to be fetched is off."""
+    giver = Giver()
+    token = giver.kept()
+    first = await token.get()
+    due = token._due
+    token.refused(first)
+    assert token.have is None
+    second = await token.get()
+    token.refused(first)
+    assert (first, second, await token.get(), giver.asked) == ("token-1", "token-2", "token-2", 2)
+    assert due is not None
+    assert due.cancelled()
+    await token.aclose()
