@@ -1,7 +1,7 @@
 """Who the app is in AWS: the credentials that botocore finds where the app runs, and the signature of a request by them.
 
 botocore only finds credentials and signs; what is signed goes out over the app's own connections. It is imported in a thread when the
-first request needs it (0.15 s), since most installations have none of AWS.
+first request needs it (0.25 s), since most installations have none of AWS.
 """
 
 from __future__ import annotations

@@ -171,6 +171,6 @@ async def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_app_starts_without_botocore() -> None:
-    """It takes longer than the rest of the start together: only a request that is to be signed has it imported."""
+    """It takes a quarter of a second: only a request that is to be signed has it imported."""
     code = "import sys, app.inference.adapters; sys.exit('botocore' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
