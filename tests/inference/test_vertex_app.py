@@ -71,7 +71,7 @@ async def test_openais_client_hears_both(
         app_on_google(monkeypatch, tmp_path, google, model) as (app, _),
         openai.AsyncOpenAI(api_key="unused", base_url=f"{app.url}/v1", max_retries=0) as client,
     ):
-        options = {"stream_options": {"include_usage": True}} if stream else {}
+        options: dict[str, Any] = {"stream_options": {"include_usage": True}} if stream else {}
         answer: Any = await client.chat.completions.create(**ASK, **options, tools=TOOLS, stream=stream)
         chunks = [chunk async for chunk in answer] if stream else [answer]
     parts = [getattr(choice, "delta", None) or choice.message for chunk in chunks for choice in chunk.choices]
