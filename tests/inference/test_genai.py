@@ -24,7 +24,7 @@ from tests.inference.contract import KEY, MODEL, Heard, backend, call, heard, op
 from tests.inference.fakes.gemini import LOCATION, PROJECT, Gemini, event, usage_object
 from tests.inference.fakes.server import Fake, Reply, Then, as_json, serving
 from tests.inference.fakes.vendor import Fault, Said
-from tests.inference.identity.metadata import Metadata, on_google
+from tests.inference.identity.google_metadata import Metadata, on_google
 
 GEMINI = Gemini()
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}

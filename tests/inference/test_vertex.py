@@ -24,7 +24,7 @@ from tests.inference.fakes.gemini import LOCATION, PROJECT, Gemini
 from tests.inference.fakes.openai_on_vertex import PATH, OpenAIOnVertex
 from tests.inference.fakes.server import Received, Reply, as_json, serving
 from tests.inference.fakes.vendor import Fault, Said
-from tests.inference.identity.metadata import Metadata, on_google
+from tests.inference.identity.google_metadata import Metadata, on_google
 
 CLAUDE, GEMINI = ClaudeOnVertex(), Gemini()
 SAID = Said(text=("Grüße",), tools=(("get_weather", ('{"city":', '"Paris"}')),), finish="tool_calls")

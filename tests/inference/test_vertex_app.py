@@ -20,7 +20,7 @@ from tests.inference.fakes.openai_on_vertex import ENDPOINT, PATH
 from tests.inference.fakes.server import Fake, Received, Reply, Then, as_json
 from tests.inference.fakes.server import serving as faking
 from tests.inference.fakes.vendor import USAGE, Fault, Said
-from tests.inference.identity.metadata import Metadata, on_google
+from tests.inference.identity.google_metadata import Metadata, on_google
 
 GEMINI, CLAUDE = Gemini(), ClaudeOnVertex()
 SAID = Said(text=("Grüße, ", "世界"), tools=(("weather", ('{"city":', '"Paris"}')),), finish="tool_calls")

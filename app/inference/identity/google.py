@@ -30,6 +30,9 @@ AUTHORIZATION = "authorization"
 # Cloud Run takes an ID token here, too, and leaves `Authorization` to the app behind it ("Authenticating service-to-service" in Cloud Run's
 # documentation, checked 2026-12-01).
 SERVERLESS = "x-serverless-authorization"
+# A person's credential (gcloud's) is of no project, and Google refuses it without this; google-genai 1.75 sends it where the credential names
+# one, checked 2026-12-01.
+QUOTA_PROJECT = "x-goog-user-project"
 
 _CODE = re.compile(r"[a-z_]{1,40}")  # RFC 6749's error codes
 _LACKS_PACKAGE = (
@@ -47,10 +50,11 @@ class Around(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """``project``: the one that the credential belongs to, empty where it does not say."""
+    """``project``: the one that the credential belongs to; ``quota_project``: the one that pays; empty where it does not say."""
 
     token: str = field(repr=False)
     project: str = ""
+    quota_project: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,9 @@ class GoogleToken:
 
     async def show(self, url: str, headers: Mapping[str, str], body: bytes) -> Shown:
         del url, headers, body
-        token = (await self.kept.get()).token
-        return Shown({self.header: f"Bearer {token}"}, token)
+        granted = await self.kept.get()
+        payer = {QUOTA_PROJECT: granted.quota_project} if granted.quota_project else {}
+        return Shown({self.header: f"Bearer {granted.token}", **payer}, granted.token)
 
     async def project(self) -> str:
         """The credential's own project, empty where it has none. Raises Failure(MISCONFIGURED) where there is no credential."""
@@ -104,7 +109,7 @@ def _access() -> Fetched[Granted]:
 
         credentials, project = google.auth.default(scopes=[SCOPE], request=asked)
         credentials.refresh(asked)
-        return _fetched(credentials, project or "")
+        return _fetched(credentials, project or "", getattr(credentials, "quota_project_id", None) or "")
 
 
 def _identity(audience: str) -> Fetched[Granted]:
@@ -114,16 +119,16 @@ def _identity(audience: str) -> Fetched[Granted]:
         library: Any = untyped
         credentials = library.fetch_id_token_credentials(audience, request=asked)
         credentials.refresh(asked)
-        return _fetched(credentials, "")
+        return _fetched(credentials)
 
 
-def _fetched(credentials: Any, project: str) -> Fetched[Granted]:
+def _fetched(credentials: Any, project: str = "", quota_project: str = "") -> Fetched[Granted]:
     """google-auth's ends are in UTC, without saying so."""
     token, ends = credentials.token, credentials.expiry
     if not (isinstance(token, str) and token.isascii() and token.isprintable()):
         raise NotGiven("what came is no token that a header can carry")
     ends_at = ends.replace(tzinfo=datetime.UTC).timestamp() if ends is not None else None
-    return Fetched(Granted(token, project), ends_at)
+    return Fetched(Granted(token, project, quota_project), ends_at)
 
 
 @contextlib.contextmanager

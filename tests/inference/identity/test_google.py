@@ -22,7 +22,7 @@ from app.inference.identity.identity import Identity
 from app.logic.answer import Failure, Kind
 from app.logic.routes import RoutesError
 from tests.inference.fakes.server import Reply, Then, as_json, serving
-from tests.inference.identity.metadata import FLAVOR, Metadata, on_google, said
+from tests.inference.identity.google_metadata import FLAVOR, Metadata, on_google, said
 
 AUDIENCE = "https://app-abc-ew.a.run.app"
 SECRET = "ya29.never-shown"
@@ -266,6 +266,17 @@ async def main():
 asyncio.run(main())
 """
 _WITHOUT = "sys.modules['google.auth'] = None"
+
+
+@pytest.mark.usefixtures("_here")
+async def test_the_project_that_pays_is_told(around: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person's credential is of no project, and Google refuses it otherwise. It is no secret, and in no ID token's request."""
+    monkeypatch.setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "payer")
+    identity, other = access_token("a", around), id_token("a", audience=AUDIENCE, around=around)
+    assert await shown(identity) == {"authorization": "Bearer ya29.token-1", "x-goog-user-project": "payer"}
+    assert list(await shown(other)) == ["x-serverless-authorization"]
+    await identity.aclose()
+    await other.aclose()
 
 
 async def script(fake_url: str, folder: Path, extra: str = "") -> str:
