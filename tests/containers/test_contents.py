@@ -14,12 +14,14 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "containers/app.Dockerfile"
 # With boto3 and transformers, whose errors they define.
 _COME_ALONG = {"botocore", "s3transfer", "jinja2"}
-# Loaded by uvicorn where they are installed, by name.
-_TAKEN_BY_NAME = {"httptools", "uvloop"}
+# Loaded by uvicorn and google-auth where they are installed, by name.
+_TAKEN_BY_NAME = {"httptools", "uvloop", "requests"}
 # Of a namespace that many share: which package a module is in. What else the app imports there comes along with these.
 _SHARED = {
     "azure.identity": "azure-identity",
     "azure.storage.blob": "azure-storage-blob",
+    "google.auth": "google-auth",
+    "google.cloud.aiplatform_v1": "google-cloud-aiplatform",
     "google.cloud.storage": "google-cloud-storage",
 }
 
