@@ -48,6 +48,8 @@ _BUDGETS = {"none": 0, "minimal": 1024, "low": 1024, "medium": 8192, "high": 24_
 # read 2026-12-01). It stands at the first call of a turn, where the signature would.
 UNSIGNED = "skip_thought_signature_validator"
 
+MAX_SEED = 2**31 - 1  # an int32 (GenerationConfig.seed); OpenAI's has 64 bits
+
 Part = dict[str, Any]
 
 
@@ -78,8 +80,11 @@ def mapped(body: dict[str, Any], ignored: frozenset[str], *, model: str, backend
 
 
 def _left_out(body: dict[str, Any]) -> frozenset[str]:
-    """`strict`: there is a mode for it, in preview and for all functions at once."""
-    return frozenset({"strict"} if any(tool["function"].get("strict") for tool in body.get("tools") or ()) else ())
+    """What only hints and cannot be sent. `strict`: there is a mode for it, in preview and for all functions at once."""
+    left_out = {"strict"} if any(tool["function"].get("strict") for tool in body.get("tools") or ()) else set[str]()
+    if not -MAX_SEED - 1 <= (body.get("seed") or 0) <= MAX_SEED:
+        left_out.add("seed")
+    return frozenset(left_out)
 
 
 def _generation(model: str) -> int:
@@ -89,7 +94,10 @@ def _generation(model: str) -> int:
 
 
 def _map_config(body: dict[str, Any], model: str, backend: str) -> dict[str, Any]:
-    config = {theirs: body[ours] for ours, theirs in _SAMPLING.items() if body.get(ours) is not None}
+    left_out = _left_out(body)
+    config = {
+        theirs: body[ours] for ours, theirs in _SAMPLING.items() if body.get(ours) is not None and ours not in left_out
+    }
     if limit := body.get("max_completion_tokens") or body.get("max_tokens"):
         config["maxOutputTokens"] = limit
     if stop := body.get("stop"):

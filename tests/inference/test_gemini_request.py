@@ -121,6 +121,16 @@ def test_a_strict_function_is_called_as_any_other() -> None:
     assert map_request(call(tools=tools), model="m", backend="b").ignored == {"strict"}
 
 
+@pytest.mark.parametrize(
+    ("seed", "is_sent"), [(7, True), (0, True), (2**31 - 1, True), (-(2**31), True), (2**31, False), (2**63 - 1, False)]
+)
+def test_a_seed_that_google_has_no_room_for_is_left_out(seed: int, is_sent: bool) -> None:
+    """It only hints, so it stops no answer; that it was left out is told."""
+    body, ignored = map_request(call(seed=seed), model="m", backend="b")
+    assert body.get("generationConfig", {}) == ({"seed": seed} if is_sent else {})
+    assert ignored == (set() if is_sent else {"seed"})
+
+
 def test_turns_and_the_system() -> None:
     """The system's parts stand apart, wherever they stood; neighbours of one role are one turn; what is empty goes."""
     body = gemini(
