@@ -11,9 +11,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from catalog.retirements.routes import Ending
 from delivery.clouds.support import supported
+from delivery.endings import of_clone
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import data_json, say, table
 
@@ -36,15 +39,31 @@ class Finding:
 def show(root: Path, *, as_json: bool) -> None:
     """Print what was found. Raises Failure where something needed is missing."""
     findings = list(examine(root))
+    today = datetime.now(UTC).date()
+    ending = list(of_clone(root, today))
     if as_json:
-        data_json("doctor", None, {"findings": [asdict(each) for each in findings]})
+        ends = [{"stack": stack, "backend": each.backend, **_told(each)} for stack, each in ending]
+        data_json("doctor", None, {"findings": [asdict(each) for each in findings], "endings": ends})
     else:
         rows = [(each.what, each.state, each.found, each.needed_for, each.remedy) for each in findings]
         table(("what", "state", "found", "needed for", "what to do"), rows)
+        for stack, each in ending:
+            say(f"{stack}: {each.sentence(today)}")
     missing = [each.what for each in findings if each.state == "missing"]
     if missing:
         raise Failure(f"missing: {', '.join(missing)}.", "the table says what to do", ExitCode.FAILED)
     say("nothing needed is missing")
+
+
+def _told(ending: Ending) -> dict[str, str]:
+    known = ending.retirement
+    return {
+        "platform": known.platform,
+        "model": known.model,
+        "version": known.version,
+        "ends": known.ends.isoformat(),
+        "source": known.source,
+    }
 
 
 def examine(root: Path) -> Iterator[Finding]:

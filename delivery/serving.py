@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+from delivery.endings import of_text
 from delivery.failure import ExitCode, Failure
 from delivery.terminal import say
 
@@ -37,6 +39,9 @@ def serve(root: Path, routes_file: Path | None, port: int) -> None:
         "TRIMARAN_PORT": str(port),
         "TRIMARAN_REVISION": revision(source_tree(root), settings),
     }
+    if routes_file is not None:
+        for line in of_text(routes_file.read_text(encoding="utf-8"), datetime.now(UTC).date()):
+            say(f"warning: {line}")
     say(f"starting the app at http://{ports.LOOPBACK}:{port}; Ctrl-C ends it")
     os.execve(sys.executable, [sys.executable, "-m", "app.main"], environment)
 
