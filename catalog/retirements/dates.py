@@ -49,7 +49,7 @@ def found(platform: str, model: str, version: str = "") -> Retirement | None:
     fitting = [
         each for each in all_of(platform) if each.model in names and (not version or each.version in ("", version))
     ]
-    return max(fitting, key=lambda each: each.ends, default=None)
+    return max(fitting, key=lambda each: (each.ends, each.version), default=None)
 
 
 def retirement(platform: str, model: str, version: str = "") -> date | None:
