@@ -6,6 +6,7 @@ and browsers, and tell of all of them at once what went wrong (azure-identity 1.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # (learn.microsoft.com/entra/identity-platform/access-tokens, checked 2026-12-01).
 EARLY_S = 300.0
 _SECRET = "AZURE_CLIENT_SECRET"
+_REFUSED = "Token request error: "
 SCOPE = re.compile(r"(?:https|api)://[^\s?#]+/\.default")
 # Its own five tries take over a minute; a request waits for 20 s at most, and the next one asks again.
 _PATIENCE: Mapping[str, Any] = {"retry_total": 1, "retry_status": 1, "connection_timeout": 2, "read_timeout": 10}
@@ -132,6 +134,8 @@ def way(environment: Mapping[str, str]) -> Way:
 def _fetched(scope: str, environment: Mapping[str, str]) -> Fetched[str]:
     """A new token: each fetch has a credential of its own, since one keeps its tokens, also those that were taken back."""
     chosen = way(environment)
+    # It logs what an endpoint said, whatever that quotes.
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     try:
         from azure.core.exceptions import AzureError
 
@@ -157,7 +161,11 @@ def _is_set(variable: str, environment: Mapping[str, str]) -> bool:
 
 
 def _sentence(text: str, environment: Mapping[str, str]) -> str:
-    """What azure-identity says, in one line and without what is secret here."""
+    """What azure-identity says, in one line and without what is secret here.
+
+    Of an endpoint that refused it says first that there was none.
+    """
+    text = text.rpartition(_REFUSED)[2]
     for variable in (_SECRET, "IDENTITY_HEADER"):
         if secret := environment.get(variable):
             text = text.replace(secret, "***")

@@ -28,7 +28,10 @@ def given(received: Received, number: int, *, for_s: float = 86_400) -> Reply:
 
 
 REFUSED = as_json(
-    {"statusCode": 400, "message": "No User Assigned or Delegated Managed Identity found for specified ClientId"},
+    {
+        "statusCode": 400,
+        "message": f"Asked with {SECRET}: No User Assigned Managed Identity found for specified ClientId",
+    },
     status=400,
 )
 

@@ -81,8 +81,10 @@ async def test_a_token_that_is_refused_at_once_is_not_asked_for_anew_each_time(m
     assert len(endpoint.received) == 1
 
 
-async def test_an_endpoint_that_refuses_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the endpoint said is in it; the machine's header is not."""
+async def test_an_endpoint_that_refuses_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the endpoint said is in it; the machine's header, which it quotes, is not, and is in no log."""
     async with (
         azure_metadata.machine(monkeypatch, refuses=True) as (_, environment),
         aiohttp.ClientSession() as session,
@@ -94,7 +96,8 @@ async def test_an_endpoint_that_refuses_is_told_in_a_sentence(monkeypatch: pytes
     assert failed.value.kind is Kind.MISCONFIGURED
     assert SCOPE in str(failed.value)
     assert "\n" not in str(failed.value)
-    assert azure_metadata.SECRET not in str(failed.value)
+    assert "not found in environment" not in str(failed.value)
+    assert azure_metadata.SECRET not in f"{failed.value} {caplog.text}"
 
 
 async def test_a_token_stands_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,9 +103,10 @@ async def test_a_signature_is_over_the_key_as_well() -> None:
 async def test_a_private_server_gets_a_token_and_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """The token for what stands before it, the key for itself; an error quotes neither."""
     quoted = as_json({"error": {"message": "entra-token-1 and sk-secret-1 are no good"}}, status=400)
+    page = Reply(content_type="text/html", steps=[b"<p>entra-token-1 sk-secret-1</p>"])
     async with (
         azure_metadata.machine(monkeypatch) as (_, environment),
-        serving(OpenAI().whole(Said(text=("hi",))), quoted) as server,
+        serving(OpenAI().whole(Said(text=("hi",))), quoted, page) as server,
         http.session() as session,
     ):
         held: dict[tuple[str, ...], Identity] = {}
@@ -113,6 +114,8 @@ async def test_a_private_server_gets_a_token_and_its_key(monkeypatch: pytest.Mon
         subject = backend(text, session, environment | {"KEY": "sk-secret-1"}, held)
         said = await heard(await opened(subject, call(stream=False)), stream=False)
         with pytest.raises(Failure) as failed:
+            await opened(subject, call(stream=False))
+        with pytest.raises(Failure, match=r"<p>\*\*\* \*\*\*</p>"):
             await opened(subject, call(stream=False))
         for identity in held.values():
             await identity.aclose()
@@ -153,3 +156,12 @@ async def test_without_auth_nothing_has_changed() -> None:
         subject = backend("adapter: vllm, model: m", session, {})
     assert isinstance(subject, OpenAICompatible)
     assert (await subject.identity.show("", {}, b"")).headers == {}
+
+
+async def test_who_the_app_is_tells_two_circuits_apart() -> None:
+    """A role that is lacking stops one backend, not the other that enters the same server with a key."""
+    text = "version: 1\nbackends:\n  a: {adapter: vllm, model: m}\n  b: {adapter: vllm, model: m, auth: {kind: entra, scope: 'api://a/.default'}}\n"
+    routes = parse(text + "models: {chat: {backends: [{use: a}, {use: b}]}}", "routes.yaml")
+    async with aiohttp.ClientSession() as session:
+        members = build(routes, Surroundings(http=session, engines={}, environment={}))
+    assert members["a"].circuit_key != members["b"].circuit_key
