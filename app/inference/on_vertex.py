@@ -58,18 +58,22 @@ class OnVertex:
         raw = msgspec.json.encode(body)
         headers = {"x-request-id": call.request_id} if call.request_id else {}
         shown = await self.identity.show(url, headers, raw)
-        return await http.open_answer(
-            self.http,
-            url,
-            raw,
-            {**headers, **shown.headers},
-            call=call,
-            codec=SCANNED[wire],
-            name=self.name,
-            map_error=map_error,
-            secret=shown.secret,
-            ignored=ignored,
-        )
+        try:
+            return await http.open_answer(
+                self.http,
+                url,
+                raw,
+                {**headers, **shown.headers},
+                call=call,
+                codec=SCANNED[wire],
+                name=self.name,
+                map_error=map_error,
+                secret=shown.secret,
+                ignored=ignored,
+            )
+        except Failure as failure:
+            shown.heard(failure)
+            raise
 
     async def ready(self) -> bool:
         return True

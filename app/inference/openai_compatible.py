@@ -83,8 +83,7 @@ class OpenAICompatible:
                 ignored=ignored,
             )
         except Failure as failure:
-            if shown.ended is not None and failure.reported.status == 401:
-                shown.ended()
+            shown.heard(failure)
             raise
 
     async def ready(self) -> bool:

@@ -68,7 +68,8 @@ class GoogleToken:
         del url, headers, body
         granted = await self.kept.get()
         payer = {QUOTA_PROJECT: granted.quota_project} if granted.quota_project else {}
-        return Shown({self.header: f"Bearer {granted.token}", **payer}, granted.token)
+        header = {self.header: f"Bearer {granted.token}"}
+        return Shown({**header, **payer}, granted.token, ended=lambda: self.kept.refused(granted))
 
     async def project(self) -> str:
         """The credential's own project, empty where it has none. Raises Failure(MISCONFIGURED) where there is no credential."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.logic.answer import Failure
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -18,6 +20,11 @@ class Shown:
     secret: str = field(default="", repr=False)
     other_secret: str = field(default="", repr=False)
     ended: Callable[[], None] | None = None
+
+    def heard(self, failure: Failure) -> None:
+        """What came of the request that carried them: 401 says that they are taken no more."""
+        if self.ended is not None and failure.reported.status == 401:
+            self.ended()
 
 
 class Identity(Protocol):

@@ -114,17 +114,29 @@ async def test_a_fetch_that_fails_leaves_the_one_that_holds(caplog: pytest.LogCa
     await token.aclose()
 
 
-async def test_one_that_a_server_refused_is_fetched_anew_and_has_one_timer() -> None:
-    """Whoever was refused with the last one but one throws nothing away; the old one's time to be fetched is off."""
+async def test_one_that_has_ended_early_is_fetched_anew_and_has_one_timer() -> None:
+    """Whoever had the last one but one throws nothing away; the old one's time to be fetched is off."""
     giver = Giver()
     token = giver.kept()
     first = await token.get()
     due = token._due
-    token.refused(first)
-    assert token.have is None
+    token.ended(first)
     second = await token.get()
-    token.refused(first)
+    token.ended(first)
     assert (first, second, await token.get(), giver.asked) == ("token-1", "token-2", "token-2", 2)
     assert due is not None
     assert due.cancelled()
+    await token.aclose()
+
+
+async def test_one_that_is_refused_as_soon_as_it_came_stays() -> None:
+    """Whoever lacks a right would have one fetched for each request; later it may have been taken back."""
+    giver = Giver()
+    token = giver.kept()
+    first = await token.get()
+    token.refused(first)
+    assert await token.get() == "token-1"
+    giver.now += kept.AGAIN_S
+    token.refused(first)
+    assert await token.get() == "token-2"
     await token.aclose()
