@@ -15,8 +15,8 @@ from app.logic.answer import Answer, Backend, Call, Endpoint, Failure, Kind
 from app.logic.routes import BackendSpec, RoutesError
 
 # The v1 API: no `api-version`, the deployment's name as `model`, `api-key` or a token of this scope
-# (learn.microsoft.com/azure/foundry/openai/api-version-lifecycle, and the scope as microsoft/PyRIT#1453 found it to hold for Azure OpenAI and
-# Foundry alike; checked 2026-12-01).
+# (Azure/azure-rest-api-specs, specification/ai/data-plane/OpenAI.v1/azure-v1-v1-generated.yaml, `security`, read 2026-12-01; that Foundry's
+# other models take it, too: microsoft/PyRIT#1453).
 V1 = "/openai/v1"
 SCOPE = "https://cognitiveservices.azure.com/.default"
 _OLD = re.compile(r"/openai(?:/deployments(?:/.*)?)?|.*/models|.*/chat/completions")
@@ -28,7 +28,8 @@ AZURE_OPENAI = Variant(
     takes_identity=True,
     scope=SCOPE,
     price_key="https://resource.openai.azure.com",
-    # As OpenAI's own row; azure-rest-api-specs, specification/ai/data-plane/OpenAI.v1, read 2026-12-01.
+    # As OpenAI's own row: the v1 API takes OpenAI's request (learn.microsoft.com/azure/foundry/reference/rest/chat-create-chat-completion,
+    # read 2026-12-01). Which model takes which of them is not said there.
     extra=frozenset({"functions", "function_call", "prediction", "prompt_cache_key", "safety_identifier", "verbosity"}),
     max_tokens="max_completion_tokens",
     knows_developer=True,

@@ -21,8 +21,8 @@ from app.secret_file import SecretFileError, secret_of
 if TYPE_CHECKING:
     from azure.core.credentials import AccessTokenInfo
 
-# Tokens of managed identities hold for a day, others for 60 to 90 minutes, and may be had anew at any time
-# (learn.microsoft.com/entra/identity-platform/access-tokens, checked 2026-12-01).
+# Tokens hold for 60 to 90 minutes where nobody has set another time
+# (learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes, read 2026-12-01).
 EARLY_S = 300.0
 _SECRET = "AZURE_CLIENT_SECRET"
 _REFUSED = "Token request error: "

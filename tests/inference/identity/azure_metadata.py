@@ -1,6 +1,6 @@
 """The endpoint by which Container Apps and App Service give a workload its tokens, faked at the wire.
 
-learn.microsoft.com/azure/app-service/overview-managed-identity, "REST endpoint reference", checked 2026-12-01.
+The request and the fields of the answer are those of msal and azure-identity 1.27 (`_obtain_token_on_app_service`, `app_service.py`), read 2026-12-01.
 """
 
 from __future__ import annotations
