@@ -22,7 +22,10 @@ _AROUND = re.compile(r".*/|^(?:us|eu|apac|jp|au|ca|us-gov|global)\.(?=[a-z0-9-]+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retirement:
-    """``ends``: the day from which it does not answer. ``announced``: that it is so; else it ends no sooner, and nobody has said when."""
+    """``ends``: the day from which it does not answer. ``announced``: that it is so; else it ends no sooner, and nobody has said when.
+
+    ``as_of``: the text that was read is no older. ``is_quoted``: it was read where others quote the vendor's page, and not on that page.
+    """
 
     platform: str
     model: str
@@ -30,7 +33,8 @@ class Retirement:
     ends: date
     announced: bool
     replacement: str
-    checked: date
+    as_of: date
+    is_quoted: bool
     source: str
 
     @property
@@ -89,7 +93,8 @@ def _dates() -> tuple[Retirement, ...]:
                 ends=date.fromisoformat(row["ends"]),
                 announced=row["kind"] == "announced",
                 replacement=row["replacement"],
-                checked=date.fromisoformat(row["checked"]),
+                as_of=date.fromisoformat(row["as_of"]),
+                is_quoted=row["seen"] == "quoted",
                 source=row["source"],
             )
             for row in csv.DictReader(file)

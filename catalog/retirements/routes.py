@@ -34,9 +34,10 @@ class Ending:
         left = known.days_left(today)
         when = f"ends on {known.ends}, in {left} days" if left > 0 else f"ended on {known.ends}"
         instead = f"; its vendor names {known.replacement}" if known.replacement else ""
+        seen = "as quoted on" if known.is_quoted else "as of"
         return (
             f"backend '{self.backend}': {known.name} on {known.platform} {when}{instead} ({known.source}, "
-            f"checked {known.checked})"
+            f"{seen} {known.as_of})"
         )
 
 

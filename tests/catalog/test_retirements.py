@@ -26,12 +26,13 @@ def rows(path: object) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("row", rows(DATES), ids=lambda row: f"{row['platform']}-{row['model']}-{row['version']}")
-def test_each_date_has_its_source_and_the_day_it_was_checked(row: dict[str, str]) -> None:
+def test_each_date_has_its_source_and_says_how_old_it_is(row: dict[str, str]) -> None:
     """A fact without either cannot be checked again."""
     assert row["platform"] in PLATFORMS
     assert row["kind"] in ("announced", "not_before")
     assert row["source"].startswith("https://")
-    assert date.fromisoformat(row["checked"]) <= TODAY
+    assert row["seen"] in ("vendor", "quoted")
+    assert date.fromisoformat(row["as_of"]) <= TODAY
     assert date(2023, 1, 1) < date.fromisoformat(row["ends"]) < TODAY + timedelta(days=1500)
 
 
@@ -47,6 +48,7 @@ def test_an_alias_is_pinned_to_a_version_whose_end_is_known(row: dict[str, str])
     assert re.search(r"\d{4}", row["pin"])
     assert found(row["platform"], row["pin"]) is not None, row["pin"]
     assert row["source"].startswith("https://")
+    assert row["seen"] in ("vendor", "quoted")
 
 
 @pytest.mark.parametrize(
