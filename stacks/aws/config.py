@@ -1,13 +1,14 @@
-"""The configuration of the targets on AWS: the keys of a foundation, and those of the app on ECS."""
+"""The configuration of the targets on AWS: the keys of a foundation, and those of the app on ECS, before its own engine or Bedrock."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from ipaddress import IPv4Network
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, model_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
@@ -27,6 +28,7 @@ from stacks.config import (
     StackConfig,
     Steps,
     Whole,
+    no_bool,
 )
 
 # The smallest step of a linear deployment (deploymentConfiguration.linearConfiguration in ECS's API, read 2026-11-30).
@@ -59,6 +61,34 @@ class Provider(StrEnum):
     """Who answers when the own engine cannot."""
 
     BEDROCK = "bedrock"
+
+
+class Front(StrEnum):
+    """What the api in front of a managed model runs on."""
+
+    ECS = "ecs"
+    LAMBDA = "lambda"
+
+
+class Preset(StrEnum):
+    """A guardrail that this kit has written down, or the decision for none."""
+
+    STANDARD = "standard"
+    NONE = "none"
+
+
+class Commitment(StrEnum):
+    """For how long throughput is bought, in Bedrock's own words; `none` is by the hour."""
+
+    NONE = "none"
+    ONE_MONTH = "OneMonth"
+    SIX_MONTHS = "SixMonths"
+
+
+class Residency(StrEnum):
+    """Where a request may be answered: within limits.regions where nothing is said, or in any commercial region."""
+
+    ANYWHERE = "anywhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -247,7 +277,7 @@ class RedisSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Fallback:
-    """A managed model that answers when the engine cannot."""
+    """A managed model that answers when the first cannot."""
 
     provider: Provider = Field(default=Provider.BEDROCK, description="bedrock", examples=["bedrock"])
     model: str = Field(
@@ -255,6 +285,76 @@ class Fallback:
         description="the id of a model",
         examples=["anthropic.claude-haiku-4-5-20251001-v1:0"],
     )
+
+
+def _said_none(value: Any) -> Any:
+    """`guardrail: none` is the short form of `{preset: none}`."""
+    return {"preset": Preset.NONE} if value == Preset.NONE else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class GuardrailSection:
+    """What looks at prompts and answers: one that the stack makes, one that is there already, or, said aloud, none."""
+
+    preset: Preset | None = Field(default=None, description="standard or none", examples=["standard"])
+    id: str | None = Field(
+        default=None, pattern=r"^[a-z0-9]{1,64}$", description="the id of a guardrail", examples=["ab12cd34ef56"]
+    )
+    version: str | None = Field(
+        default=None,
+        pattern=r"^[1-9][0-9]{0,7}$",
+        description="the number of a version, as text; DRAFT changes under a running app",
+        examples=["'3'"],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> GuardrailSection:
+        if (self.preset is None) == (self.id is None):
+            raise ValueError("say preset: standard, or id and version of a guardrail that is there, or guardrail: none")
+        if (self.id is None) != (self.version is None):
+            raise ValueError("a guardrail that is there is named by its id and a version, for its draft may change")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Throughput:
+    """Model units that are bought and stand ready, in place of tokens that are paid one by one."""
+
+    units: Whole = Field(ge=1, le=100, description="a whole number from 1 to 100", examples=["1"])
+    commitment: Commitment = Field(
+        default=Commitment.NONE, description="none, OneMonth or SixMonths", examples=["none"]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class BedrockRates:
+    """Prices that AWS tells only those who ask."""
+
+    unit_hour: Annotated[Decimal, BeforeValidator(no_bool)] = Field(
+        gt=0, description="dollars above 0 for a model unit and hour", examples=["39.60"]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class BedrockLimits(Limits):
+    """What a deploy with managed models may not exceed; None is no limit."""
+
+    residency: Residency | None = Field(default=None, description="anywhere", examples=["anywhere"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class InvocationLogging:
+    """What of each call to a model of this account and region is written down; who called, when and how much always is."""
+
+    text: bool = Field(default=False, description="true or false", examples=["false"])
+    images: bool = Field(default=False, description="true or false", examples=["false"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class BedrockSection:
+    """What Bedrock has once for an account and region; each part is left as it is unless it is named."""
+
+    invocation_logging: InvocationLogging | None = Field(default=None, description="a map like {text: false}")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -285,17 +385,14 @@ class FoundationConfig(AwsConfig):
         default=None, min_length=4, description="the address of a registry", examples=["registry.example.com/team"]
     )
     pipeline: PipelineSection | None = Field(default=None, description="a map like {repository: owner/name}")
+    bedrock: BedrockSection = Field(
+        default=BedrockSection(), description="a map like {invocationLogging: {text: false}}"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class EcsConfig(AwsConfig, ServiceConfig):
-    """The keys of `aws-ecs`."""
-
-    moved: ClassVar[Mapping[str, str]] = {
-        "deployment": "how green takes over is part of trimaran:rollout. In place of strategy canary with percent 5 write"
-        " steps: [5, 100], of linear with percent 25 steps: [25, 50, 75, 100], of blue-green steps: [100]; strategy:"
-        " rolling is written there alone, and stepMinutes, bakeMinutes and pauseMinutes of the others as they were."
-    }
+class ApiConfig(AwsConfig, ServiceConfig):
+    """The keys of every stack on AWS whose api runs on ECS, whatever answers behind it."""
 
     image: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
     foundation: str | None = Field(
@@ -305,20 +402,61 @@ class EcsConfig(AwsConfig, ServiceConfig):
         examples=["aws-foundation-dev"],
     )
     rollout: EcsRollout = Field(default=EcsRollout(), description="a map like {steps: [5, 100], stepMinutes: 10}")
-    gpu: Gpu = Field(default=Gpu(), description="a map like {kind: L4, count: 1, spot: false}")
-    scaling: Scaling = Field(default=Scaling(), description="a map like {min: 0, max: 4}")
     ingress: Ingress = Field(default=Ingress(), description="a map like {public: false}")
-    limits: GpuLimits = Field(default=GpuLimits(), description='a map like {monthlyUsd: "900"}')
     api: Api = Field(default=Api(), description="a map like {cpu: 1, memoryGib: 2, min: 1, max: 2}")
-    engine: EngineSection = Field(default=EngineSection(), description="a map like {image: registry/name@sha256:…}")
-    capacity: Capacity = Field(default=Capacity(), description="a map like {instanceTypes: [g6.2xlarge]}")
-    schedule: Schedule | None = Field(default=None, description="a map like {sleep: cron(…), wake: cron(…)}")
     redis: RedisSection | None = Field(default=None, description="a map like {nodeType: cache.t4g.micro}")
     fallbacks: tuple[Fallback, ...] = Field(
         default=(), description="a list like [{provider: bedrock, model: …}]", examples=["bedrock"]
+    )
+    # Of profiles that catalog/inference_profiles.py does not know.
+    regions: Mapping[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="a map of lists of regions like {us.acme.model-v1:0: [us-east-1, us-west-2]}",
     )
     collector: str | None = Field(default=None, pattern=DIGEST, description=IMAGE)
     alerts: Alerts = Field(default=Alerts(), description="a map like {email: me@example.com}")
     promotion_key: SecretStr | None = Field(
         default=None, min_length=16, description="16 characters or more", examples=['"$(openssl rand -hex 24)"']
     )
+
+    @property
+    def images(self) -> Mapping[str, str | None]:
+        """What tasks pull, by the key that names it."""
+        green = self.candidate.image if self.candidate else None
+        return {"image": self.image, "collector": self.collector, "candidate.image": green}
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class EcsConfig(ApiConfig):
+    """The keys of `aws-ecs`."""
+
+    moved: ClassVar[Mapping[str, str]] = {
+        "deployment": "how green takes over is part of trimaran:rollout. In place of strategy canary with percent 5 write"
+        " steps: [5, 100], of linear with percent 25 steps: [25, 50, 75, 100], of blue-green steps: [100]; strategy:"
+        " rolling is written there alone, and stepMinutes, bakeMinutes and pauseMinutes of the others as they were."
+    }
+
+    gpu: Gpu = Field(default=Gpu(), description="a map like {kind: L4, count: 1, spot: false}")
+    scaling: Scaling = Field(default=Scaling(), description="a map like {min: 0, max: 4}")
+    limits: GpuLimits = Field(default=GpuLimits(), description='a map like {monthlyUsd: "900"}')
+    engine: EngineSection = Field(default=EngineSection(), description="a map like {image: registry/name@sha256:…}")
+    capacity: Capacity = Field(default=Capacity(), description="a map like {instanceTypes: [g6.2xlarge]}")
+    schedule: Schedule | None = Field(default=None, description="a map like {sleep: cron(…), wake: cron(…)}")
+
+    @property
+    def images(self) -> Mapping[str, str | None]:
+        """Those of every api, and the engine's."""
+        return {**super().images, "engine.image": self.engine.image}
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class BedrockConfig(ApiConfig):
+    """The keys of `aws-bedrock`."""
+
+    front: Front = Field(default=Front.ECS, description="ecs", examples=["ecs"])
+    guardrail: Annotated[GuardrailSection, BeforeValidator(_said_none)] | None = Field(
+        default=None, description="a map like {preset: standard} or {id: …, version: '3'}, or none"
+    )
+    throughput: Throughput | None = Field(default=None, description="a map like {units: 1, commitment: none}")
+    rates: BedrockRates | None = Field(default=None, description="a map like {unitHour: '39.60'}")
+    limits: BedrockLimits = Field(default=BedrockLimits(), description='a map like {monthlyUsd: "100"}')

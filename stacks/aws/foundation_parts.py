@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from stacks.aws.config import EcsConfig, OwnNetwork
+from stacks.aws.config import ApiConfig, OwnNetwork
 from stacks.config import ConfigError
 
 OUTPUT = "foundation"
@@ -45,7 +45,7 @@ class Foundation:
         return not (isinstance(self.log_bucket, str) and self.log_bucket == "")
 
 
-def foundation_of(config: EcsConfig) -> Foundation:
+def foundation_of(config: ApiConfig) -> Foundation:
     """The ids that config names, and for the rest those of the foundation. Raises ConfigError where one is nowhere."""
     if config.foundation is None:
         _refuse_missing(config)
@@ -123,7 +123,7 @@ _NOTHING = Foundation(
 )
 
 
-def _refuse_missing(config: EcsConfig) -> None:
+def _refuse_missing(config: ApiConfig) -> None:
     """What must be named where there is no foundation."""
     for key, value in (("network.vpc", config.network.vpc), ("key", config.key), ("bucket", config.bucket)):
         if value is None:

@@ -6,13 +6,13 @@ import pulumi
 import pulumi_aws as aws
 
 from stacks.aws.account import Account
-from stacks.aws.config import EcsConfig
+from stacks.aws.config import ApiConfig
 from stacks.config import ConfigError
 
 KEYS_PARAMETER = "api-keys"
 
 
-def keys_of(config: EcsConfig, account: Account, key: pulumi.Input[str]) -> aws.ssm.Parameter | None:
+def keys_of(config: ApiConfig, account: Account, key: pulumi.Input[str]) -> aws.ssm.Parameter | None:
     """The parameter, or None where somebody else has put it there. Raises ConfigError where nobody has."""
     parameter = account.parameter(KEYS_PARAMETER)
     if config.api_keys is not None:
@@ -23,7 +23,7 @@ def keys_of(config: EcsConfig, account: Account, key: pulumi.Input[str]) -> aws.
     return None
 
 
-def _refuse_missing(config: EcsConfig, parameter: str) -> None:
+def _refuse_missing(config: ApiConfig, parameter: str) -> None:
     """Tasks that miss a parameter do not start, and say so only after minutes."""
     try:
         aws.ssm.get_parameter(name=parameter, with_decryption=False)

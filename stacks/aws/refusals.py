@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacks.aws.config import AwsConfig, EcsConfig
+from stacks.aws.config import ApiConfig, AwsConfig, EcsConfig
 from stacks.config import ConfigError
 
 # A digest that no image has: it stands in the example configs until there is one, and a rehearsal takes it.
@@ -23,15 +23,9 @@ def refuse_unknown_retention(config: AwsConfig) -> None:
         )
 
 
-def refuse_placeholders(config: EcsConfig) -> None:
+def refuse_placeholders(config: ApiConfig) -> None:
     """An image that is not there stops tasks from starting; a rehearsal starts none."""
-    images = {
-        "image": config.image,
-        "engine.image": config.engine.image,
-        "collector": config.collector,
-        "candidate.image": config.candidate.image if config.candidate else None,
-    }
-    for key, image in images.items():
+    for key, image in config.images.items():
         if image and image.endswith(PLACEHOLDER) and not config.rehearsal:
             flag = "--path " if "." in key else ""
             raise ConfigError(
@@ -41,7 +35,7 @@ def refuse_placeholders(config: EcsConfig) -> None:
             )
 
 
-def refuse_missing(config: EcsConfig) -> None:
+def refuse_missing(config: ApiConfig) -> None:
     """What the target cannot do without."""
     for key, value, why in (
         ("image", config.image, "nothing says which app to run"),
@@ -52,6 +46,10 @@ def refuse_missing(config: EcsConfig) -> None:
                 f"trimaran:{key} is not set: {why}.",
                 f"./trimaran pulumi config set trimaran:{key} <registry/name@sha256:…> --stack {config.stack}",
             )
+
+
+def refuse_no_model(config: EcsConfig) -> None:
+    """An api without anything behind it."""
     if not config.engine.image and not config.fallbacks:
         raise ConfigError(
             "neither trimaran:engine.image nor trimaran:fallbacks is set: no model would answer.",
@@ -59,7 +57,7 @@ def refuse_missing(config: EcsConfig) -> None:
         )
 
 
-def refuse_unsafe_ingress(config: EcsConfig) -> None:
+def refuse_unsafe_ingress(config: ApiConfig) -> None:
     """The internet is let in through TLS alone, to addresses that config names, and never to green."""
     if not config.ingress.public:
         return

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from stacks.aws.config import EcsConfig
-from stacks.aws.versions import Version
+from stacks.aws.versions import EngineVersion
 from stacks.config import EngineKind
 
 MODEL = "chat"
@@ -20,7 +20,7 @@ _LOADING_S = 1
 _CALLED_AS = {EngineKind.VLLM: "vllm", EngineKind.LITSERVE: "openai_compatible"}
 
 
-def of_api(version: Version, config: EcsConfig, domain: str, region: str) -> str:
+def of_api(version: EngineVersion, config: EcsConfig, domain: str, region: str) -> str:
     """The api asks its engine first and managed models after it, in the order of config."""
     backends: dict[str, Any] = {}
     if version.engine:
@@ -43,7 +43,7 @@ def of_api(version: Version, config: EcsConfig, domain: str, region: str) -> str
     return _document(backends, chat)
 
 
-def of_engine(version: Version, config: EcsConfig) -> str:
+def of_engine(version: EngineVersion, config: EcsConfig) -> str:
     """The engine asks the model server that it runs itself, and nobody else: without an address it is the app's own."""
     server = {
         "adapter": str(config.engine.kind),

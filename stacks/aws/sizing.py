@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from catalog.gpu import AWS, MEMORY_GIB, Fit, Instance, fit, instances
 from stacks.aws.config import CapacityKind, EcsConfig
-from stacks.aws.versions import Version
+from stacks.aws.versions import EngineVersion
 from stacks.config import ConfigError, EngineKind
 from stacks.targets import nearest
 
@@ -39,7 +39,7 @@ class Sizing:
         return [each.name for each in self.instances]
 
 
-def sizing_of(config: EcsConfig, version: Version) -> Sizing:
+def sizing_of(config: EcsConfig, version: EngineVersion) -> Sizing:
     """The engine's size. Raises ConfigError for what does not fit, is not known or is not allowed."""
     _refuse_gpu(config)
     _refuse_misfit(config, version)
@@ -83,7 +83,7 @@ def _refuse_gpu(config: EcsConfig) -> None:
         )
 
 
-def _refuse_misfit(config: EcsConfig, version: Version) -> None:
+def _refuse_misfit(config: EcsConfig, version: EngineVersion) -> None:
     def fit_on(kind: str, count: int) -> Fit:
         concurrency = config.scaling.concurrency
         return fit(version.served, kind, count, context_tokens=version.context_tokens, concurrency=concurrency)
@@ -104,7 +104,7 @@ def _refuse_misfit(config: EcsConfig, version: Version) -> None:
     )
 
 
-def _chosen(config: EcsConfig, version: Version) -> tuple[Instance, ...]:
+def _chosen(config: EcsConfig, version: EngineVersion) -> tuple[Instance, ...]:
     listed = config.capacity.instance_types
     if not listed:
         least_gib = float(version.served.weights_gib) + _HOST_ROOM_GIB

@@ -10,6 +10,8 @@ import pulumi
 
 from stacks.aws.config import AwsConfig
 
+# Whose a resource is: budgets count by it, and a role may call what carries it.
+STACK_TAG = "trimaran-stack"
 _FORMS = {"costCenter": "cost-center"}
 # Takes tags in a form of its own.
 _OTHERWISE = ("aws:autoscaling/group:Group",)
@@ -18,7 +20,7 @@ _OTHERWISE = ("aws:autoscaling/group:Group",)
 def tags_of(config: AwsConfig) -> dict[str, str]:
     """The stack's tags: the user's own, and whose they are."""
     own = {_FORMS.get(key, key): value for key, value in config.tags.items()}
-    return {"environment": str(config.environment), "trimaran-stack": config.stack, **own}
+    return {"environment": str(config.environment), STACK_TAG: config.stack, **own}
 
 
 def tag_everything(tags: Mapping[str, str]) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
 
 from catalog.models import DEFAULT_SERVED, SERVED, ServedModel
-from stacks.aws.config import EcsConfig
+from stacks.aws.config import ApiConfig, EcsConfig
 from stacks.config import ConfigError, EngineKind, ModelSettings
 from stacks.revision import revision
 from stacks.targets import nearest
@@ -20,54 +23,72 @@ class Version:
     """The app's image and what it is told to serve. Versions with the same `engine` share one engine; "" is none."""
 
     image: str
-    engine_image: str
     model: str
-    model_revision: str
     system_prompt: str
-    context_tokens: int
     revision: str
-    engine: str
+    engine: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineVersion(Version):
+    """One with a model that its own engine loads."""
+
+    engine_image: str
+    model_revision: str
+    context_tokens: int
 
     @property
     def served(self) -> ServedModel:
         return SERVED[self.model]
 
 
+V = TypeVar("V", bound=Version)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Versions:
+class Versions(Generic[V]):
     """`candidate` is green; None where nothing is being promoted."""
 
-    stable: Version
-    candidate: Version | None
+    stable: V
+    candidate: V | None
 
     @property
-    def newest(self) -> Version:
+    def newest(self) -> V:
         return self.candidate or self.stable
 
     @property
-    def engines(self) -> dict[str, Version]:
+    def each(self) -> tuple[V, ...]:
+        """Both, or the one that there is."""
+        return (self.stable,) if self.candidate is None else (self.stable, self.candidate)
+
+    @property
+    def engines(self) -> dict[str, V]:
         """Engine -> a version that uses it, the stable one first."""
-        found: dict[str, Version] = {}
-        for version in (self.stable, self.newest):
+        found: dict[str, V] = {}
+        for version in self.each:
             if version.engine:
                 found.setdefault(version.engine, version)
         return found
 
 
-def versions_of(config: EcsConfig) -> Versions:
+def versions_of(config: EcsConfig) -> Versions[EngineVersion]:
     """The versions that config names. Raises ConfigError for a model that is not known."""
+    return both(config, partial(_version, config))
+
+
+def both(config: ApiConfig, decided: Callable[[str, ModelSettings, str], V]) -> Versions[V]:
+    """Blue and green as `decided` makes them of an image, settings and the key that these stand under. Raises ConfigError."""
     assert config.image is not None, "refuse_missing comes first"
     blue = config.settings or ModelSettings()
-    stable = _version(config, config.image, blue, "settings")
+    stable = decided(config.image, blue, "settings")
     if config.candidate is None:
         return Versions(stable=stable, candidate=None)
     green = config.candidate.settings or ModelSettings()
-    image = config.candidate.image or config.image
-    candidate = _version(config, image, blue.overlaid(green), "candidate.settings")
+    candidate = decided(config.candidate.image or config.image, blue.overlaid(green), "candidate.settings")
     return Versions(stable=stable, candidate=None if candidate == stable else candidate)
 
 
-def _version(config: EcsConfig, image: str, settings: ModelSettings, key: str) -> Version:
+def _version(config: EcsConfig, image: str, settings: ModelSettings, key: str) -> EngineVersion:
     model = settings.model or DEFAULT_SERVED
     served = SERVED.get(model)
     if served is None:
@@ -95,7 +116,7 @@ def _version(config: EcsConfig, image: str, settings: ModelSettings, key: str) -
     # The default is not named: an engine that is deployed keeps its name.
     kind = {} if config.engine.kind is EngineKind.VLLM else {"kind": str(config.engine.kind)}
     engine = {**weights, "contextTokens": str(context), "gpus": str(config.gpu.count), **kind}
-    return Version(
+    return EngineVersion(
         image=image,
         engine_image=engine_image,
         model=model,

@@ -72,7 +72,7 @@ def test_a_key_becomes_its_field(stack: str, key: str, value: object, field: str
     ("target", "structured"),
     [
         ("local", {"settings", "candidate", "rollout"}),
-        ("aws-foundation", {"tags", "limits", "network", "ingress", "domain", "pipeline"}),
+        ("aws-foundation", {"tags", "limits", "network", "ingress", "domain", "pipeline", "bedrock"}),
     ],
 )
 def test_maps_and_lists_are_known_by_their_annotations(target: str, structured: set[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -11,11 +11,11 @@ import pulumi_aws as aws
 
 from stacks.aws.account import Account
 from stacks.aws.components import deployment
-from stacks.aws.components.containers import APP, App, containers
+from stacks.aws.components.containers import APP, ROUTES, App, containers
 from stacks.aws.components.edge import Edge
 from stacks.aws.config import EcsRollout
 from stacks.aws.routes import APP_PORT
-from stacks.aws.versions import Versions
+from stacks.aws.versions import Version, Versions
 from stacks.config import Api
 from stacks.naming import name
 
@@ -26,14 +26,16 @@ _CPU_TARGET_PERCENT = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServiceArgs:
-    """`routes`: revision -> routes file. `secrets`: variable -> name of a parameter. `waits_for` must be there first."""
+    """`routes`: revision -> routes file. `secrets`: variable -> name of a parameter. `waits_for` must be there first.
+
+    `routes_in`: revision -> name of the parameter that holds its routes, where these name what is not known before it is made.
+    """
 
     account: Account
     cluster: str
     section: Api
     rollout: EcsRollout
-    versions: Versions
-    routes: Mapping[str, str]
+    versions: Versions[Version]
     collector: str
     secrets: Mapping[str, str]
     edge: Edge
@@ -44,6 +46,8 @@ class ApiServiceArgs:
     traffic_role: pulumi.Input[str]
     alarms: Sequence[str]
     waits_for: Sequence[pulumi.Resource]
+    routes: Mapping[str, str] = field(default_factory=dict)
+    routes_in: Mapping[str, str] = field(default_factory=dict)
 
 
 class ApiService(pulumi.ComponentResource):
@@ -55,24 +59,24 @@ class ApiService(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self.name = "api"
         # Blue's stays while green is tried: a rollback needs it.
-        tasks = {version: self._task(version) for version in args.routes}
+        tasks = {each.revision: self._task(each) for each in args.versions.each}
         self.service = self._service(tasks[args.versions.newest.revision])
         self._scaling()
         self.register_outputs({"service": self.service.id})
 
-    def _task(self, revision: str) -> aws.ecs.TaskDefinition:
-        args = self._args
-        version = next(each for each in (args.versions.newest, args.versions.stable) if each.revision == revision)
+    def _task(self, version: Version) -> aws.ecs.TaskDefinition:
+        args, revision = self._args, version.revision
+        routes_in = {ROUTES: args.routes_in[revision]} if revision in args.routes_in else {}
         app = App(
             role="api",
             image=version.image,
             revision=revision,
             engine=version.engine,
-            routes=args.routes[revision],
+            routes=args.routes.get(revision, ""),
             drain_s=_DRAIN_S,
             start_period_s=60,
             environment={"TRIMARAN_ENGINE": "none"},
-            secrets=args.secrets,
+            secrets={**args.secrets, **routes_in},
         )
         return aws.ecs.TaskDefinition(
             f"api-{revision}",

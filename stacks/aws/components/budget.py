@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from stacks.aws.account import Account
+from stacks.aws.tagging import STACK_TAG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class Budget(pulumi.ComponentResource):
             limit_unit="USD",
             limit_amount=f"{args.monthly_usd:f}",
             # The tag counts from the day it is activated as a cost allocation tag.
-            cost_filters=[{"name": "TagKeyValue", "values": [f"user:trimaran-stack${args.account.stack}"]}],
+            cost_filters=[{"name": "TagKeyValue", "values": [f"user:{STACK_TAG}${args.account.stack}"]}],
             notifications=[_at(args, "ACTUAL", 80), _at(args, "FORECASTED", 100)],
             opts=child,
         )

@@ -10,8 +10,6 @@ import pulumi_aws as aws
 from stacks.aws.account import Account
 from stacks.naming import name
 
-LOGS = ("api", "engine", "metrics")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterArgs:
@@ -24,34 +22,46 @@ class ClusterArgs:
 
 
 class Cluster(pulumi.ComponentResource):
-    """Cluster, private DNS namespace, log groups."""
+    """Cluster and log groups."""
 
     def __init__(self, resource_name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("trimaran:aws:Cluster", resource_name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
         self.name = cluster_name(args.account)
         cluster = aws.ecs.Cluster(
             "cluster",
             name=self.name,
             # The app's own metrics say more, and these are billed for each task.
             settings=[{"name": "containerInsights", "value": "disabled"}],
-            opts=child,
+            opts=self._child,
         )
         self.arn = cluster.arn
-        self.domain = domain(args.account)
-        namespace = aws.servicediscovery.PrivateDnsNamespace("namespace", name=self.domain, vpc=args.vpc, opts=child)
-        self.namespace = namespace.id
-        self.logs = [
-            aws.cloudwatch.LogGroup(
-                group,
-                name=args.account.log_group(group),
-                retention_in_days=args.retention_days,
-                kms_key_id=args.key,
-                opts=child,
-            )
-            for group in LOGS
-        ]
+        self.logs = [self._log_group(group) for group in ("api", "metrics")]
         self.register_outputs({"arn": self.arn})
+
+    def _log_group(self, group: str) -> aws.cloudwatch.LogGroup:
+        args = self._args
+        return aws.cloudwatch.LogGroup(
+            group,
+            name=args.account.log_group(group),
+            retention_in_days=args.retention_days,
+            kms_key_id=args.key,
+            opts=self._child,
+        )
+
+
+class EngineCluster(Cluster):
+    """One with engines, which are found by their names in a private DNS namespace."""
+
+    def __init__(self, resource_name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(resource_name, args, opts)
+        self.domain = domain(args.account)
+        namespace = aws.servicediscovery.PrivateDnsNamespace(
+            "namespace", name=self.domain, vpc=args.vpc, opts=self._child
+        )
+        self.namespace = namespace.id
+        self.logs.append(self._log_group("engine"))
 
 
 def cluster_name(account: Account) -> str:

@@ -13,6 +13,7 @@ from stacks.aws.components import collector
 from stacks.aws.routes import APP_PORT
 
 APP = "app"
+ROUTES = "TRIMARAN_ROUTES_YAML"
 # Where alone the images write: the task's volumes. Fargate has no tmpfs; as the images say VOLUME of these folders, their user may write
 # there (Amazon ECS developer guide, "Use bind mounts", checked 2026-12-01).
 _SCRATCH = {"scratch": "/tmp"}
@@ -23,6 +24,7 @@ _KEPT_BYTES = "25m"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """The app's container. `secrets`: variable -> name of an SSM parameter. `drain_s`: what running answers get to finish.
+    `routes` is empty where they are one of the secrets.
 
     `gpus` and `shared_memory_mib` are for the engine; `memory_mib` is the most that it may take, where a host is shared.
     """
@@ -99,7 +101,7 @@ def _environment(app: App) -> dict[str, pulumi.Input[str]]:
         "TRIMARAN_METRICS_PORT": str(collector.METRICS_PORT),
         "TRIMARAN_REVISION": app.revision,
         "TRIMARAN_DRAIN_S": str(app.drain_s),
-        "TRIMARAN_ROUTES_YAML": app.routes,
+        **({ROUTES: app.routes} if app.routes else {}),
         **app.environment,
     }
 

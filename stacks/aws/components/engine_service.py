@@ -13,7 +13,7 @@ from stacks.aws.components.containers import App, containers
 from stacks.aws.components.engine_scaling import EngineScaling, EngineScalingArgs
 from stacks.aws.config import CapacityKind, Schedule
 from stacks.aws.sizing import Sizing
-from stacks.aws.versions import Version
+from stacks.aws.versions import EngineVersion
 from stacks.config import EngineKind, Scaling
 from stacks.naming import name
 
@@ -32,7 +32,7 @@ class EngineServiceArgs:
     namespace: pulumi.Input[str]
     host: str
     kind: EngineKind
-    version: Version
+    version: EngineVersion
     routes: str
     collector: str
     sizing: Sizing

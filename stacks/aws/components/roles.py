@@ -14,18 +14,16 @@ from stacks.aws.documents import Statement, allow, document, trust
 from stacks.naming import name
 
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/(?P<name>[^@:]+)")
-# Bedrock's profiles that spread requests over regions: us.…, eu.…, global.…
-_PROFILE = re.compile(r"(us|us-gov|eu|apac|jp|au|ca|global)\.(?P<model>.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolesArgs:
-    """`images` are all that tasks pull; `fallbacks` are ids of Bedrock models; `bucket` holds the weights."""
+    """`images` are all that tasks pull, `services` those that write logs; `calling` lets the api call managed models."""
 
     account: Account
     images: Sequence[str]
-    fallbacks: Sequence[str]
-    bucket: pulumi.Input[str]
+    services: Sequence[str]
+    calling: Sequence[Statement]
     key: pulumi.Input[str]
 
 
@@ -37,8 +35,7 @@ class Roles(pulumi.ComponentResource):
         self._account = args.account
         self.ready: list[pulumi.Resource] = []
         self.execution = self._role("execution", "ecs-tasks", starting(args))
-        self.api = self._role("api", "ecs-tasks", [*metrics(args.account), *calling_models(args)])
-        self.engine = self._role("engine", "ecs-tasks", [*metrics(args.account), *reading_weights(args)])
+        self.api = self._role("api", "ecs-tasks", [*metrics(args.account), *args.calling])
         self.traffic = self._role("traffic", "ecs", moving_traffic(args.account))
         self.register_outputs({})
 
@@ -53,6 +50,21 @@ class Roles(pulumi.ComponentResource):
         self.ready.append(aws.iam.RolePolicy(label, role=role.name, policy=document(statements), opts=child))
         arn: pulumi.Output[str] = role.arn
         return arn
+
+
+class EngineRoles(Roles):
+    """That of the engine as well, which reads weights from `bucket`."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        args: RolesArgs,
+        bucket: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(resource_name, args, opts)
+        reading = reading_weights(args.account, bucket, args.key)
+        self.engine = self._role("engine", "ecs-tasks", [*metrics(args.account), *reading])
 
 
 def starting(args: RolesArgs) -> list[Statement]:
@@ -74,7 +86,7 @@ def starting(args: RolesArgs) -> list[Statement]:
         allow(["kms:Decrypt"], [args.key], through_ssm),
         allow(
             ["logs:CreateLogStream", "logs:PutLogEvents"],
-            [account.arn("logs", f"log-group:{account.log_group(each)}:*") for each in ("api", "engine")],
+            [account.arn("logs", f"log-group:{account.log_group(each)}:*") for each in args.services],
         ),
     ]
 
@@ -85,22 +97,14 @@ def metrics(account: Account) -> list[Statement]:
     return [allow(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], [streams])]
 
 
-def calling_models(args: RolesArgs) -> list[Statement]:
-    """To call the managed models that config names, and no other."""
-    on: list[str] = []
-    for model in args.fallbacks:
-        on += model_arns(args.account, model)
-    return [allow(["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"], on)] if on else []
-
-
-def reading_weights(args: RolesArgs) -> list[Statement]:
+def reading_weights(account: Account, of: pulumi.Input[str], key: pulumi.Input[str]) -> list[Statement]:
     """To read models from the bucket."""
-    bucket = pulumi.Output.format("arn:{0}:s3:::{1}", args.account.partition, args.bucket)
-    through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{args.account.region}.amazonaws.com"}}
+    bucket = pulumi.Output.format("arn:{0}:s3:::{1}", account.partition, of)
+    through_s3 = {"StringEquals": {"kms:ViaService": f"s3.{account.region}.amazonaws.com"}}
     return [
         allow(["s3:GetObject"], [pulumi.Output.concat(bucket, "/models/*")]),
         allow(["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": ["models/*"]}}),
-        allow(["kms:Decrypt"], [args.key], through_s3),
+        allow(["kms:Decrypt"], [key], through_s3),
     ]
 
 
@@ -126,14 +130,3 @@ def repository_arn(account: Account, image: str) -> str:
     if not found:
         return ""
     return f"arn:{account.partition}:ecr:{found['region']}:{found['account']}:repository/{found['name']}"
-
-
-def model_arns(account: Account, model: str) -> list[str]:
-    """What calling a Bedrock model touches: the model, or a profile and the model in each region that it leads to."""
-    profile = _PROFILE.fullmatch(model)
-    if profile is None:
-        return [f"arn:{account.partition}:bedrock:{account.region}::foundation-model/{model}"]
-    return [
-        account.arn("bedrock", f"inference-profile/{model}"),
-        f"arn:{account.partition}:bedrock:*::foundation-model/{profile['model']}",
-    ]

@@ -22,7 +22,7 @@ class SecurityGroupsArgs:
 
 
 class SecurityGroups(pulumi.ComponentResource):
-    """The security groups of the api's tasks, the engine's tasks and the instances under them."""
+    """The security group of the api's tasks."""
 
     def __init__(
         self, resource_name: str, args: SecurityGroupsArgs, opts: pulumi.ResourceOptions | None = None
@@ -32,13 +32,8 @@ class SecurityGroups(pulumi.ComponentResource):
         self._vpc = args.vpc
         self._child = pulumi.ResourceOptions(parent=self)
         self.api = self._group("api", "Tasks of the api")
-        self.engine = self._group("engine", "Tasks of the engine")
-        self.instances = self._group("instances", "The instances under the engine")
         self._between("edge-to-api", args.edge, self.api)
-        self._between("api-to-engine", self.api, self.engine)
-        for label, group in (("api", self.api), ("engine", self.engine), ("instances", self.instances)):
-            # AWS's own services, and what the network's routes let it reach beyond: without NAT nothing.
-            self._out(f"{label}-https", group, 443, "0.0.0.0/0")
+        self._to_aws("api", self.api)
         if args.redis:
             self._out("api-redis", self.api, REDIS_PORT, args.vpc_cidr)
         self.register_outputs({})
@@ -57,6 +52,10 @@ class SecurityGroups(pulumi.ComponentResource):
             label, security_group_id=caller, referenced_security_group_id=answerer, opts=self._child, **port
         )
 
+    def _to_aws(self, label: str, group: pulumi.Input[str]) -> None:
+        """AWS's own services, and what the network's routes let it reach beyond: without NAT nothing."""
+        self._out(f"{label}-https", group, 443, "0.0.0.0/0")
+
     def _out(self, label: str, group: pulumi.Input[str], port: int, cidr: pulumi.Input[str]) -> None:
         aws.vpc.SecurityGroupEgressRule(
             label,
@@ -67,3 +66,17 @@ class SecurityGroups(pulumi.ComponentResource):
             to_port=port,
             opts=self._child,
         )
+
+
+class EngineSecurityGroups(SecurityGroups):
+    """Those of the engine's tasks and of the instances under them as well."""
+
+    def __init__(
+        self, resource_name: str, args: SecurityGroupsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(resource_name, args, opts)
+        self.engine = self._group("engine", "Tasks of the engine")
+        self.instances = self._group("instances", "The instances under the engine")
+        self._between("api-to-engine", self.api, self.engine)
+        for label, group in (("engine", self.engine), ("instances", self.instances)):
+            self._to_aws(label, group)

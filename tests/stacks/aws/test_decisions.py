@@ -16,11 +16,12 @@ from stacks.aws import routes
 from stacks.aws.account import Account
 from stacks.aws.components import deployment
 from stacks.aws.components.network import split
-from stacks.aws.components.roles import model_arns, repository_arn
+from stacks.aws.components.roles import repository_arn
 from stacks.aws.config import EcsConfig, EcsRollout
 from stacks.aws.refusals import (
     PLACEHOLDER,
     refuse_missing,
+    refuse_no_model,
     refuse_placeholders,
     refuse_unknown_retention,
     refuse_unsafe_ingress,
@@ -111,6 +112,7 @@ def judge(**keys: Any) -> None:
     given = config(**keys)
     for refuse in (refuse_missing, refuse_placeholders, refuse_unsafe_ingress, refuse_unknown_retention):
         refuse(given)
+    refuse_no_model(given)
     sizing_of(given, versions_of(given).stable)
 
 
@@ -443,24 +445,6 @@ def test_names_are_within_the_clouds_limits(stack: str) -> None:
         ("aws.alarm", (stack, "engine-12345678", "schedule-sleep")),
     ):
         assert NAME_RULES[kind].allows(name(kind, *parts))
-
-
-@pytest.mark.parametrize(
-    ("model", "arns"),
-    [
-        ("amazon.nova-lite-v1:0", ["arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"]),
-        (
-            "us.amazon.nova-lite-v1:0",
-            [
-                "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0",
-                "arn:aws:bedrock:*::foundation-model/amazon.nova-lite-v1:0",
-            ],
-        ),
-    ],
-)
-def test_a_model_is_called_by_its_own_arn(model: str, arns: list[str]) -> None:
-    """A profile over regions needs the model in each of them too."""
-    assert model_arns(ACCOUNT, model) == arns
 
 
 def test_an_image_from_elsewhere_needs_no_permission_in_ecr() -> None:
