@@ -79,6 +79,12 @@ TARGETS: dict[str, Target] = {
         packages=("aws",),
         foundation="aws-foundation",
     ),
+    "aws-bedrock": Target(
+        module="stacks.aws.bedrock",
+        config="stacks.aws.config:BedrockConfig",
+        packages=("aws",),
+        foundation="aws-foundation",
+    ),
 }
 
 ENVIRONMENTS = ("dev", "staging", "prod")

@@ -1,13 +1,20 @@
-"""The routes that the app runs with on AWS, in its two roles."""
+"""The routes that the app runs with on AWS: as api or engine of `aws-ecs`, and as api in front of managed models."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import pulumi
 import yaml
 
+from catalog.managed_models import CACHE_READ, CACHE_WRITE, IN, OUT, token_rate
 from stacks.aws.config import EcsConfig
-from stacks.aws.versions import EngineVersion
+from stacks.aws.managed_models import ManagedModel
+from stacks.aws.versions import EngineVersion, Version
 from stacks.config import EngineKind
 
 MODEL = "chat"
@@ -16,6 +23,15 @@ APP_PORT = 8000
 _WAKE_S = 900
 # A loading engine says so at once: the api waits for it, or falls back.
 _LOADING_S = 1
+# Beside the backends' names, which are none of these.
+_GUARDRAIL, _GUARDRAIL_VERSION = "guardrail", "guardrail version"
+# A key of a route's price -> what is sold.
+_PRICES = {
+    "input_usd_per_mtok": IN,
+    "output_usd_per_mtok": OUT,
+    "cache_read_usd_per_mtok": CACHE_READ,
+    "cache_write_usd_per_mtok": CACHE_WRITE,
+}
 # How the api calls the app on GPU, which passes on what its server knows beyond OpenAI's fields.
 _CALLED_AS = {EngineKind.VLLM: "vllm", EngineKind.LITSERVE: "openai_compatible"}
 
@@ -53,6 +69,76 @@ def of_engine(version: EngineVersion, config: EcsConfig) -> str:
         "capabilities": {"context": version.context_tokens},
     }
     return _document({"model": server}, {"backends": [{"use": "model"}], "limits": {"wake_s": _LOADING_S}})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Managed:
+    """A backend of Bedrock's: the model that a person named, and what it is called by, which nobody knows before it is made."""
+
+    name: str
+    model: ManagedModel
+    called_by: pulumi.Input[str]
+    has_token_price: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardrailRef:
+    """The guardrail before every backend. `meaning` says in plain text what it does: another text is another guardrail."""
+
+    id: pulumi.Input[str]
+    version: pulumi.Input[str]
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateRoutes:
+    """Routes that name what is not known before it is made. `plain` says all but that, and changes whenever they do."""
+
+    plain: str
+    text: pulumi.Output[str]
+
+
+def of_managed(
+    version: Version, backends: Sequence[Managed], guardrail: GuardrailRef | None, region: str
+) -> LateRoutes:
+    """The api asks its model first and the fallbacks after it, in the order of config, each behind the guardrail."""
+    late: dict[str, pulumi.Input[str]] = {each.name: each.called_by for each in backends}
+    named = {each.name: each.model.id for each in backends}
+    if guardrail is not None:
+        late |= {_GUARDRAIL: guardrail.id, _GUARDRAIL_VERSION: guardrail.version}
+        named |= {_GUARDRAIL: guardrail.meaning, _GUARDRAIL_VERSION: ""}
+    written = partial(_managed, version, backends, region)
+    return LateRoutes(plain=written(named), text=pulumi.Output.all(**late).apply(written))
+
+
+def _managed(version: Version, backends: Sequence[Managed], region: str, late: Mapping[str, Any]) -> str:
+    """The document with what is late in its place."""
+    spec: dict[str, Any] = {"region": region}
+    if _GUARDRAIL in late:
+        spec["guardrail"] = {"id": str(late[_GUARDRAIL]), "version": str(late[_GUARDRAIL_VERSION])}
+    found = {
+        each.name: {"adapter": "bedrock", "model": str(late[each.name]), **spec, **_price(each, region)}
+        for each in backends
+    }
+    chat: dict[str, Any] = {"backends": [{"use": each.name} for each in backends]}
+    if version.system_prompt:
+        chat["system_prompt"] = version.system_prompt
+    return _as_json({"version": 1, "backends": found, "models": {MODEL: chat}, "default_model": MODEL})
+
+
+def _price(backend: Managed, region: str) -> dict[str, Any]:
+    """The price of what an ARN does not tell: the app would find none by it."""
+    rates = {
+        field: token_rate(backend.model.id, item, region) for field, item in _PRICES.items() if backend.has_token_price
+    }
+    if not all(rates.get(each) for each in ("input_usd_per_mtok", "output_usd_per_mtok")):
+        return {}
+    return {"price": {field: f"{rate.usd:f}" for field, rate in rates.items() if rate}}
+
+
+def _as_json(document: dict[str, Any]) -> str:
+    """YAML that Parameter Store takes: in its values two braces begin a reference, which here only a text could have."""
+    return json.dumps(document, indent=1, ensure_ascii=False).replace("{{", "{\\u007b")
 
 
 def host(engine: str, domain: str) -> str:

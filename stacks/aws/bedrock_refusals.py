@@ -1,0 +1,77 @@
+"""What a config of `aws-bedrock` may say that Bedrock, or this kit, cannot do or must not do unasked; each with what to do instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from stacks.aws.config import BedrockConfig, Front, GuardrailSection, Residency
+from stacks.aws.managed_models import ManagedModel
+from stacks.config import ConfigError, ModelSettings
+
+_ID = re.compile(r"[a-z0-9][a-z0-9.:-]+")
+_EXAMPLE = "us.amazon.nova-2-lite-v1:0"
+
+
+def refuse_unbuilt_front(config: BedrockConfig) -> None:
+    """The api runs on ECS; that it is to run on Lambda too is decided, and a later step."""
+    if config.front is not Front.ECS:
+        raise ConfigError(
+            f"trimaran:front is '{config.front}', which is not built yet: the api runs on ecs only.",
+            f"./trimaran pulumi config set trimaran:front ecs --stack {config.stack}",
+        )
+
+
+def refuse_no_decision(config: BedrockConfig) -> GuardrailSection:
+    """Whether anything looks at prompts and answers is said by config, also where nothing does."""
+    if config.guardrail is None:
+        raise ConfigError(
+            "trimaran:guardrail is not set: whether anything looks at prompts and answers must be said, also that nothing does.",
+            f"./trimaran pulumi config set --path trimaran:guardrail.preset standard --stack {config.stack}",
+        )
+    return config.guardrail
+
+
+def refuse_misfit(config: BedrockConfig, settings: ModelSettings, key: str) -> str:
+    """The id of the model that settings name: theirs alone says which version it is."""
+    if not settings.model or not _ID.fullmatch(settings.model):
+        seen = f"is '{settings.model}', which is no id of a model or profile" if settings.model else "is not set"
+        raise ConfigError(
+            f"trimaran:{key}.model {seen}: nothing says which model of Bedrock answers.",
+            f"./trimaran pulumi config set --path trimaran:{key}.model {_EXAMPLE} --stack {config.stack}",
+        )
+    if settings.model_revision:
+        raise ConfigError(
+            f"trimaran:{key}.modelRevision is '{settings.model_revision}'; a model of Bedrock is pinned by its id alone.",
+            f"./trimaran pulumi config rm --path trimaran:{key}.modelRevision --stack {config.stack}",
+        )
+    return settings.model
+
+
+def refuse_elsewhere(config: BedrockConfig, models: Iterable[ManagedModel]) -> None:
+    """A profile answers in each of its regions, and a global one anywhere: what the limits do not allow, nobody calls."""
+    allowed = config.limits.regions
+    for each in models:
+        if each.is_global and config.limits.residency is not Residency.ANYWHERE:
+            raise ConfigError(
+                f"the profile '{each.id}' may answer in any commercial region, and trimaran:limits.residency does not say so.",
+                f"./trimaran pulumi config set --path trimaran:limits.residency anywhere --stack {config.stack}",
+            )
+        outside = [] if allowed is None else [region for region in each.regions if region not in allowed]
+        if outside:
+            raise ConfigError(
+                f"the model '{each.id}' may answer in {', '.join(outside)}; trimaran:limits.regions allows"
+                f" {', '.join(allowed or ())}.",
+                f"./trimaran pulumi config set --path 'trimaran:limits.regions[{len(allowed or ())}]' {outside[0]}"
+                f" --stack {config.stack}",
+            )
+
+
+def refuse_unbuyable(config: BedrockConfig, models: Iterable[ManagedModel]) -> None:
+    """Model units are those of a model in one region."""
+    for each in models:
+        if config.throughput is not None and each.is_profile:
+            raise ConfigError(
+                f"trimaran:throughput buys units of a model in one region, and '{each.id}' is a profile over several.",
+                f"./trimaran pulumi config set --path trimaran:settings.model {each.foundation_model} --stack {config.stack}",
+            )
