@@ -33,6 +33,9 @@ class Quantity:
 INSTANCES = "instances"
 MANAGED_INSTANCES = "managed-instances"
 
+# The first word of the keys of a managed model's tokens, in every cloud.
+TOKENS = "tokens"
+
 Handler = Callable[[Inputs, Scope, Usage], Iterator[Quantity]]
 
 

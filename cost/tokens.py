@@ -1,4 +1,4 @@
-"""Dollars for a million tokens: of the stack's own GPUs at a stated throughput, of all it costs, and of its fallback."""
+"""Dollars for a million tokens: of the stack's own GPUs at a stated throughput, of managed models, of all it costs, and of its fallback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from catalog.prices import Rate
 from catalog.throughput import find as find_throughput
 from cost.amounts import Amount, Case, State, unknown
 from cost.lines import Line, Tokens
-from cost.quantity import INSTANCES, MANAGED_INSTANCES, Quantity
+from cost.quantity import INSTANCES, MANAGED_INSTANCES, TOKENS, Quantity
 from cost.usage import Usage
 
 MILLION = 1_000_000
@@ -21,10 +21,10 @@ _UNIT = "million tokens"
 
 
 def per_million_tokens(lines: Iterable[Line], usage: Usage) -> tuple[Tokens, ...]:
-    """For each kind of instance that the engine may run, and for the whole bill where usage says how many tokens it makes."""
+    """For each kind of instance that the engine may run, each managed model, and the whole bill where usage says its tokens."""
     usage = usage.asked_for(USAGE_KEYS)
     lines = tuple(line for line in lines if line.after)
-    return (*_own_gpus(lines, usage), *_whole_bill(lines, usage))
+    return (*_own_gpus(lines, usage), *_managed(lines), *_whole_bill(lines, usage))
 
 
 def fallback_quantities(usage: Usage) -> Iterator[tuple[Quantity, Amount, Rate | None]]:
@@ -61,6 +61,18 @@ def _own_gpus(lines: Iterable[Line], usage: Usage) -> Iterator[Tokens]:
         per_second, basis = _throughput(kind, usage)
         usd = charge.rate.usd / (per_second * _SECONDS_PER_HOUR) * MILLION if per_second else None
         yield Tokens(what=f"{kind}, kept busy", usd=usd, basis=basis)
+
+
+def _managed(lines: Iterable[Line]) -> Iterator[Tokens]:
+    """What a managed model takes for tokens in and out, whatever the stack around it costs."""
+    for line in lines:
+        charge = line.current
+        if line.key.partition(".")[0] != TOKENS:
+            continue
+        known = f"list price in {charge.rate.region}, {charge.rate.checked}" if charge.rate else charge.usd.why
+        yield Tokens(
+            what=f"{charge.quantity.detail}, {line.item}", usd=charge.rate.usd if charge.rate else None, basis=known
+        )
 
 
 def _throughput(kind: str, usage: Usage) -> tuple[Decimal | None, str]:

@@ -39,6 +39,7 @@ class Profile(_Frozen):
     tokens_in: _Count = None
     tokens_out: _Count = None
     fallback_share: _Share = None
+    text_units_per_request: _Count = None
 
     replicas: _Count = None
     busy_hours_per_day: _Hours = None
@@ -144,14 +145,23 @@ class Usage(_Frozen):
         return Rate(sku=sku, region=region, unit=price.unit, usd=price.usd, checked=price.checked, source=price.source)
 
     def with_stack_config(self, config: Mapping[str, str]) -> Usage:
-        """The same, with the stack's own model and idle time-out where the file does not say them."""
+        """The same, with the stack's own model, idle time-out and rates where the file does not say them."""
         model = str(_map(config, "trimaran:settings").get("model") or "")
         usage = self if self.model else self.model_copy(update={"model": model})
+        usage = usage._with_rates(_map(config, "trimaran:rates"), model)
         idle_s = _map(config, "trimaran:scaling").get("idleTimeoutS")
         if idle_s is None or usage.expected is None or usage.expected.idle_timeout_s is not None:
             return usage
         expected = usage.expected.model_copy(update={"idle_timeout_s": Decimal(str(idle_s))})
         return usage.model_copy(update={"expected": expected})
+
+    def _with_rates(self, rates: Mapping[str, Any], model: str) -> Usage:
+        """The same, with the price of a model unit that config says: AWS tells it on request only. A file's own price wins."""
+        unit_hour, sku = number_in(rates.get("unitHour")), f"aws:bedrock-provisioned:{model.replace(':', '-')}"
+        if unit_hour is None or unit_hour <= 0 or sku in self.prices:
+            return self
+        price = OwnPrice(usd=unit_hour, unit="unit-hour", checked="config", source="trimaran:rates.unitHour")
+        return self.model_copy(update={"prices": {**self.prices, sku: {"global": price}}})
 
     def _stated(self, key: str, case: Case, resource: str) -> Decimal | None:
         for profile in (self.resources.get(resource), getattr(self, case), self.expected):

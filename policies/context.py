@@ -89,6 +89,11 @@ def _strictest(*said: str) -> str:
     return max(known, key=lambda each: ENVIRONMENTS.index(each) if each in ENVIRONMENTS else len(ENVIRONMENTS))
 
 
+def said(config: Mapping[str, str], key: str, part: str) -> Any:
+    """What a map of the config says under a key of its own; None where it says nothing, or cannot be read."""
+    return _map(config, key).get(part)
+
+
 def _map(config: Mapping[str, str], key: str) -> Mapping[str, Any]:
     """A structured value of the config. The program itself refuses one that is malformed, so here it counts as not set, which
     is the stricter for those that are read so.

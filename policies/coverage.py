@@ -27,7 +27,9 @@ def _peers(*reads: Reads) -> dict[str, tuple[str, ...]]:
 
 # What is about the stack as a whole is the same on every cloud.
 _OVER_STACK: Checks = {
-    "region-allow-list": {STACK: Check(judge=spending.regions)},
+    "region-allow-list": {
+        STACK: Check(judge=spending.regions(_SPENDING), peers=_peers(*(each.lead_reads for each in _SPENDING)))
+    },
     "budget-exists": {
         STACK: Check(judge=spending.budget(_SPENDING), peers=_peers(*(each.budget_reads for each in _SPENDING)))
     },

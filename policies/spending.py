@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,8 @@ class Spending:
     `scales` are its types that grow with the load, `budgets` those that warn. `dearest` gives, by type, the inputs with what
     may be cheaper for a while taken out. `most_replicas` gives, by the name of what rents machines, the most replicas of each
     service that may run there; none where nothing says so and it may be as full as it can.
-    `budget_reads` and `replica_reads` are the inputs that they may read, by type.
+    `leads_to` gives, by type, the regions besides its own in which a resource lets something happen.
+    `budget_reads`, `replica_reads` and `lead_reads` are the inputs that they may read, by type.
     """
 
     scales: tuple[str, ...]
@@ -45,6 +46,8 @@ class Spending:
     most_replicas: Callable[[Scene], Iterator[tuple[str, Sequence[int]]]]
     budget_reads: Reads = field(default_factory=dict)
     replica_reads: Reads = field(default_factory=dict)
+    leads_to: Mapping[str, Callable[[Inputs, Scene], Iterable[str]]] = field(default_factory=dict)
+    lead_reads: Reads = field(default_factory=dict)
 
 
 def lacking_tags(given: Mapping[str, str], scene: Scene) -> Iterator[str]:
@@ -60,12 +63,31 @@ def _folded(key: str) -> str:
     return "environment" if name == "env" else name
 
 
-def regions(_: Inputs, scene: Scene) -> Iterator[str]:
+def regions(clouds: Sequence[Spending]) -> Callable[[Inputs, Scene], Iterator[str]]:
+    """Judges whether everything is where the config allows it, and leads nowhere else."""
+    leads = {type_: lead for each in clouds for type_, lead in each.leads_to.items()}
+
+    def judge(_: Inputs, scene: Scene) -> Iterator[str]:
+        allowed = scene.context.limits.regions
+        scene.context.limits.check_read("regions")
+        if allowed is None:
+            return
+        going = [(one, lead) for type_, lead in leads.items() for one in scene.of(type_)]
+        yield from together(
+            in_turn(going, lambda each: _leads_out(each[0], each[1](each[0], scene), allowed)), _outside(scene, allowed)
+        )
+
+    return judge
+
+
+def _leads_out(one: Inputs, regions: Iterable[str], allowed: Sequence[str]) -> Iterator[str]:
+    outside = [each for each in regions if each not in allowed]
+    if outside:
+        yield f"{one.name} may answer in {', '.join(outside)}; trimaran:limits.regions allows {', '.join(allowed)}."
+
+
+def _outside(scene: Scene, allowed: Sequence[str]) -> Iterator[str]:
     """Each region that is not allowed, with what would be there."""
-    allowed = scene.context.limits.regions
-    scene.context.limits.check_read("regions")
-    if allowed is None:
-        return
     everything = [each for each in scene.everything if each.type.partition(":")[0] not in ENGINE]
     seen: dict[str, list[Resource]] = {}
     for each in sorted(everything, key=lambda each: each.name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cost.aws import (
+    bedrock,
     cloudwatch,
     compute,
     dns,
@@ -22,6 +23,7 @@ from cost.aws import (
 from cost.quantity import Billed
 
 BILLED: Mapping[str, Billed] = {
+    **bedrock.BILLED,
     **cloudwatch.BILLED,
     **compute.BILLED,
     **dns.BILLED,

@@ -15,6 +15,13 @@ _ROUTE53 = "aws.amazon.com/route53/pricing: zones and queries only"
 _EVENTS = "aws.amazon.com/eventbridge/pricing: rules for AWS events and the first 14 million scheduled calls are free"
 _FLOW_LOGS = "aws.amazon.com/cloudwatch/pricing: what flow logs write is billed as log ingestion, at its log group"
 
+_GUARDRAILS = (
+    "aws.amazon.com/bedrock/pricing: guardrails are billed by text units, at the guardrail; a version costs nothing"
+)
+_INVOCATIONS = (
+    "docs.aws.amazon.com/bedrock, model-invocation-logging: what is written is billed at its log group or bucket"
+)
+
 _IN_REGISTRY = (
     "aws:acm/certificateValidation:CertificateValidation",
     "aws:autoscaling/lifecycleHook:LifecycleHook",
@@ -68,6 +75,8 @@ FREE: Mapping[str, str] = {
     "aws:appautoscaling/target:Target": _SCALING,
     "aws:autoscaling/policy:Policy": _SCALING,
     "aws:autoscaling/schedule:Schedule": _SCALING,
+    "aws:bedrock/guardrailVersion:GuardrailVersion": _GUARDRAILS,
+    "aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration": _INVOCATIONS,
     "aws:cloudwatch/eventTarget:EventTarget": _EVENTS,
     "aws:cloudwatch/logStream:LogStream": _REGISTRY,
     "aws:ec2/flowLog:FlowLog": _FLOW_LOGS,

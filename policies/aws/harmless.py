@@ -22,7 +22,7 @@ _DELETION = ("deletion-protection-in-prod", "deletable-in-dev")
 _RUNNING = ("scaling", "gpus", "probes", "images", "machines", "rollback-configured")
 _NOT_BILLED_ITSELF = ("required-tags", "budget-exists")
 # What a thing with a policy of its own, which is judged, cannot break.
-_OTHER_IDENTITY = ("no-wildcard-iam", "secrets-not-in-environment")
+_OTHER_IDENTITY = ("no-wildcard-iam", "no-bedrock-wildcard", "secrets-not-in-environment")
 
 _WHAT_RUNS: tuple[Harmless, ...] = (
     Harmless(
@@ -34,11 +34,13 @@ _WHAT_RUNS: tuple[Harmless, ...] = (
             "deployment",
             "immutable-tags",
             "no-wildcard-iam",
+            "no-bedrock-wildcard",
             "bound-trust",
             "network",
             "machines",
             "data",
             "budget-exists",
+            "models",
         ),
     ),
     Harmless(
@@ -56,6 +58,7 @@ _WHAT_RUNS: tuple[Harmless, ...] = (
             "idle-timeout",
             "imdsv2",
             "data",
+            "models",
         ),
     ),
     Harmless(
@@ -77,12 +80,13 @@ _WHAT_RUNS: tuple[Harmless, ...] = (
             "machines",
             "data",
             "budget-exists",
+            "models",
         ),
     ),
     Harmless(
         why="Says how one machine is started. How many is its group's, and its security groups say who may connect.",
         types=(TEMPLATE,),
-        topics=("scaling", "deployment", "probes", "images", "identity", "network", "data", "budget-exists"),
+        topics=("scaling", "deployment", "probes", "images", "identity", "network", "data", "budget-exists", "models"),
     ),
     Harmless(
         why="As many machines as the services on it have tasks. A group's are started from its launch template, and those "
@@ -105,10 +109,12 @@ _WHAT_RUNS: tuple[Harmless, ...] = (
             *_DELETION,
             "immutable-tags",
             "no-wildcard-iam",
+            "no-bedrock-wildcard",
             "bound-trust",
             "network",
             "machines",
             "data",
+            "models",
         ),
     ),
     Harmless(
@@ -169,12 +175,13 @@ _NETWORK: tuple[Harmless, ...] = (
             "tls-only",
             "no-public-ingress",
             "idle-timeout",
+            "models",
         ),
     ),
     Harmless(
         why="Takes requests in. What answers them, and which addresses may connect, is judged where it is said.",
         types=("aws:lb/loadBalancer:LoadBalancer",),
-        topics=(*_RUNNING, "identity", "closed-security-groups", "data", "budget-exists"),
+        topics=(*_RUNNING, "identity", "closed-security-groups", "data", "budget-exists", "models"),
     ),
     Harmless(
         why="A port of a load balancer, which says whether it is public and how long it waits.",
@@ -188,6 +195,7 @@ _NETWORK: tuple[Harmless, ...] = (
             "idle-timeout",
             "data",
             *_NOT_BILLED_ITSELF,
+            "models",
         ),
     ),
     Harmless(
@@ -209,6 +217,7 @@ _NETWORK: tuple[Harmless, ...] = (
             "machines",
             "data",
             *_NOT_BILLED_ITSELF,
+            "models",
         ),
     ),
     Harmless(
@@ -242,12 +251,13 @@ _IDENTITY: tuple[Harmless, ...] = (
             "network",
             "data",
             *_NOT_BILLED_ITSELF,
+            "models",
         ),
     ),
     Harmless(
         why="Says who may take it and, by its policies, what it may do; it runs, keeps and opens nothing.",
         types=("aws:iam/role:Role",),
-        topics=(*_RUNNING, *_DELETION, "secrets-not-in-environment", "network", "data", "budget-exists"),
+        topics=(*_RUNNING, *_DELETION, "secrets-not-in-environment", "network", "data", "budget-exists", "models"),
     ),
     Harmless(
         why="Hands a role to a machine, or names an issuer; whom a role lets in and what it may do is judged at the role.",
@@ -274,6 +284,7 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
             "log-retention",
             "encrypted-cache",
             "budget-exists",
+            "models",
         ),
     ),
     Harmless(
@@ -303,6 +314,7 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
             "machines",
             "data",
             "budget-exists",
+            "models",
         ),
     ),
     Harmless(
@@ -322,6 +334,7 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
             "log-retention",
             "encrypted-cache",
             "budget-exists",
+            "models",
         ),
     ),
     Harmless(why="A second name of a key.", types=("aws:kms/alias:Alias",), topics=(EVERY,)),
@@ -338,6 +351,7 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
             "key-rotation",
             "encrypted-cache",
             "budget-exists",
+            "models",
         ),
     ),
     Harmless(
@@ -352,6 +366,7 @@ _KEPT_THINGS: tuple[Harmless, ...] = (
             "key-rotation",
             "log-retention",
             "budget-exists",
+            "models",
         ),
     ),
     Harmless(
@@ -389,4 +404,28 @@ _WATCHING: tuple[Harmless, ...] = (
     ),
 )
 
-HARMLESS: tuple[Harmless, ...] = (*_WHAT_RUNS, *_NETWORK, *_IDENTITY, *_KEPT_THINGS, *_WATCHING)
+_MODELS: tuple[Harmless, ...] = (
+    Harmless(
+        why="A name for a managed model, by which it is called and billed; who may call it is a role's, where it may answer is "
+        "judged for the stack.",
+        types=("aws:bedrock/inferenceProfile:InferenceProfile",),
+        topics=(EVERY,),
+    ),
+    Harmless(
+        why="Looks at prompts and answers and keeps none; that it stays as it is, is judged.",
+        types=("aws:bedrock/guardrail:Guardrail", "aws:bedrock/guardrailVersion:GuardrailVersion"),
+        topics=(EVERY,),
+    ),
+    Harmless(
+        why="Throughput of a managed model, which runs at AWS; that it is bought in dev is judged.",
+        types=("aws:bedrock/provisionedModelThroughput:ProvisionedModelThroughput",),
+        topics=(EVERY,),
+    ),
+    Harmless(
+        why="Says where calls to models are written down, in logs that are judged; what of them is, is judged too.",
+        types=("aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration",),
+        topics=(EVERY,),
+    ),
+)
+
+HARMLESS: tuple[Harmless, ...] = (*_WHAT_RUNS, *_NETWORK, *_IDENTITY, *_KEPT_THINGS, *_WATCHING, *_MODELS)

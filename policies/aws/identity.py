@@ -41,6 +41,13 @@ _SHARED = (
 _ADMINISTRATORS = ("AdministratorAccess", "PowerUserAccess", "IAMFullAccess")
 # By it a service is given a role, and so whatever the role may do.
 _PASSING_ON = "iam:passrole"
+# By it models are called, whole and as a stream, and by nothing else (docs.aws.amazon.com/bedrock, inference-prereq, 2026-12-01).
+_CALLING = ("bedrock:invokemodel", "bedrock:invokemodelwithresponsestream")
+# AWS's own policy that allows calling whatever there is (docs.aws.amazon.com/bedrock, security-iam-awsmanpol, 2026-12-01).
+_EVERY_MODEL = "AmazonBedrockFullAccess"
+# What ends in an id that is not known before it is made; a tag says whose it is.
+_OF_ONES_OWN = ("application-inference-profile", "provisioned-model")
+_OWN_TAG = "aws:ResourceTag/trimaran-stack"
 _GITHUB = "token.actions.githubusercontent.com"
 _BOUND_SUBJECT = re.compile(r"repo:[^/:*?]+/[^/:*?]+:[^*?]+")
 
@@ -85,6 +92,55 @@ def _wide_action(action: str, statement: Mapping[str, Any]) -> Iterator[str]:
         yield f"a statement allows the action {action}."
     elif (whole_service or fnmatchcase(_PASSING_ON, action.lower())) and _is_everywhere(statement):
         yield f"a statement allows the action {action} on every resource."
+
+
+def _no_nameless_model(holder: Inputs, scene: Scene) -> Iterator[str]:
+    yield from in_turn(statements(holder, "policy"), _calls_nameless)
+
+
+def _no_nameless_model_in_role(role: Inputs, scene: Scene) -> Iterator[str]:
+    yield from together(
+        _every_model(role.each_text("managedPolicyArns")),
+        in_turn(role.each("inlinePolicies"), lambda each: in_turn(statements(each, "policy"), _calls_nameless)),
+    )
+
+
+def _no_nameless_model_attached(attachment: Inputs, scene: Scene) -> Iterator[str]:
+    if not scene.linked(attachment, "policyArn", POLICY):
+        yield from _every_model((attachment.text("policyArn"),))
+
+
+def _every_model(arns: Iterable[str]) -> Iterator[str]:
+    for arn in arns:
+        if arn.rpartition("/")[2] == _EVERY_MODEL:
+            yield f"it is given {_EVERY_MODEL}."
+
+
+def _calls_nameless(statement: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each resource that leaves open which model is called. Raises NotKnown."""
+    if not some(actions(statement), lambda each: any(fnmatchcase(name, each.lower()) for name in _CALLING)):
+        return
+    if "NotResource" in statement:
+        yield "a statement allows calling every model of Bedrock except its NotResource."
+    yield from in_turn(resources(statement), lambda each: _nameless(each, statement))
+
+
+def _nameless(resource: str, statement: Mapping[str, Any]) -> Iterator[str]:
+    """`*` alone, or an ARN whose model or region is a pattern; what is this stack's by its tag is named enough."""
+    parts = resource.split(":", 5)
+    is_arn = len(parts) == 6
+    if is_arn and parts[2] != "bedrock" and not set("*?") & set(parts[2]):
+        return
+    kind, _, name = parts[-1].partition("/")
+    is_open = not is_arn or bool(set("*?") & set(f"{parts[2]}{parts[3]}{kind}{name}"))
+    is_own = kind in _OF_ONES_OWN and bool(set(_tag_values(statement)))
+    if is_open and not is_own:
+        yield f"a statement allows calling models of Bedrock on {resource}."
+
+
+def _tag_values(statement: Mapping[str, Any]) -> Iterator[str]:
+    """What a condition asks this stack's tag to be, as far as it is one whole value."""
+    return (each for each in condition(statement, _OWN_TAG) if not set("*?") & set(each))
 
 
 def _is_everywhere(statement: Mapping[str, Any]) -> bool:
@@ -156,6 +212,14 @@ CHECKS: Checks = {
         ROLE_POLICY: Check(judge=_no_wide_policy, reads=("policy",)),
         ROLE: Check(judge=_no_wide_role, reads=("inlinePolicies", "inlinePolicies[].policy", "managedPolicyArns")),
         ATTACHMENT: Check(judge=_no_wide_attachment, reads=("policyArn",), peers={POLICY: ()}),
+    },
+    "no-bedrock-wildcard": {
+        POLICY: Check(judge=_no_nameless_model, reads=("policy",)),
+        ROLE_POLICY: Check(judge=_no_nameless_model, reads=("policy",)),
+        ROLE: Check(
+            judge=_no_nameless_model_in_role, reads=("inlinePolicies", "inlinePolicies[].policy", "managedPolicyArns")
+        ),
+        ATTACHMENT: Check(judge=_no_nameless_model_attached, reads=("policyArn",), peers={POLICY: ()}),
     },
     "bound-trust": {
         ROLE: Check(judge=_bound_trust, reads=("assumeRolePolicy",)),

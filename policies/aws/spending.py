@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from catalog.inference_profiles import GLOBAL, geography_of, regions_of
 from cost.amounts import DAYS_PER_MONTH
 from plan.aws import SCALABLE_TARGET as TARGET
 from plan.aws import SERVICE, SERVICE_READS, TARGET_READS
 from plan.inputs import Inputs, NotKnown, every
 from policies.aws.scaling import GROUP, PROVIDER, most_tasks
 from policies.check import Check, Checks, Scene
+from policies.context import said
 from policies.spending import Budget, Spending, lacking_tags
 
+PROFILE = "aws:bedrock/inferenceProfile:InferenceProfile"
 BUDGET = "aws:budgets/budget:Budget"
 # By the time that a budget is for, how many of these a month has.
 _A_MONTH = {
@@ -25,6 +28,9 @@ _A_MONTH = {
 _MANAGED = "autoScalingGroupProvider.managedScaling"
 # What is billed or holds data, or what is billed stands on, and can carry tags as a map.
 _TAGGED = (
+    "aws:bedrock/guardrail:Guardrail",
+    "aws:bedrock/inferenceProfile:InferenceProfile",
+    "aws:bedrock/provisionedModelThroughput:ProvisionedModelThroughput",
     "aws:cloudwatch/logGroup:LogGroup",
     "aws:cloudwatch/metricAlarm:MetricAlarm",
     "aws:ebs/volume:Volume",
@@ -126,6 +132,19 @@ def _is_fargate(service: Inputs) -> bool:
     return service.text("launchType") == "FARGATE" or (bool(named) and set(named) <= {"FARGATE", "FARGATE_SPOT"})
 
 
+def _answering_regions(profile: Inputs, scene: Scene) -> Iterable[str]:
+    """Where a profile's model may answer: as its stack's config says, else as AWS's table does. Raises NotKnown."""
+    copied = profile.text("modelSource.copyFrom").split(":", 5)
+    region, model = copied[3], copied[-1].rpartition("/")[2]
+    if geography_of(model) == GLOBAL:
+        return () if said(scene.context.config, "limits", "residency") == "anywhere" else ("any commercial region",)
+    own = said(scene.context.config, "regions", model)
+    found = tuple(map(str, own)) if isinstance(own, list) else regions_of(model, region)
+    if found is None:
+        raise NotKnown(f"where {model} may answer when it is called from {region} is in neither catalog nor config")
+    return found
+
+
 def _is_of_costs(budget: Inputs) -> bool:
     """Whether it is about dollars; others count gigabytes, or how well reservations are used."""
     return budget.text("budgetType") == "COST"
@@ -156,6 +175,8 @@ SPENDING = Spending(
             limit_usd=_monthly_usd,
         )
     },
+    leads_to={PROFILE: _answering_regions},
+    lead_reads={PROFILE: ("modelSource.copyFrom",)},
     dearest={GROUP: _without_spot, PROVIDER: _managed_without_spot},
     most_replicas=_most_replicas,
     budget_reads={

@@ -10,6 +10,7 @@ from policies.aws import (
     identity,
     images,
     machines,
+    models,
     network,
     probes,
     scaling,
@@ -27,6 +28,7 @@ CHECKS: tuple[Checks, ...] = (
     network.CHECKS,
     machines.CHECKS,
     data.CHECKS,
+    models.CHECKS,
     spending.CHECKS,
 )
 HARMLESS = harmless.HARMLESS

@@ -13,6 +13,7 @@ from policies.rules import (
     identity,
     images,
     machines,
+    models,
     network,
     probes,
     scaling,
@@ -29,6 +30,7 @@ TOPICS: Mapping[str, tuple[Rule, ...]] = {
     "network": network.RULES,
     "machines": machines.RULES,
     "data": data.RULES,
+    "models": models.RULES,
     "spending": spending.RULES,
     "exceptions": exceptions.RULES,
 }

@@ -15,6 +15,15 @@ RULES = (
         among_peers=True,
     ),
     Rule(
+        id="no-bedrock-wildcard",
+        title="No policy of a role allows calling models of Bedrock that it does not name.",
+        why="A model that nobody chose answers at a price that nobody looked up, perhaps in a region that nobody allowed.",
+        severity=Severity.HIGH,
+        enforcement=ALWAYS,
+        remedy="Name the model in each of its regions; bind profiles of your own by aws:ResourceTag.",
+        among_peers=True,
+    ),
+    Rule(
         id="bound-trust",
         title="A role, a key, a bucket, a secret or a topic is open only to those it names; a pipeline's role to one repository "
         "and environment.",

@@ -18,7 +18,7 @@ RULES = (
     ),
     Rule(
         id="region-allow-list",
-        title="Everything is in a region that the stack's config allows.",
+        title="Everything is in a region that the stack's config allows, and leads to no other.",
         why="Where data may be is a promise to others; and what runs in a forgotten region is never looked at.",
         severity=Severity.HIGH,
         enforcement=ALWAYS,

@@ -10,6 +10,7 @@ import pulumi
 from stacks.aws.account import Account, account_of, zones
 from stacks.aws.components.domain import Domain, DomainArgs
 from stacks.aws.components.flow_logs import FlowLogs, FlowLogsArgs
+from stacks.aws.components.invocation_log import InvocationLog, InvocationLogArgs
 from stacks.aws.components.key import Key, KeyArgs
 from stacks.aws.components.network import Network, NetworkArgs
 from stacks.aws.components.pipeline import Pipeline, PipelineArgs
@@ -39,6 +40,14 @@ def deploy(config: FoundationConfig, root: Path) -> Outputs:
         bucket=config.bucket or _bucket_of_models(config, account, key),
         log_bucket=config.log_bucket or _bucket_of_logs(config, account),
     )
+    if config.bedrock.invocation_logging is not None:
+        args = InvocationLogArgs(
+            account=account,
+            key=key,
+            retention_days=config.retention_days,
+            section=config.bedrock.invocation_logging,
+        )
+        InvocationLog("invocations", args)
     pulumi.export(OUTPUT, exported(parts))
     pulumi.export("registry", _registry(config, account, key))
     pulumi.export("pipeline", _pipeline(config, account))

@@ -106,7 +106,7 @@ def of_managed(
     named = {each.name: each.model.id for each in backends}
     if guardrail is not None:
         late |= {_GUARDRAIL: guardrail.id, _GUARDRAIL_VERSION: guardrail.version}
-        named |= {_GUARDRAIL: guardrail.meaning, _GUARDRAIL_VERSION: ""}
+        named |= {_GUARDRAIL: guardrail.meaning, _GUARDRAIL_VERSION: "1"}
     written = partial(_managed, version, backends, region)
     return LateRoutes(plain=written(named), text=pulumi.Output.all(**late).apply(written))
 

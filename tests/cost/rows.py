@@ -23,6 +23,7 @@ class Row:
     With `stated`, it is open until a usage file says these keys; of `further` ones, which a file may say besides or instead,
     an open line does not speak. `beside` are resources that it looks at, one of a type;
     `links` says by which input it refers to which of them, and those of `referring` refer to it.
+    `prices` are the user's own, by SKU and region, where the catalogue can have none.
     """
 
     type: str
@@ -34,6 +35,7 @@ class Row:
     links: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, Inputs] = field(default_factory=dict)
     referring: Mapping[str, Inputs] = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def resources(self) -> list[dict[str, Any]]:
         """The resource and those it needs, as a preview has them."""
@@ -63,7 +65,8 @@ class Row:
     @property
     def usage(self) -> Usage:
         """The usage file that says all of it."""
-        return Usage(expected=Profile.model_validate({**self.stated, **self.further}))
+        expected = Profile.model_validate({**self.stated, **self.further})
+        return Usage.model_validate({"expected": expected, "prices": self.prices})
 
     @property
     def dollars(self) -> Decimal:

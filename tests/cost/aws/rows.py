@@ -14,9 +14,61 @@ PROVIDER = "aws:ecs/capacityProvider:CapacityProvider"
 SCALED = "aws:appautoscaling/target:Target"
 
 # SKUs, by all but their last word, whose rates nobody has found: the lines are unknown and say so.
-UNPRICED = {"aws:ecs-managed": "what ECS takes for managing an instance"}
+UNPRICED = {
+    "aws:ecs-managed": "what ECS takes for managing an instance",
+    "aws:bedrock-provisioned": "what Bedrock takes for a model unit, told on request",
+}
+
+PROFILE = "aws:bedrock/inferenceProfile:InferenceProfile"
+_LITE = {"modelSource": {"copyFrom": "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"}}
+_GLOBAL_LITE = {
+    "modelSource": {"copyFrom": "arn:aws:bedrock:us-east-1:1:inference-profile/global.amazon.nova-2-lite-v1:0"},
+    "tags": {"trimaran-role": "fallback"},
+}
+# A month has 730 hours, and so 730 / 24 days.
+_DAYS = "30.416666666666666667"
 
 ROWS = (
+    Row(
+        type=PROFILE,
+        inputs=_LITE,
+        stated={"requests_per_day": "24000", "tokens_in": "1000"},
+        further={"fallback_share": "0.5"},
+        key="tokens.tokens-in",
+        usd=f"0.06 * 12 * {_DAYS}",
+    ),
+    Row(
+        type=PROFILE,
+        inputs=_GLOBAL_LITE,
+        stated={"requests_per_day": "24000", "tokens_out": "1000", "fallback_share": "0.5"},
+        key="tokens.tokens-out",
+        usd=f"2.5 * 12 * {_DAYS}",
+    ),
+    Row(
+        type="aws:bedrock/guardrail:Guardrail",
+        inputs={"contentPolicyConfig": {"filtersConfigs": [{"type": "HATE"}]}},
+        stated={"requests_per_day": "24000", "text_units_per_request": "3"},
+        key="guardrail-content",
+        usd=f"0.15 * 72 * {_DAYS}",
+    ),
+    Row(
+        type="aws:bedrock/guardrail:Guardrail",
+        inputs={"sensitiveInformationPolicyConfig": {"piiEntitiesConfigs": [{"type": "PIN"}]}},
+        stated={"requests_per_day": "24000", "text_units_per_request": "3"},
+        key="guardrail-sensitive",
+        usd=f"0.10 * 72 * {_DAYS}",
+    ),
+    Row(
+        type="aws:bedrock/provisionedModelThroughput:ProvisionedModelThroughput",
+        inputs={"modelArn": "arn:aws:bedrock:us-east-1::foundation-model/acme.x-v1:0", "modelUnits": 2},
+        prices={
+            "aws:bedrock-provisioned:acme.x-v1-0": {
+                "us-east-1": {"usd": "20", "unit": "unit-hour", "checked": "2026-12-01", "source": "a letter"}
+            }
+        },
+        key="model-units",
+        usd="20 * 730 * 2",
+    ),
     Row(type="aws:ec2/natGateway:NatGateway", key="nat-gateway", usd="0.045 * 730"),
     Row(type="aws:ec2/eip:Eip", inputs={"domain": "vpc"}, key="public-ipv4", usd="0.005 * 730"),
     Row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.policies.aws import capacity, each_type, reach, supply
+from tests.policies.aws import capacity, each_type, managed, reach, supply
 
 SDK = "pulumi_aws"
-CASES = (*capacity.CASES, *supply.CASES, *reach.CASES, *each_type.CASES)
+CASES = (*capacity.CASES, *supply.CASES, *reach.CASES, *each_type.CASES, *managed.CASES)

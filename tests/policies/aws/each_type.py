@@ -37,6 +37,12 @@ _NEEDED: dict[str, dict[str, Any]] = {
     "aws:elasticache/replicationGroup:ReplicationGroup": {"description": "x"},
     "aws:iam/role:Role": {"assumeRolePolicy": iam()},
     FUNCTION: {"role": "r"},
+    "aws:bedrock/guardrail:Guardrail": {"blockedInputMessaging": "no", "blockedOutputsMessaging": "no"},
+    "aws:bedrock/provisionedModelThroughput:ProvisionedModelThroughput": {
+        "modelArn": "arn",
+        "modelUnits": 1,
+        "provisionedModelName": "x",
+    },
     VOLUME: {"availabilityZone": "us-east-1a"},
     "aws:cloudwatch/metricAlarm:MetricAlarm": {"comparisonOperator": "GreaterThanThreshold", "evaluationPeriods": 1},
     "aws:ec2/capacityReservation:CapacityReservation": {

@@ -17,6 +17,8 @@ from plan.resource import Resource
 from policies import RULES, Context, Report, judge
 from policies.exceptions import Excepted
 from tests.goldens import FOLDER, Golden
+from tests.policies.aws.managed import units
+from tests.policies.aws.reach import TAGS
 from tests.policies.example_plans import ExamplePlan
 from tests.stacks.rehearsals import ROOT, Rehearsals
 from tests.stacks.shapes import EXAMPLES
@@ -37,6 +39,7 @@ GROUP = "aws:autoscaling/group:Group"
 TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 POLICY = "aws:iam/rolePolicy:RolePolicy"
+BEDROCK_DEV, BEDROCK = "aws-bedrock-dev", "aws-bedrock-prod"
 DEV, PROD, GROUND, GROUND_DEV = "aws-ecs-dev", "aws-ecs-prod", "aws-foundation-prod", "aws-foundation-dev"
 BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 WIDE = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}
@@ -46,7 +49,8 @@ WIDE = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}
 class Edit:
     """The input at `path` of the resources called `name` becomes `value`; GONE takes it, or the whole resource, away.
 
-    A path goes through maps, lists and JSON texts alike. `config` replaces parts of the stack's config.
+    A path goes through maps, lists and JSON texts alike. `config` replaces parts of the stack's config, `adds` are resources that
+    no example has.
     """
 
     rule: str
@@ -56,6 +60,7 @@ class Edit:
     path: tuple[str | int, ...] = ()
     value: Any = GONE
     config: dict[str, Any] = field(default_factory=dict)
+    adds: tuple[Resource, ...] = ()
 
 
 EDITS = (
@@ -121,6 +126,13 @@ EDITS = (
         value="MUTABLE",
     ),
     Edit(rule="no-wildcard-iam", stack=PROD, type=POLICY, name="api", path=("policy", "Statement", 0), value=WIDE),
+    Edit(
+        rule="no-bedrock-wildcard",
+        stack=BEDROCK,
+        type=POLICY,
+        name="api",
+        path=("policy", "Statement", 1, "Condition"),
+    ),
     Edit(
         rule="bound-trust",
         stack=GROUND,
@@ -203,8 +215,38 @@ EDITS = (
         path=("transitEncryptionEnabled",),
         value=False,
     ),
+    Edit(
+        rule="pinned-guardrail",
+        stack=BEDROCK,
+        type="aws:bedrock/guardrailVersion:GuardrailVersion",
+        name="guardrail",
+        path=("skipDestroy",),
+        value=False,
+    ),
+    Edit(rule="no-provisioned-in-dev", stack=BEDROCK_DEV, adds=(replace(units(), default_tags=TAGS),)),
+    Edit(
+        rule="no-logged-prompts",
+        stack=GROUND,
+        type="aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConfiguration",
+        name="calls",
+        path=("loggingConfig", "textDataDeliveryEnabled"),
+        value=True,
+    ),
     Edit(rule="required-tags", stack=PROD, type=BALANCER, name="balancer", path=("tags", "owner")),
     Edit(rule="region-allow-list", stack=PROD, config={"limits": {"monthlyUsd": "6000", "regions": ["eu-west-1"]}}),
+    Edit(
+        rule="region-allow-list",
+        stack=BEDROCK,
+        config={"limits": {"monthlyUsd": "1500", "regions": ["us-east-1", "us-east-2"]}},
+    ),
+    Edit(
+        rule="region-allow-list",
+        stack=BEDROCK,
+        type="aws:bedrock/inferenceProfile:InferenceProfile",
+        name="us.amazon.*",
+        path=("modelSource", "copyFrom"),
+        value="arn:aws:bedrock:us-east-1:123456789012:inference-profile/global.amazon.nova-2-lite-v1:0",
+    ),
     Edit(rule="budget-exists", stack=PROD, type="aws:budgets/budget:Budget", name="budget"),
     Edit(rule="monthly-cost-cap", stack=PROD, type=GROUP, name="gpu", path=("minSize",), value=8),
 )
@@ -214,7 +256,8 @@ def judged(plan: ExamplePlan, edit: Edit) -> Report:
     """The rules' report on the plan after an edit."""
     changed = [_edited(each, edit) for each in plan.resources]
     assert not edit.type or [each for each in changed if each is None or each not in plan.resources] != []
-    return judge([each for each in changed if each is not None], plan.context(**edit.config))
+    kept = [each for each in changed if each is not None]
+    return judge([*kept, *edit.adds], plan.context(**edit.config))
 
 
 @pytest.mark.parametrize("shape", EXAMPLES)

@@ -79,10 +79,31 @@ SHAPES: dict[str, tuple[str, str | None, dict[str, Any]]] = {
             "trimaran:schedule": None,
         },
     ),
+    "aws-bedrock-dev": ("aws-bedrock-dev", "aws-foundation-dev", {}),
+    "aws-bedrock-prod": ("aws-bedrock-prod", "aws-foundation-prod", {}),
+    # What the examples do not use: model units, a guardrail of one's own, a global profile, a network of one's own.
+    "aws-bedrock-dev-bought": (
+        "aws-bedrock-dev",
+        None,
+        {
+            **BYO,
+            "trimaran:foundation": None,
+            "trimaran:settings": {"model": "amazon.nova-lite-v1:0", "systemPrompt": "Answer {{name}} in one sentence."},
+            "trimaran:throughput": {"units": 2, "commitment": "OneMonth"},
+            "trimaran:rates": {"unitHour": "39.60"},
+            "trimaran:guardrail": {"id": "ab12cd34ef56", "version": "3"},
+            "trimaran:fallbacks": [{"provider": "bedrock", "model": "global.amazon.nova-2-lite-v1:0"}],
+            "trimaran:limits": {"monthlyUsd": "90000", "regions": ["us-east-1"], "residency": "anywhere"},
+            "trimaran:rollout": {"strategy": "rolling"},
+        },
+    ),
 }
 
 # Shape -> the one whose plan its golden is told from, where they have most in common.
-BASES = dict.fromkeys(("aws-ecs-dev-byo", "aws-ecs-dev-public", "aws-ecs-dev-rolling"), "aws-ecs-dev")
+BASES = {
+    **dict.fromkeys(("aws-ecs-dev-byo", "aws-ecs-dev-public", "aws-ecs-dev-rolling"), "aws-ecs-dev"),
+    "aws-bedrock-dev-bought": "aws-bedrock-dev",
+}
 # What ends the names of inputs that are JSON.
 DOCUMENTS = ("containerDefinitions", "policy", "assumeRolePolicy", "[AOT_CONFIG_CONTENT]")
 # Those that are stacks as their config says.

@@ -104,7 +104,10 @@ def test_everybody_is_a_principal_only_under_a_condition(shape: str, rehearsals:
                 assert statement["Condition"]["StringEquals"]["kms:CallerAccount"] == "123456789012", each.name
 
 
-@pytest.mark.parametrize("shape", ["aws-foundation-prod", "aws-ecs-prod", "aws-ecs-dev-public"])
+@pytest.mark.parametrize(
+    "shape",
+    ["aws-foundation-prod", "aws-ecs-prod", "aws-ecs-dev-public", "aws-bedrock-prod", "aws-bedrock-dev-bought"],
+)
 def test_every_action_exists(shape: str, rehearsals: Rehearsals) -> None:
     """By the list of actions that cfn-lint ships."""
     kinds = {"assumeRolePolicy": "trust", "policy": "identity"}
