@@ -140,7 +140,7 @@ class _BedrockStack(ApiStack):
             return None
         if section.preset is None:
             return GuardrailRef(id=section.id or "", version=section.version or "", meaning=_meaning(section))
-        made = Guardrail("guardrail", GuardrailArgs(account=self._account, key=self._foundation.key))
+        made = Guardrail("guardrail", GuardrailArgs(account=self._account))
         self._made += made.made
         return GuardrailRef(id=made.id, version=made.version, meaning=_meaning(section))
 

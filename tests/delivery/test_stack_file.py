@@ -69,7 +69,9 @@ def test_a_plan_reads_the_users_own_file_first(root: Path) -> None:
 
 def test_a_stack_of_another_kind_is_refused_with_those_that_fit(root: Path) -> None:
     """A foundation answers no requests."""
-    with pytest.raises(Failure, match=r"target 'aws-foundation' cannot do that; targets that can: local, aws-ecs\."):
+    with pytest.raises(
+        Failure, match=r"target 'aws-foundation' cannot do that; targets that can: local, aws-ecs, aws-bedrock\."
+    ):
         StackFile(root=root, stack="aws-foundation-dev").parse_as(ServiceConfig)
 
 

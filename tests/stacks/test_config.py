@@ -116,7 +116,7 @@ WRONG = [
     ("local", "environment", "prod", "trimaran:environment is 'prod', but the stack's name 'local' says 'dev'.", "./trimaran pulumi config rm trimaran:environment --stack local"),
     ("local", "target", "lokal", f"target 'lokal' is unknown. Known targets: {', '.join(TARGETS)}. Did you mean 'local'?", f"{CONFIG_SET} trimaran:target local --stack local"),
     ("local", "apiKeys", "no equals sign", "trimaran:apiKeys must be lines of name=key.", f"{CONFIG_SET} --secret trimaran:apiKeys 'me=<a long random key>' --stack local"),
-    ("local", "rollout", {"strategy": "rolling"}, "config key 'trimaran:rollout.strategy' is not read by the target 'local', only by aws-ecs. Known keys: steps, maxBakeS, marginPoints, onUndecided.", "./trimaran pulumi config rm --path trimaran:rollout.strategy --stack local"),
+    ("local", "rollout", {"strategy": "rolling"}, "config key 'trimaran:rollout.strategy' is not read by the target 'local', only by aws-ecs, aws-bedrock. Known keys: steps, maxBakeS, marginPoints, onUndecided.", "./trimaran pulumi config rm --path trimaran:rollout.strategy --stack local"),
 ]  # fmt: skip
 
 

@@ -47,10 +47,9 @@ STANDARD: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardrailArgs:
-    """`key` encrypts what the guardrail says."""
+    """Encrypted with a key of AWS's: what it says stands here for all to read, and with one of ours the api would have to decrypt."""
 
     account: Account
-    key: pulumi.Input[str]
 
 
 class Guardrail(pulumi.ComponentResource):
@@ -63,7 +62,6 @@ class Guardrail(pulumi.ComponentResource):
             "guardrail",
             name=name("aws.guardrail", args.account.stack),
             description="What Trimaran puts before a managed model",
-            kms_key_arn=args.key,
             opts=child,
             **STANDARD,
         )
