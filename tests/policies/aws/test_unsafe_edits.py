@@ -223,7 +223,13 @@ EDITS = (
         path=("skipDestroy",),
         value=False,
     ),
-    Edit(rule="no-provisioned-in-dev", stack=BEDROCK_DEV, adds=(replace(units(), default_tags=TAGS),)),
+    # Without a cap, which nobody could hold a price against that AWS tells on request only.
+    Edit(
+        rule="no-provisioned-in-dev",
+        stack=BEDROCK_DEV,
+        config={"limits": {"regions": ["us-east-1", "us-east-2", "us-west-2"]}},
+        adds=(replace(units(), default_tags=TAGS),),
+    ),
     Edit(
         rule="no-logged-prompts",
         stack=GROUND,
@@ -234,11 +240,6 @@ EDITS = (
     ),
     Edit(rule="required-tags", stack=PROD, type=BALANCER, name="balancer", path=("tags", "owner")),
     Edit(rule="region-allow-list", stack=PROD, config={"limits": {"monthlyUsd": "6000", "regions": ["eu-west-1"]}}),
-    Edit(
-        rule="region-allow-list",
-        stack=BEDROCK,
-        config={"limits": {"monthlyUsd": "1500", "regions": ["us-east-1", "us-east-2"]}},
-    ),
     Edit(
         rule="region-allow-list",
         stack=BEDROCK,
