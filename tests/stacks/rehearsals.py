@@ -64,6 +64,12 @@ class Deployed:
         ]
         return sorted(map(_resource, made), key=lambda each: (each.type, each.parent, each.name))
 
+    @cached_property
+    def opened(self) -> list[Mapping[str, Any]]:
+        """The inputs of all that a cloud holds, with secrets in the clear: what was invented, nobody's."""
+        state = exported(self.rehearsed.scratch, self.stack, opened=True)
+        return [_opened(each.get("inputs") or {}) for each in state["resources"] if each.get("custom")]
+
     @property
     def outputs(self) -> dict[str, Any]:
         """What the stack exports."""
@@ -92,10 +98,19 @@ def _resource(raw: Mapping[str, Any]) -> Resource:
     )
 
 
-def exported(project: Scratch, stack: str) -> dict[str, Any]:
-    """A stack's state as the engine keeps it."""
+def _opened(value: Any) -> Any:
+    """A value of the state with what is secret in it as its text says."""
+    if isinstance(value, dict) and "plaintext" in value:
+        return json.loads(value["plaintext"])
+    if isinstance(value, dict):
+        return {key: _opened(each) for key, each in value.items()}
+    return [_opened(each) for each in value] if isinstance(value, list) else value
+
+
+def exported(project: Scratch, stack: str, *, opened: bool = False) -> dict[str, Any]:
+    """A stack's state as the engine keeps it; `opened` with its secrets in the clear."""
     done = subprocess.run(
-        ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"],
+        ["pulumi", "stack", "export", "--stack", stack, "--non-interactive", *["--show-secrets"] * opened],
         cwd=project.directory,
         env=project.environment(),
         capture_output=True,

@@ -25,7 +25,7 @@ from stacks.aws.versions import Version
 from stacks.config import ConfigError
 from stacks.parsing import parse
 from tests.stacks.aws.test_decisions import IMAGE, flat
-from tests.stacks.rehearsals import Deployed, Rehearsals
+from tests.stacks.rehearsals import Rehearsals
 
 STACK = "aws-bedrock-dev"
 LITE = "us.amazon.nova-2-lite-v1:0"
@@ -199,17 +199,6 @@ def test_a_changed_guardrail_says_so() -> None:
 # --- the stacks -------------------------------------------------------------------------------------------------------
 
 
-def routes_in(deployed: Deployed) -> str:
-    """The routes as the api's task reads them."""
-    [task] = deployed.of("TaskDefinition")
-    app = task.document("containerDefinitions")[0]
-    [name] = [each["valueFrom"] for each in app["secrets"] if each["name"] == "TRIMARAN_ROUTES_YAML"]
-    [parameter] = [each for each in deployed.of("Parameter") if each.inputs["name"] == name]
-    assert not [each for each in app["environment"] if each["name"] == "TRIMARAN_ROUTES_YAML"]
-    value = parameter.inputs["value"]
-    return json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else str(value)
-
-
 @pytest.mark.parametrize("shape", BEDROCK)
 def test_no_gpu_and_nothing_of_an_engine_is_made(shape: str, rehearsals: Rehearsals) -> None:
     """Nor names that nobody looks up."""
@@ -217,6 +206,27 @@ def test_no_gpu_and_nothing_of_an_engine_is_made(shape: str, rehearsals: Rehears
 
     assert not made & {"LaunchTemplate", "Group", "CapacityProvider", "PrivateDnsNamespace"}
     assert [each.name for each in rehearsals[shape].resources if each.name.startswith("engine")] == []
+
+
+@pytest.mark.parametrize("shape", BEDROCK)
+def test_the_app_reads_the_routes_that_the_stack_writes(shape: str, rehearsals: Rehearsals) -> None:
+    """From the parameter that its task names: ARNs of the stack's own, the guardrail in its version, prices where there are any."""
+    deployed = rehearsals[shape]
+    [task] = deployed.of("TaskDefinition")
+    app = task.document("containerDefinitions")[0]
+    [name] = [each["valueFrom"] for each in app["secrets"] if each["name"] == "TRIMARAN_ROUTES_YAML"]
+    [text] = [each["value"] for each in deployed.opened if each.get("name") == name]
+
+    first, second = app_routes.parse(text, name).backends.values()
+
+    assert "TRIMARAN_ROUTES_YAML" not in [each["name"] for each in app["environment"]]
+    assert [each.adapter for each in (first, second)] == ["bedrock", "bedrock"]
+    kind = "provisioned-model" if "bought" in shape else "application-inference-profile"
+    assert first.model.startswith(f"arn:aws:bedrock:us-east-1:123456789012:{kind}/")
+    assert first.guardrail
+    assert first.guardrail.version == ("3" if "bought" in shape else "1")
+    assert (first.price is None) == ("bought" in shape)
+    assert second.price
 
 
 @pytest.mark.parametrize("shape", ["aws-bedrock-dev", "aws-bedrock-prod"])
