@@ -1,10 +1,11 @@
-"""Whether the routes in an app's environment lead to a model that ends within days, whatever cloud sets them."""
+"""Whether an app is led to a model that ends within days, whatever cloud leads it there: by the routes in its environment, or by a resource."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from catalog.retirements.dates import found
 from catalog.retirements.routes import endings
 from plan.inputs import NotKnown
 from plan.tokens import is_unknown
@@ -23,6 +24,14 @@ def ending(variables: Mapping[str, str], where: str, scene: Scene) -> Iterator[s
         raise NotKnown(f"{ROUTES} in {where} is not known before the first `up`")
     for each in endings(_backends(text, where), scene.context.today, within_days=LAST_DAYS):
         yield f"{where}: {each.sentence(scene.context.today)}."
+
+
+def ending_of(platform: str, model: str, where: str, scene: Scene) -> Iterator[str]:
+    """A sentence where ``model``, which the resource's input ``where`` names, ends in less than two weeks, or has ended."""
+    today = scene.context.today
+    known = found(platform, model)
+    if known is not None and known.announced and known.days_left(today) < LAST_DAYS:
+        yield f"{where}: {known.sentence(today)}."
 
 
 def _backends(text: str, where: str) -> Mapping[str, Any]:

@@ -17,7 +17,7 @@ DATES = Path(__file__).with_name("dates.csv")
 ALIASES = Path(__file__).with_name("aliases.csv")
 
 # What stands around a model's own name: a cross-region profile's area or an ARN at Bedrock, the publisher or a version at Vertex.
-_AROUND = re.compile(r".*/|^(?:us|eu|apac|jp|au|ca|us-gov|global)\.(?=[a-z0-9-]+\.)|@.*$")
+_AROUND = re.compile(r"^(?:.*/)?(?:(?:us|eu|apac|jp|au|ca|us-gov|global)\.(?=[a-z0-9-]+\.))?|@.*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,14 @@ class Retirement:
     def days_left(self, today: date) -> int:
         """Negative when it has ended."""
         return (self.ends - today).days
+
+    def sentence(self, today: date) -> str:
+        """What a person should know of it."""
+        left = self.days_left(today)
+        when = f"ends on {self.ends}, in {left} days" if left > 0 else f"ended on {self.ends}"
+        instead = f"; its vendor names {self.replacement}" if self.replacement else ""
+        seen = "as quoted on" if self.is_quoted else "as of"
+        return f"{self.name} on {self.platform} {when}{instead} ({self.source}, {seen} {self.as_of})"
 
 
 def found(platform: str, model: str, version: str = "") -> Retirement | None:

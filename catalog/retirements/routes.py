@@ -30,15 +30,7 @@ class Ending:
     retirement: Retirement
 
     def sentence(self, today: date) -> str:
-        known = self.retirement
-        left = known.days_left(today)
-        when = f"ends on {known.ends}, in {left} days" if left > 0 else f"ended on {known.ends}"
-        instead = f"; its vendor names {known.replacement}" if known.replacement else ""
-        seen = "as quoted on" if known.is_quoted else "as of"
-        return (
-            f"backend '{self.backend}': {known.name} on {known.platform} {when}{instead} ({known.source}, "
-            f"{seen} {known.as_of})"
-        )
+        return f"backend '{self.backend}': {self.retirement.sentence(today)}"
 
 
 def endings(backends: Mapping[str, Any], today: date, *, within_days: int = SOON_DAYS) -> Iterator[Ending]:

@@ -1,4 +1,4 @@
-"""Which images run, and which models they ask: by digest, from a known registry, with tags that never change, and none that is about to end."""
+"""Which images run: by digest, from a registry that is known, with tags that never change."""
 
 from __future__ import annotations
 
@@ -28,13 +28,5 @@ RULES = (
         severity=Severity.MEDIUM,
         enforcement=ALWAYS,
         remedy="Set imageTagMutability to IMMUTABLE and scanOnPush to true.",
-    ),
-    Rule(
-        id="model-in-date",
-        title="No route leads to a model that its vendor ends within 14 days.",
-        why="From that day on every request to it fails, and its fallbacks carry what they were not sized for.",
-        severity=Severity.HIGH,
-        enforcement=ALWAYS,
-        remedy="Name another model; where the vendor gave you more time, write an exception with the day until which.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Managed models: what looks at their prompts is pinned, what is called is named, nothing is bought in passing, nothing is overheard."""
+"""Managed models: what looks at their prompts is pinned, none is about to end, nothing is bought in passing, nothing is overheard."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ RULES = (
         enforcement=ALWAYS,
         remedy="Give the guardrail a GuardrailVersion with skipDestroy, and name its number in the routes.",
         among_peers=True,
+    ),
+    Rule(
+        id="model-in-date",
+        title="Nothing leads to a model that its vendor ends within 14 days.",
+        why="From that day on every request to it fails, and its fallbacks carry what they were not sized for.",
+        severity=Severity.HIGH,
+        enforcement=ALWAYS,
+        remedy="Name another model; where the vendor gave you more time, write an exception with the day until which.",
     ),
     Rule(
         id="no-provisioned-in-dev",

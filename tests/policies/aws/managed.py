@@ -47,10 +47,10 @@ def profile(model: str) -> Resource:
     return planned(PROFILE, "model", name="x", modelSource={"copyFrom": f"arn:aws:bedrock:us-east-1:1:{model}"})
 
 
-def units() -> Resource:
+def units(model: str = "arn") -> Resource:
     """Two model units."""
     return planned(
-        UNITS, "units", modelArn="arn", modelUnits=2, provisionedModelName="x", commitmentDuration="OneMonth"
+        UNITS, "units", modelArn=model, modelUnits=2, provisionedModelName="x", commitmentDuration="OneMonth"
     )
 
 
@@ -63,6 +63,18 @@ def logging(**deliveries: bool) -> Resource:
 
 _SAYING_NOTHING_OF_IMAGES = {f"{each}DataDeliveryEnabled": False for each in ("text", "embedding", "video")}
 CASES = (
+    Case(
+        rule="model-in-date",
+        good=(profile("inference-profile/us.anthropic.claude-haiku-4-5-20251001-v1:0"),),
+        bad=(profile("inference-profile/us.anthropic.claude-sonnet-4-20250514-v1:0"),),
+        says="modelSource.copyFrom: anthropic.claude-sonnet-4-20250514-v1:0 on bedrock ended on 2026-10-14",
+    ),
+    Case(
+        rule="model-in-date",
+        good=(units(),),
+        bad=(units("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-sonnet-4-20250514-v1:0"),),
+        says="modelArn: anthropic.claude-sonnet-4-20250514-v1:0 on bedrock ended on 2026-10-14",
+    ),
     Case(
         rule="pinned-guardrail",
         good=(guardrail(), version(skipDestroy=True)),
