@@ -34,6 +34,7 @@ _SPECIAL = (
     "location",
     "residency",
     "endpoint",
+    "profile",
     "guardrail",
 )  # keys that not every backend has a use for
 

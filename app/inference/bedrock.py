@@ -42,9 +42,12 @@ _SIGNED = {"content-type": "application/json"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bedrock:
+    """``model`` says what the model can do; ``called`` is what it is called by: its id, a profile's, or an ARN."""
+
     name: str
     base_url: str
     model: str
+    called: str
     http: aiohttp.ClientSession
     identity: Identity
     guardrail: Guardrail | None = None
@@ -60,7 +63,7 @@ class Bedrock:
 
     async def _send(self, call: Call, body: bytes, ignored: frozenset[str]) -> Answer:
         operation = "converse-stream" if call.stream else "converse"
-        url = f"{self.base_url}/model/{quote(self.model, safe='')}/{operation}"
+        url = f"{self.base_url}/model/{quote(self.called, safe='')}/{operation}"
         shown = await self.identity.show(url, _SIGNED, body)
         try:
             return await http.open_answer(
@@ -95,6 +98,7 @@ def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
         name=name,
         base_url=base_url(name, spec, default=_address(region)),
         model=model(name, spec),
+        called=spec.profile or spec.model,
         http=around.http,
         guardrail=spec.guardrail,
         images=around.images,
@@ -110,10 +114,16 @@ def _address(region: str) -> str:
     return f"https://bedrock-runtime.{region}.{domain}" if region else ""
 
 
+def _sold_as(spec: BackendSpec) -> str:
+    """Nobody sells the tokens of units that were bought: they are paid for by the hour."""
+    return "" if ":provisioned-model/" in (spec.profile or spec.model) else spec.model
+
+
 ADAPTER = Adapter(
     build=_build,
     provider="aws.bedrock",
     ability=lambda spec: Ability(continuation=bedrock_models.continuation(spec.model)),
     price_key=PRICE_KEY,
-    reads=frozenset({"base_url", "key_env", "region", "guardrail"}),
+    sold_as=_sold_as,
+    reads=frozenset({"base_url", "key_env", "region", "profile", "guardrail"}),
 )

@@ -80,6 +80,7 @@ class BackendSpec(_Frozen):
     location: str = ""
     residency: Literal["", "strict"] = ""  # strict: no request leaves the location
     endpoint: str = ""
+    profile: str = ""  # Bedrock's: what the model is called through, an ARN that does not tell which it is
     guardrail: Guardrail | None = None
     max_running: int = Field(64, gt=0)
     scale_to_zero: bool = False  # may be asleep: a request waits for it up to `wake_s`

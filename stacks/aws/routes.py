@@ -117,7 +117,13 @@ def _managed(version: Version, backends: Sequence[Managed], region: str, late: M
     if _GUARDRAIL in late:
         spec["guardrail"] = {"id": str(late[_GUARDRAIL]), "version": str(late[_GUARDRAIL_VERSION])}
     found = {
-        each.name: {"adapter": "bedrock", "model": str(late[each.name]), **spec, **_price(each, region)}
+        each.name: {
+            "adapter": "bedrock",
+            "model": each.model.id,
+            "profile": str(late[each.name]),
+            **spec,
+            **_price(each, region),
+        }
         for each in backends
     }
     chat: dict[str, Any] = {"backends": [{"use": each.name} for each in backends]}
@@ -127,7 +133,7 @@ def _managed(version: Version, backends: Sequence[Managed], region: str, late: M
 
 
 def _price(backend: Managed, region: str) -> dict[str, Any]:
-    """The price of what an ARN does not tell: the app would find none by it."""
+    """The price in the stack's region, by the same dated rates as the cost of the plan."""
     rates = {
         field: token_rate(backend.model.id, item, region) for field, item in _PRICES.items() if backend.has_token_price
     }

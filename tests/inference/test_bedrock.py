@@ -280,6 +280,18 @@ async def test_a_model_id_arrives_whole_and_signed(model: str) -> None:
     assert "/model/" in received.path
 
 
+async def test_a_profile_is_called_and_the_model_is_known() -> None:
+    """The profile's ARN tells nobody what its model takes and costs: the entry says both."""
+    through = {"adapter": "bedrock", "model": CLAUDE, "region": REGION}
+    spec = BackendSpec.model_validate({**through, "profile": OWN_PROFILE})
+    fake = await sent(spec, STATIC, only_signed(HELLO))
+    assert named(fake.received[0]) == (OWN_PROFILE, False)
+    assert price(spec) == price(BackendSpec.model_validate(through)) is not None
+    assert ability(spec).thinks
+    units = "arn:aws:bedrock:eu-central-1:123456789012:provisioned-model/a1b2c3d4e5f6"
+    assert price(BackendSpec.model_validate({**through, "profile": units})) is None
+
+
 async def test_a_bedrock_api_key_is_shown_as_it_is() -> None:
     """`key_env` in place of the machine's identity: no signature, and no region needed beside an address."""
     spec = BackendSpec(adapter="bedrock", model=CLAUDE, key_env="AWS_BEARER_TOKEN_BEDROCK")

@@ -78,7 +78,11 @@ async def test_one_answer_comes_over_three_clouds(
 
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "".join(WORDS)
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
-    assert [len(cloud.received) for cloud in clouds] == [2, 1, 1]  # Bedrock, which names no time, is asked again when Azure breaks off
+    assert [len(cloud.received) for cloud in clouds] == [
+        2,
+        1,
+        1,
+    ]  # Bedrock, which names no time, is asked again when Azure breaks off
 
     google = Gemini().usage
     assert of("google", tokens) == {"input": google.input, "cache_read": google.cache_read, "output": USAGE.output} | {

@@ -36,7 +36,7 @@ def test_a_good_file_is_read_with_its_defaults() -> None:
     [
         ("version: 1", "version: 2", "routes.yaml:1: 'version' is 2: input should be 1"),
         ("adapter: embedded", "adaptor: embedded", "routes.yaml:5: 'backends.small.adapter' is missing"),
-        ("model: smollm2", "modle: smollm2", "routes.yaml:5: 'backends.small.modle' is not a known key. Known: adapter, auth, base_url, capabilities, endpoint, guardrail, key_env, location, max_running, model, price, project, region, residency, revision, scale_to_zero. Did you mean 'model'?"),
+        ("model: smollm2", "modle: smollm2", "routes.yaml:5: 'backends.small.modle' is not a known key. Known: adapter, auth, base_url, capabilities, endpoint, guardrail, key_env, location, max_running, model, price, profile, project, region, residency, revision, scale_to_zero. Did you mean 'model'?"),
         ("{first_token_s: 5}", "{first_tokens_s: 5}", "routes.yaml:9: 'models.chat.limits.first_tokens_s' is not a known key. Known: between_tokens_s, connect_s, first_token_s, total_s, wake_s. Did you mean 'first_token_s'?"),
         ("{first_token_s: 5}", "{first_token_s: soon}", "routes.yaml:9: 'models.chat.limits.first_token_s' is 'soon': input should be a valid number"),
         ("{use: small}", "{use: smal}", "routes.yaml:8: model 'chat' uses backend 'smal', which is not under 'backends'. Known: gpt, small. Did you mean 'small'?"),
