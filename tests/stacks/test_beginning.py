@@ -66,4 +66,4 @@ def test_a_row_without_its_files_names_them(tmp_path: Path) -> None:
     )
 
     assert "create stacks/acme/config.py: the configuration of 'acme-run'" in done.stdout, done.stdout + done.stderr
-    assert "1 failed, 3 passed" in done.stdout
+    assert "1 failed, 4 passed" in done.stdout

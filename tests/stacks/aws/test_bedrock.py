@@ -222,7 +222,9 @@ def test_the_app_reads_the_routes_that_the_stack_writes(shape: str, rehearsals: 
     assert "TRIMARAN_ROUTES_YAML" not in [each["name"] for each in app["environment"]]
     assert [each.adapter for each in (first, second)] == ["bedrock", "bedrock"]
     kind = "provisioned-model" if "bought" in shape else "application-inference-profile"
-    assert first.model.startswith(f"arn:aws:bedrock:us-east-1:123456789012:{kind}/")
+    assert first.profile.startswith(f"arn:aws:bedrock:us-east-1:123456789012:{kind}/")
+    assert second.profile.startswith("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/")
+    assert not any(each.model.startswith("arn:") for each in (first, second))
     assert first.guardrail
     assert first.guardrail.version == ("3" if "bought" in shape else "1")
     assert (first.price is None) == ("bought" in shape)
