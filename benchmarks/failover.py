@@ -21,9 +21,10 @@ import aiohttp
 
 from benchmarks import machine
 from benchmarks.results import Results, show
+from delivery.drill.addresses import black_hole, refusing
 from tests.faults.answers import Act, Break, Fault, Point
 from tests.faults.models import Model
-from tests.faults.proxy import FaultProxy, black_hole, refusing
+from tests.faults.proxy import FaultProxy
 
 CALLER_CORE, APP_CORE = 0, 1
 CONNECT_S, FIRST_TOKEN_S, BETWEEN_TOKENS_S = 0.3, 0.5, 0.4
