@@ -8,22 +8,28 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 PR_SET_PDEATHSIG = 1
 
 
 async def start(
-    arguments: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str], piped: bool
+    arguments: Sequence[str | Path],
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    piped: bool = False,
+    output: IO[bytes] | None = None,
 ) -> asyncio.subprocess.Process:
-    """Start a program in a process group of its own; `piped` gives its output to the caller, else it inherits ours."""
-    output = asyncio.subprocess.PIPE if piped else None
+    """Start a program in a process group of its own. Its output goes to the caller where it is `piped`, or into the file `output`, else where ours goes."""
+    goes_to = asyncio.subprocess.PIPE if piped else output
     return await asyncio.create_subprocess_exec(
         *arguments,
         cwd=cwd,
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
+        stdout=goes_to,
+        stderr=goes_to,
         # The engine interrupts our whole group when it closes; the children are ended here, one by one and quietly.
         process_group=0,
         preexec_fn=_die_with_parent(),

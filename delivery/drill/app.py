@@ -18,8 +18,10 @@ import aiohttp
 import yaml
 
 from delivery.failure import ExitCode, Failure
+from tools import child_process
 
 READY_S = 120.0
+ALONE = "drill: the provider alone"  # a model that only the provider that is drilled answers: whether it does at all
 _STOP_S = 10.0
 _LAST_LINES = 5
 
@@ -92,7 +94,8 @@ async def running(drill: Drilled, door: str, root: Path, port: int) -> AsyncIter
     """The app's address, with ``door`` in place of the provider's. Raises Failure when it does not get ready."""
     backends = drill.document["backends"]
     through = {**backends, drill.backend: {**backends[drill.backend], "base_url": door}}
-    document = {**drill.document, "backends": through, "default_model": drill.model}
+    models = {**drill.document["models"], ALONE: {"backends": [{"use": drill.backend}], "retries": 0}}
+    document = {**drill.document, "backends": through, "models": models, "default_model": drill.model}
     embedded = any(backend["adapter"] == "embedded" for backend in through.values())
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("TRIMARAN_")},
@@ -103,8 +106,8 @@ async def running(drill: Drilled, door: str, root: Path, port: int) -> AsyncIter
         "PYTHONPATH": str(root),
     }
     with tempfile.TemporaryFile() as said:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app.main", env=environment, stdout=said, stderr=said, start_new_session=True
+        process = await child_process.start(
+            [sys.executable, "-m", "app.main"], cwd=root, environment=environment, output=said
         )
         try:
             url = f"http://127.0.0.1:{port}"
@@ -112,7 +115,7 @@ async def running(drill: Drilled, door: str, root: Path, port: int) -> AsyncIter
                 raise Failure("the app does not start with these routes.", _last(said), ExitCode.COULD_NOT_MEASURE)
             yield url
         finally:
-            await _stop(process)
+            await child_process.end(process, signal.SIGTERM, grace_s=_STOP_S)
 
 
 async def _ready(url: str, process: asyncio.subprocess.Process) -> bool:
@@ -131,15 +134,3 @@ def _last(said: Any) -> str:
     """The last lines that the app wrote."""
     said.seek(0)
     return "\n".join(said.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:])
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.send_signal(signal.SIGTERM)
-    try:
-        async with asyncio.timeout(_STOP_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from delivery import html_file
 from delivery.drill import app, figures, page, table
 from delivery.drill.app import Drilled
 from delivery.drill.door import Door
 from delivery.drill.faults import Fault, named
 from delivery.drill.figures import Limits
 from delivery.drill.playing import Drill, Played
-from delivery.failure import ExitCode, Failure
+from delivery.failure import ExitCode, Failure, Interrupted
 from delivery.quality.side import Unreachable
 from delivery.quality.suite import Suite, load
 from delivery.terminal import data_json, say
@@ -44,9 +47,11 @@ def drill(
             ExitCode.USAGE,
         )
     drilled = app.drilled(against, model)
+    html_file.check(html)
     passes = 1 + 2 * len(chosen)
     say(
-        f"'{drilled.backend}' at {drilled.base_url} will be away {len(chosen)} times; left are {', '.join(drilled.others) or 'the last resorts'}.\n"
+        f"'{drilled.backend}' at {drilled.base_url} will be away {_times(len(chosen))}; left to answer: "
+        f"{', '.join(drilled.others) or 'the last resorts'}.\n"
         f"About {passes * len(suite.cases):,} questions go to these providers, {concurrency} at a time."
     )
     try:
@@ -54,15 +59,19 @@ def drill(
     except Unreachable as error:
         raise Failure(f"the app went away: {error}.", "", ExitCode.COULD_NOT_MEASURE) from None
     found = figures.of(played)
-    if html is not None:
-        _write(html, page.render(drilled, suite.name, played, found))
     if as_json:
         values = {"routes": str(against), "model": drilled.model, "backend": drilled.backend, "suite": suite.name}
         data_json("drill", None, {**values, "suite_digest": suite.digest, **found.as_json()})
     else:
         table.show(drilled, found, suite.name)
+    if html is not None:
+        html_file.write(html, page.render(drilled, suite.name, played, found))
     if broken := limits.broken(found):
         raise Failure("; ".join(broken) + ".", "each answer: --html report.html", ExitCode.GATE_SAID_NO)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 async def _played(root: Path, drilled: Drilled, suite: Suite, faults: list[Fault], concurrency: int) -> Played:
@@ -73,7 +82,21 @@ async def _played(root: Path, drilled: Drilled, suite: Suite, faults: list[Fault
             playing = Drill(
                 url, drilled.backend, suite, door, concurrency=concurrency, on_phase=on_phase, on_answer=on_answer
             )
-            return await playing.play(faults)
+            return await ended_by_signals(playing.play(faults))
+
+
+async def ended_by_signals(playing: Coroutine[Any, Any, Played]) -> Played:
+    """SIGTERM and SIGHUP end a drill as Ctrl-C does, so that the app that it started ends with it. Raises Interrupted."""
+    task = asyncio.ensure_future(playing)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():
+            raise
+        raise Interrupted("stopped.") from None
 
 
 @contextmanager
@@ -95,12 +118,3 @@ def _progress() -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
                 say(words)
 
         yield on_phase, lambda: shown.advance(task)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Failure(f"{path} cannot be written: {error.strerror}.", "name another file with --html") from None
-    say(f"report: {path}")

@@ -11,8 +11,10 @@ from enum import StrEnum
 
 import aiohttp
 
+from delivery.drill.app import ALONE
 from delivery.drill.door import Door
 from delivery.drill.faults import Fault
+from delivery.failure import ExitCode, Failure
 from delivery.quality.answer import Answer
 from delivery.quality.checking import checked
 from delivery.quality.side import Side, ask, session
@@ -121,6 +123,7 @@ class Drill:
         """Before, and for each fault during and after. Raises quality's Unreachable when the app itself is gone."""
         try:
             async with session() as http, asyncio.TaskGroup() as group:
+                await self._introduce(http)
                 for _ in range(self._concurrency):
                     group.create_task(self._call(http))
                 await self._pass("before")
@@ -131,6 +134,17 @@ class Drill:
         except BaseExceptionGroup as several:
             raise several.exceptions[0] from None
         return self._played
+
+    async def _introduce(self, http: aiohttp.ClientSession) -> None:
+        """Raises Failure where the provider gives no answer before anything is taken away: nothing could be seen then."""
+        body = self._suite.body(self._suite.cases[0])
+        answer = await ask(http, self._side, {**body, "model": ALONE})
+        if answer.failure:
+            raise Failure(
+                f"'{self._played.backend}' does not answer before it is taken away: {answer.failure}.",
+                "mend that first; ./trimaran serve --routes FILE runs the same routes",
+                ExitCode.COULD_NOT_MEASURE,
+            )
 
     async def _away(self, http: aiohttp.ClientSession, fault: Fault, *, is_last: bool) -> None:
         shut_s = self._now()

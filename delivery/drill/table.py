@@ -11,18 +11,12 @@ def show(drill: Drilled, figures: Figures, suite: str) -> None:
     """Print it on stdout."""
     data(verdict(drill, figures, suite))
     data("")
-    columns = (
-        "fault",
-        "1st success",
-        "lost",
-        "elsewhere",
-        "rescued",
-        "1st token later by",
-        "passed",
-        "USD",
-        "back in",
-    )
-    table(columns, [_before(figures.before), *(_row(effect) for effect in figures.effects)])
+    stages = (("(before)", figures.before, None), *((each.fault, each.during, each) for each in figures.effects))
+    answers = ("fault", "1st success", "lost", "elsewhere", "rescued", "back in")
+    table(answers, [_answers(name, stage, effect) for name, stage, effect in stages])
+    data("")
+    worth = ("fault", "1st token later by", "passed", "USD")
+    table(worth, [_worth(name, stage, effect) for name, stage, effect in stages])
 
 
 def verdict(drill: Drilled, figures: Figures, suite: str) -> str:
@@ -31,10 +25,12 @@ def verdict(drill: Drilled, figures: Figures, suite: str) -> str:
     total = sum(effect.during.lost.total for effect in figures.effects)
     slowest = max(figures.effects, key=lambda effect: _or_ever(effect.first_success_s))
     took = "never" if slowest.first_success_s is None else f"after {slowest.first_success_s:.2f} s"
+    gone = [effect.fault for effect in figures.effects if effect.back_s is None]
+    left_out = f"; it was not asked again in time after {', '.join(gone)}" if gone else ""
     return (
         f"'{drill.backend}' away from model '{drill.model}', {len(figures.effects)} "
         f"{'faults' if len(figures.effects) > 1 else 'fault'}, suite {suite}: "
-        f"{lost} of {total} answers lost; the first success came at the latest {took} ({slowest.fault})"
+        f"{lost} of {total} answers lost; the first success came at the latest {took} ({slowest.fault}){left_out}"
     )
 
 
@@ -42,33 +38,20 @@ def _or_ever(seconds: float | None) -> float:
     return float("inf") if seconds is None else seconds
 
 
-def _before(stage: Stage) -> tuple[str, ...]:
-    return (
-        "(before)",
-        "",
-        _lost(stage),
-        str(stage.elsewhere),
-        str(stage.rescued),
-        "",
-        _passed(stage),
-        usd(stage),
-        "",
-    )
+def _answers(name: str, stage: Stage, effect: Effect | None) -> tuple[str, ...]:
+    """Whether callers had answers, and whose."""
+    first, back = "", ""
+    if effect is not None:
+        first = "never" if effect.first_success_s is None else f"{effect.first_success_s:.2f} s"
+        back = "not in time" if effect.back_s is None else f"{effect.back_s:.1f} s"
+    return name, first, f"{stage.lost.count} of {stage.lost.total}", str(stage.elsewhere), str(stage.rescued), back
 
 
-def _row(effect: Effect) -> tuple[str, ...]:
-    stage = effect.during
-    return (
-        effect.fault,
-        "never" if effect.first_success_s is None else f"{effect.first_success_s:.2f} s",
-        _lost(stage),
-        str(stage.elsewhere),
-        str(stage.rescued),
-        later(effect),
-        _passed(stage),
-        usd(stage),
-        "not in time" if effect.back_s is None else f"{effect.back_s:.1f} s",
-    )
+def _worth(name: str, stage: Stage, effect: Effect | None) -> tuple[str, ...]:
+    """What the answers were worth, and what they cost."""
+    low, high = stage.passed.interval
+    passed = f"{stage.passed.percent:.0f} % ({low:.0f} to {high:.0f})"
+    return name, "" if effect is None else later(effect), passed, usd(stage)
 
 
 def later(effect: Effect) -> str:
@@ -79,15 +62,6 @@ def later(effect: Effect) -> str:
     size, unit, form = (1000.0, "s", "+.1f") if effect.added.median_ms >= 1000 else (1.0, "ms", "+.0f")
     shown = "" if bounds is None else f" ({bounds[0] / size:{form}} to {bounds[1] / size:{form}})"
     return f"{effect.added.median_ms / size:{form}} {unit}{shown}"
-
-
-def _lost(stage: Stage) -> str:
-    return f"{stage.lost.count} of {stage.lost.total}"
-
-
-def _passed(stage: Stage) -> str:
-    low, high = stage.passed.interval
-    return f"{stage.passed.percent:.0f} % ({low:.0f} to {high:.0f})"
 
 
 def usd(stage: Stage) -> str:

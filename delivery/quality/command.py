@@ -12,6 +12,7 @@ import stamina
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from delivery import html_file
 from delivery.failure import ExitCode, Failure
 from delivery.quality import page, report, store
 from delivery.quality.run import evaluate
@@ -34,6 +35,7 @@ def evaluation(
 ) -> None:
     """Evaluate and print. Raises Failure with exit code 2 for a wrong suite, 5 where nobody answers, 3 where too few cases pass."""
     suite = load(suite_name)
+    html_file.check(html)
     side = Side(name="answers", url=_address(url), key=_key(key_env, os.environ))
     judge = judge_of(suite, os.environ)
     stamina.instrumentation.set_on_retry_hooks([])
@@ -51,12 +53,12 @@ def evaluation(
         )
     if done.kept:
         say(f"{done.kept} of {len(done.runs)} answers are from the last day; to ask again: rm {store.PATH}")
-    if html is not None:
-        _write(html, page.render([done]))
     if as_json:
         data_json("eval", None, done.as_json())
     else:
         report.show(done)
+    if html is not None:
+        html_file.write(html, page.render([done]))
     if 100 * done.pass_share < min_pass:
         raise Failure(
             f"{100 * done.pass_share:.1f} % of the suite '{suite.name}' passed, {min_pass:g} % must.",
@@ -94,12 +96,3 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Failure(f"{path} cannot be written: {error.strerror}.", "name another file with --html") from None
-    say(f"report: {path}")

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
+from delivery import html_file
 from delivery.drill import command
 from delivery.drill.figures import Limits
 from delivery.failure import ExitCode, Failure
+from tests.clock import PATIENCE_S
 from tests.scripted.running import ROOT, scripted_engine
 
 SUITE = {
@@ -143,6 +149,45 @@ def test_what_is_not_known_is_named_with_what_is(routes: Path, suite: Path, tmp_
         drill(routes, suite, model="gpt")
     with pytest.raises(Failure, match="cannot be read: No such file"):
         drill(tmp_path / "none.yaml", suite)
+
+
+def test_a_provider_that_never_answered_is_no_drill(routes: Path, suite: Path, tmp_path: Path) -> None:
+    """It would lose nothing when it goes away. What it says is in the sentence."""
+    with pytest.raises(Failure, match=r"'better' does not answer before it is taken away: .*no such model") as said:
+        drill(changed(routes, tmp_path, model="nobody"), suite, "refused")
+
+    assert said.value.exit_code is ExitCode.COULD_NOT_MEASURE
+
+
+def test_a_report_goes_over_no_other_file(routes: Path, suite: Path, tmp_path: Path) -> None:
+    """Told before the first question: neither the routes nor a directory; an older report may go."""
+    for path in (routes, tmp_path):
+        with pytest.raises(Failure, match=f"^{path} is ") as said:
+            drill(routes, suite, "refused", html=path)
+        assert said.value.exit_code is ExitCode.USAGE
+    assert yaml.safe_load(routes.read_text())["version"] == 1
+    older = tmp_path / "older.html"
+    older.write_text("<!doctype html>old")
+    html_file.check(older)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_app_with_the_drill(routes: Path, number: signal.Signals) -> None:
+    """As Ctrl-C does: nothing is left behind."""
+    command = [sys.executable, "-m", "delivery.cli", "drill", "--against", str(routes), "--suite", "smoke"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line == "before\n":
+                break
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        rest = process.stderr.read()
+        process.wait(PATIENCE_S)
+    assert process.returncode == 130
+    assert "stopped." in rest
+    assert children
+    assert not psutil.wait_procs(children, PATIENCE_S)[1]
 
 
 def test_one_backend_leaves_nothing_to_see(routes: Path, suite: Path, tmp_path: Path) -> None:
