@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 # (learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes, read 2026-12-01).
 EARLY_S = 300.0
 _SECRET = "AZURE_CLIENT_SECRET"
-_REFUSED = "Token request error: "
+# What of a refusal is told: RFC 6749's codes with msal's `interaction_required`, and Entra's number. Words of our own choice: whatever else an
+# answer has may be the token.
+_CODE = re.compile(
+    r"\b(?:invalid_(?:request|client|grant|scope)|unauthorized_client|unsupported_grant_type|interaction_required"
+    r"|temporarily_unavailable|server_error|access_denied)\b"
+)
+_NUMBER = re.compile(r"\bAADSTS\d{4,9}\b")
 SCOPE = re.compile(r"(?:https|api)://[^\s?#]+/\.default")
 # Its own five tries take over a minute; a request waits for 20 s at most, and the next one asks again.
 _PATIENCE: Mapping[str, Any] = {"retry_total": 1, "retry_status": 1, "connection_timeout": 2, "read_timeout": 10}
@@ -47,9 +53,12 @@ class _Credential(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """``said``: what messages call it. ``needs``: the variables that name it, all of them. ``make`` imports what it needs."""
+    """``said``: what messages call it. ``check``: what may be wrong. ``needs``: the variables that name it, all of them. ``make`` imports what
+    it needs.
+    """
 
     said: str
+    check: str
     needs: tuple[str, ...]
     make: Callable[[Mapping[str, str]], _Credential]
 
@@ -85,16 +94,23 @@ def _managed(environment: Mapping[str, str]) -> _Credential:
 _WAYS = (
     Way(
         said="workload identity (AZURE_FEDERATED_TOKEN_FILE)",
+        check="check AZURE_TENANT_ID, AZURE_CLIENT_ID, the file, and the federated credential of that client",
         needs=("AZURE_FEDERATED_TOKEN_FILE", "AZURE_TENANT_ID", "AZURE_CLIENT_ID"),
         make=_federated,
     ),
     Way(
         said="the service principal AZURE_CLIENT_ID",
+        check=f"check AZURE_TENANT_ID, AZURE_CLIENT_ID, and whether {_SECRET} has ended",
         needs=(_SECRET, "AZURE_TENANT_ID", "AZURE_CLIENT_ID"),
         make=_with_secret,
     ),
     # What Container Apps, App Service (IDENTITY_ENDPOINT) and virtual machines have; AZURE_CLIENT_ID chooses one of several.
-    Way(said="the managed identity", needs=(), make=_managed),
+    Way(
+        said="the managed identity",
+        check="give this machine an identity, and name one of several by AZURE_CLIENT_ID",
+        needs=(),
+        make=_managed,
+    ),
 )
 
 
@@ -136,6 +152,7 @@ def _fetched(scope: str, environment: Mapping[str, str]) -> Fetched[str]:
     chosen = way(environment)
     # It logs what an endpoint said, whatever that quotes.
     logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
+    logging.getLogger("msal").setLevel(logging.WARNING)
     try:
         from azure.core.exceptions import AzureError
 
@@ -144,12 +161,14 @@ def _fetched(scope: str, environment: Mapping[str, str]) -> Fetched[str]:
         raise NotGiven(
             "the package azure-identity is missing: use the image's variant for Azure, or install the group app-azure"
         ) from None
-    except (SecretFileError, ValueError) as error:
-        raise NotGiven(f"{chosen.said} cannot be used: {_sentence(str(error), environment)}") from None
+    except SecretFileError as error:
+        raise NotGiven(f"{chosen.said} cannot be used: {error}") from None
+    except ValueError as error:
+        raise NotGiven(f"{chosen.said} cannot be used ({type(error).__name__}): {chosen.check}") from None
     try:
         got = credential.get_token_info(scope)
     except (AzureError, ValueError, OSError) as error:
-        raise NotGiven(f"{chosen.said} got none: {_sentence(str(error), environment)}") from None
+        raise NotGiven(f"{chosen.said} got none ({_told(error)}): {chosen.check}") from None
     finally:
         credential.close()
     return Fetched(got.token, float(got.expires_on))
@@ -160,13 +179,8 @@ def _is_set(variable: str, environment: Mapping[str, str]) -> bool:
     return bool(in_file or environment.get(variable))
 
 
-def _sentence(text: str, environment: Mapping[str, str]) -> str:
-    """What azure-identity says, in one line and without what is secret here.
-
-    Of an endpoint that refused it says first that there was none.
-    """
-    text = text.rpartition(_REFUSED)[2]
-    for variable in (_SECRET, "IDENTITY_HEADER"):
-        if secret := environment.get(variable):
-            text = text.replace(secret, "***")
-    return excerpt(" ".join(text.split()))
+def _told(error: Exception) -> str:
+    """Of what went wrong the kind, the status and the codes. azure-identity's own words have a whole answer in them, token and all."""
+    text, status = str(error), getattr(error, "status_code", None)
+    codes = [found[0] for found in (_CODE.search(text), _NUMBER.search(text)) if found]
+    return ", ".join((type(error).__name__, *([f"status {status}"] if isinstance(status, int) else []), *codes))

@@ -38,7 +38,7 @@ REFUSED = as_json(
 
 @contextlib.asynccontextmanager
 async def machine(
-    monkeypatch: pytest.MonkeyPatch, *, refuses: bool = False, for_s: float = 86_400
+    monkeypatch: pytest.MonkeyPatch, *, refuses: bool = False, for_s: float = 86_400, instead: Reply | None = None
 ) -> AsyncIterator[tuple[Fake, dict[str, str]]]:
     """A machine with a managed identity: its endpoint, and its environment. Each token is another one."""
     count = 0
@@ -48,6 +48,8 @@ async def machine(
         if received.headers.get("x-identity-header") != SECRET:
             return as_json({"message": "no header"}, status=403)
         count += 1
+        if instead is not None:
+            return instead
         return REFUSED if refuses else given(received, count, for_s=for_s)
 
     async with serving(answer) as fake:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+from azure.core.exceptions import ClientAuthenticationError
 
 from app.inference.adapter import Surroundings
 from app.inference.identity import entra, kept
 from app.inference.identity.identity import Identity
 from app.logic.answer import Failure, Kind
 from app.logic.routes import RoutesError
+from tests.inference.fakes.server import Reply
 from tests.inference.identity import azure_metadata
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
@@ -84,20 +87,52 @@ async def test_a_token_that_is_refused_at_once_is_not_asked_for_anew_each_time(m
 async def test_an_endpoint_that_refuses_is_told_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What the endpoint said is in it; the machine's header, which it quotes, is not, and is in no log."""
+    """With the way that was tried and what to check; what the endpoint said is not in it, for it quotes the machine's header."""
     async with (
         azure_metadata.machine(monkeypatch, refuses=True) as (_, environment),
         aiohttp.ClientSession() as session,
     ):
         identity = entra.token("a", scope=SCOPE, around=around(session, environment))
-        with pytest.raises(Failure, match=r"the managed identity got none: .*No User Assigned") as failed:
+        with pytest.raises(Failure, match=r"the managed identity got none \(.*\): give this machine") as failed:
             await shown(identity)
         await identity.aclose()
     assert failed.value.kind is Kind.MISCONFIGURED
     assert SCOPE in str(failed.value)
     assert "\n" not in str(failed.value)
     assert "not found in environment" not in str(failed.value)
-    assert azure_metadata.SECRET not in f"{failed.value} {caplog.text}"
+    assert not any(word in f"{failed.value} {caplog.text}" for word in (azure_metadata.SECRET, "No User Assigned"))
+
+
+CUT = b'{"access_token":"TOKSEKRET","expires_on":"17'
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+async def test_an_answer_that_is_cut_is_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int, content_type: str
+) -> None:
+    """Half of one has the whole token in it: neither a caller nor the log is shown any of it."""
+    reply = Reply(status=status, content_type=content_type, steps=[CUT])
+    async with (
+        azure_metadata.machine(monkeypatch, instead=reply) as (_, environment),
+        aiohttp.ClientSession() as session,
+    ):
+        identity = entra.token("a", scope=SCOPE, around=around(session, environment))
+        logging.getLogger("msal").setLevel(logging.NOTSET)
+        with pytest.raises(Failure) as failed, caplog.at_level(logging.DEBUG):
+            await shown(identity)
+        await identity.aclose()
+    assert failed.value.kind is Kind.MISCONFIGURED
+    assert "TOKSEKRET" not in f"{failed.value} {caplog.text}"
+
+
+def test_of_entras_refusal_its_codes_are_told() -> None:
+    """The secret of a file is no variable that could be taken out of the text: no text is taken at all."""
+    error = ClientAuthenticationError(
+        "Microsoft Entra ID error '(invalid_client) AADSTS7000215: Invalid client secret provided: s3cr3t-of-the-file'"
+    )
+    assert entra._told(error) == "ClientAuthenticationError, invalid_client, AADSTS7000215"
+    assert entra._told(ValueError("s3cr3t-of-the-file")) == "ValueError"
 
 
 async def test_a_token_stands_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
