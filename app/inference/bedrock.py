@@ -79,8 +79,7 @@ class Bedrock:
                 ignored=ignored,
             )
         except Failure as failure:
-            if failure.code in bedrock_errors.ENDED and shown.ended is not None:
-                shown.ended()
+            shown.heard(failure)
             raise
 
     async def ready(self) -> bool:

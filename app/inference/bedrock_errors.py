@@ -10,14 +10,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from app.inference import error_bodies
 from app.inference.error_shapes import Told, told_by_status, told_by_words
+from app.inference.identity.identity import ENDED
 from app.inference.retry_after import retry_after_s
 from app.logic.answer import Blame, Failure, Kind
 
-ENDED = frozenset({"expiredtokenexception", "expiredtoken"})  # the session's token, before its time
 _CREDENTIALS = ENDED | {
     "unrecognizedclientexception",
     "invalidclienttokenid",
@@ -92,8 +90,8 @@ _MAX_SHOWN = 200
 def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """``status`` is 0 for an exception inside an answer that had begun with 200."""
     error = error_bodies.read(body)
-    given = _object(body)
-    kind_of = _kind_of(headers, given)
+    given = error_bodies.top(body)
+    kind_of = error_bodies.aws_type(headers, given)
     text = _text(
         given.get("message") or given.get("Message") or error.message or body[:_MAX_SHOWN].decode(errors="replace")
     )
@@ -102,20 +100,6 @@ def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -
         failure.retry_after_s = retry_after_s(headers)
     failure.code = kind_of
     return failure
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _kind_of(headers: Mapping[str, str], given: Mapping[str, Any]) -> str:
-    """The exception's name in small letters: in a header `ThrottlingException:http://…`, in a body `com.amazon…#ThrottlingException`."""
-    said = headers.get("x-amzn-errortype") or given.get("__type") or given.get("code") or ""
-    return str(said).partition(":")[0].rpartition("#")[2].strip().lower()
 
 
 def _text(given: Any) -> str:

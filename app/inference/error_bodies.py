@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -46,6 +47,21 @@ def read(body: bytes) -> ErrorBody:
         is_validation=found.is_validation,
         words=found.words or found.message,
     )
+
+
+def top(body: bytes) -> dict[str, Any]:
+    """The object that ``body`` is; an empty one where it is none."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def aws_type(headers: Mapping[str, str], given: Mapping[str, Any]) -> str:
+    """The name of AWS's exception in small letters: in a header `ThrottlingException:http://…`, in a body `com.amazon…#ThrottlingException`."""
+    said = headers.get("x-amzn-errortype") or given.get("__type") or given.get("code") or ""
+    return str(said).partition(":")[0].rpartition("#")[2].strip().lower()
 
 
 class _Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from app.inference.adapter import Adapter, Surroundings, base_url, credential, model
@@ -15,7 +16,9 @@ from app.logic.routes import BackendSpec, RoutesError
 from app.logic.selection import Ability
 
 _READS = frozenset({"base_url", "key_env"})
-
+# A signature is over a path without empty segments (docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, and
+# botocore's normalize_url_path; checked 2026-12-01), so that one is sent, too.
+_SLASHES = re.compile(r"(?<!:)/{2,}")
 
 Address = Callable[[str, BackendSpec], str]
 
@@ -30,9 +33,12 @@ def adapter(name: str, variant: Variant, *, own: Variant | None = None, address:
     def build(backend: str, spec: BackendSpec, around: Surroundings) -> Backend:
         if backend in around.engines:
             return _own(backend, spec, around, own or variant)
+        where = address(backend, spec) if address else base_url(backend, spec, default=variant.base_url)
+        if spec.auth is not None and spec.auth.kind == "aws_sigv4":
+            where = _SLASHES.sub("/", where)
         return OpenAICompatible(
             name=backend,
-            base_url=address(backend, spec) if address else base_url(backend, spec, default=variant.base_url),
+            base_url=where,
             model=model(backend, spec),
             http=around.http,
             identity=identity(backend, spec, around, variant),

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from app.inference import fields, http
 from app.inference.identity.identity import Bearer, Identity
@@ -65,9 +66,9 @@ class OpenAICompatible:
 
     async def _send(self, call: Call, body: dict[str, Any], ignored: frozenset[str]) -> Answer:
         path, wire = _PATHS[call.endpoint]
-        url, sent = self.base_url + path + self.variant.query, msgspec.json.encode(body)
+        url, sent = URL(self.base_url + path + self.variant.query), msgspec.json.encode(body)
         headers = {**self.variant.headers, "x-request-id": call.request_id} if call.request_id else self.variant.headers
-        shown = await self.identity.show(url, headers, sent)
+        shown = await self.identity.show(str(url), headers, sent)  # with the escapes that are sent
         try:
             return await http.open_answer(
                 self.http,

@@ -38,7 +38,7 @@ def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -
     if after_s is None:
         after_s = said_s(error.message)  # Gemini and Azure may say it in words alone
     failure = _failure(name, status, error, after_s, body)
-    failure.code = error.code
+    failure.code = error.code or error_bodies.aws_type(headers, error_bodies.top(body))  # what stands before a server
     return failure
 
 

@@ -8,6 +8,10 @@ from typing import Protocol
 
 from app.logic.answer import Failure
 
+# With 403 instead, AWS says that a session's token has ended: the type of its error, in small letters
+# (docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html, checked 2026-12-01).
+ENDED = frozenset({"expiredtokenexception", "expiredtoken"})
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -22,8 +26,8 @@ class Shown:
     ended: Callable[[], None] | None = None
 
     def heard(self, failure: Failure) -> None:
-        """What came of the request that carried them: 401 says that they are taken no more."""
-        if self.ended is not None and failure.reported.status == 401:
+        """What came of the request that carried them: 401, or AWS's own word, says that they are taken no more."""
+        if self.ended is not None and (failure.reported.status == 401 or failure.code.lower() in ENDED):
             self.ended()
 
 

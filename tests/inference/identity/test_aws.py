@@ -17,12 +17,16 @@ from yarl import URL
 
 from app.inference import http
 from app.inference.adapter import Surroundings
+from app.inference.adapters import ADAPTERS
 from app.inference.identity.aws import signed
 from app.inference.identity.identity import Shown
-from app.logic.answer import Failure, Kind
-from app.logic.routes import RoutesError
+from app.logic.answer import Backend, Failure, Kind
+from app.logic.routes import Auth, BackendSpec, RoutesError
+from tests.inference.contract import call, heard, opened
 from tests.inference.fakes.bedrock import KEY_ID, REGION, SECRET, Bedrock, signed_by
+from tests.inference.fakes.openai import OpenAI
 from tests.inference.fakes.server import Received, Reply, as_json, serving
+from tests.inference.fakes.vendor import Said
 
 STATIC = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": "token-0"}
 JSON = {"content-type": "application/json"}
@@ -63,6 +67,52 @@ async def test_a_request_is_signed_as_aws_describes_it() -> None:
     assert signed_by(received, "another") is not None
     assert received.headers["x-amz-security-token"] == put.secret == "token-0"
     assert f"/{REGION}/bedrock/" in received.headers["authorization"]
+
+
+def private(url: str, around: Surroundings) -> Backend:
+    """A server of one's own behind AWS's front, which checks the signature."""
+    spec = BackendSpec(
+        adapter="vllm", model="m", base_url=url, region=REGION, auth=Auth(kind="aws_sigv4", service="bedrock")
+    )
+    return ADAPTERS["vllm"].build("a", spec, around)
+
+
+@pytest.mark.parametrize("path", ["/v1", "/%7Ex/v1", "/a b/v1", "/ü/v1", "//v1", "/x%2Fy/v1"])
+async def test_what_is_signed_is_what_is_sent(path: str) -> None:
+    """Whatever a path has that can be written in two ways."""
+    async with serving(OpenAI().whole(Said(text=("hi",)))) as fake, http.session() as session:
+        subject = private(fake.url + path, around(session, STATIC))
+        await heard(await opened(subject, call(stream=False)), stream=False)
+        await subject.aclose()
+    assert signed_by(fake.received[0], SECRET) is None
+
+
+EXPIRED = "The security token included in the request is expired"
+
+
+@pytest.mark.parametrize(
+    ("refused", "tokens"),
+    [
+        (as_json({"message": EXPIRED}, status=403, **{"x-amzn-errortype": "ExpiredTokenException"}), ["1", "2"]),
+        (as_json({"message": EXPIRED, "__type": "com.amazon.coral#ExpiredTokenException"}, status=403), ["1", "2"]),
+        (as_json({"message": "no"}, status=403, **{"x-amzn-errortype": "AccessDeniedException"}), ["1", "1"]),
+    ],
+)
+async def test_a_server_of_ones_own_gets_new_credentials_when_aws_says_so(refused: Reply, tokens: list[str]) -> None:
+    """With 403 and a type, as for Bedrock; a right that is lacking is no reason."""
+    async with (
+        serving(Bedrock().credentials()) as giver,
+        serving(refused, OpenAI().whole(Said(text=("hi",)))) as fake,
+        http.session() as session,
+    ):
+        own = around(session, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": giver.url})
+        subject = private(f"{fake.url}/v1", own)
+        with pytest.raises(Failure, match="refuses this app's credential"):
+            await opened(subject, call(stream=False))
+        await heard(await opened(subject, call(stream=False)), stream=False)
+        for identity in own.identities.values():
+            await identity.aclose()
+    assert [each.headers["x-amz-security-token"] for each in fake.received] == [f"token-{n}" for n in tokens]
 
 
 async def test_a_body_that_was_changed_on_the_way_is_noticed() -> None:
