@@ -11,6 +11,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from app.inference.identity.identity import Identity
 from app.inference.images import ImageFetcher
@@ -90,7 +91,11 @@ def base_url(name: str, spec: BackendSpec, *, default: str = "", example: str = 
     given = spec.base_url or default
     if not given:
         raise RoutesError(f"backend '{name}': adapter {spec.adapter} needs base_url, such as {example}")
-    parts = urlsplit(given)
+    try:
+        parts = urlsplit(given)
+        URL(given)  # it is stricter
+    except ValueError:
+        raise RoutesError(f"backend '{name}': base_url is no address: write it like https://host/v1") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise RoutesError(f"backend '{name}': base_url must be like https://host/v1")
     if parts.username or parts.password:

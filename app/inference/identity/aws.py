@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.inference.identity.identity import Identity, Shown
-from app.inference.identity.kept import Fetched, Kept, NotGiven
+from app.inference.identity.kept import Fetched, Kept, NotGiven, carried
 from app.logic.routes import RoutesError
 
 # As early as botocore itself would, at the latest (credentials.py of 1.44.5, checked 2026-12-01).
@@ -107,7 +107,8 @@ def _fetch(environment: Mapping[str, str]) -> Fetched[_Credentials]:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.session import Session
 
-    logging.getLogger("botocore").setLevel(logging.WARNING)  # it logs what it signs, the session's token in it
+    # It logs what it signs, the session's token in it, and of an answer that it cannot read all.
+    logging.getLogger("botocore").setLevel(logging.CRITICAL)
     try:
         session = Session()
         resolver = create_credential_resolver(session)
@@ -120,6 +121,8 @@ def _fetch(environment: Mapping[str, str]) -> Fetched[_Credentials]:
         raise NotGiven(f"botocore could not get them ({type(error).__name__}): {_WHERE}") from None
     if not frozen or not (frozen.access_key and frozen.secret_key):
         raise NotGiven(f"none were found: {_WHERE}")
+    for part in filter(None, frozen):
+        carried(part)
     ends = getattr(found, "_expiry_time", None)  # botocore has no public name for it
     return Fetched(_Credentials(frozen, frozen.token or ""), ends.timestamp() if ends is not None else None)
 

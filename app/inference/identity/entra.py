@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.inference.identity.identity import Identity, Shown
-from app.inference.identity.kept import Fetched, Kept, NotGiven
+from app.inference.identity.kept import Fetched, Kept, NotGiven, carried
 from app.logic.excerpt import excerpt
 from app.logic.routes import RoutesError
 from app.secret_file import SecretFileError, secret_of
@@ -171,7 +171,7 @@ def _fetched(scope: str, environment: Mapping[str, str]) -> Fetched[str]:
         raise NotGiven(f"{chosen.said} got none ({_told(error)}): {chosen.check}") from None
     finally:
         credential.close()
-    return Fetched(got.token, float(got.expires_on))
+    return Fetched(carried(got.token), float(got.expires_on))
 
 
 def _is_set(variable: str, environment: Mapping[str, str]) -> bool:

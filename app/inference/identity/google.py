@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from app.inference.identity.identity import Identity, Shown
-from app.inference.identity.kept import Fetched, Kept, NotGiven
+from app.inference.identity.kept import Fetched, Kept, NotGiven, carried
 from app.logic.routes import RoutesError
 
 # The one scope that Google's own clients of Vertex AI ask for (google-cloud-aiplatform 1.148 and google-genai 1.75, checked 2026-12-01).
@@ -125,9 +125,7 @@ def _identity(audience: str) -> Fetched[Granted]:
 
 def _fetched(credentials: Any, project: str = "", quota_project: str = "") -> Fetched[Granted]:
     """google-auth's ends are in UTC, without saying so."""
-    token, ends = credentials.token, credentials.expiry
-    if not (isinstance(token, str) and token.isascii() and token.isprintable()):
-        raise NotGiven("what came is no token that a header can carry")
+    token, ends = carried(credentials.token), credentials.expiry
     ends_at = ends.replace(tzinfo=datetime.UTC).timestamp() if ends is not None else None
     return Fetched(Granted(token, project, quota_project), ends_at)
 
@@ -138,9 +136,10 @@ def _asking() -> Iterator[_Asked]:
     try:
         from google.auth import exceptions
         from google.auth.transport.requests import Request
+        from requests.exceptions import Timeout
     except ImportError:
         raise NotGiven(_LACKS_PACKAGE) from None
-    asked = _Asked(Request(), exceptions.TransportError)
+    asked = _Asked(Request(), exceptions.TransportError, Timeout)
     try:
         yield asked
     except exceptions.GoogleAuthError as error:
@@ -157,11 +156,15 @@ def _asking() -> Iterator[_Asked]:
 
 
 class _Asked:
-    """google-auth's transport with one limit of time for all that it asks. ``last``: what came of the last request."""
+    """google-auth's transport with one limit of time for all that it asks. ``last``: what came of the last request.
 
-    def __init__(self, request: Any, failed: type[Exception]) -> None:
+    ``failed``: its error for a request without an answer; ``late``: the cause of that where time was up.
+    """
+
+    def __init__(self, request: Any, failed: type[Exception], late: type[Exception]) -> None:
         self._request = request
         self._failed = failed
+        self._late = late
         self._until = time.monotonic() + FETCH_S
         self.last = ""
         self.status = 0
@@ -169,10 +172,16 @@ class _Asked:
     def __call__(self, url: str, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
         host = urlsplit(url).netloc
         left_s = self._until - time.monotonic()
-        self.last, self.status = f"{host} did not answer within {FETCH_S:g} s", 0
+        silent = f"{host} did not answer within {FETCH_S:g} s"
+        self.status = 0
         if left_s <= 0:
+            self.last = silent
             raise self._failed(self.last)
-        response = self._request(url, *args, timeout=min(left_s, timeout or left_s), **kwargs)
+        try:
+            response = self._request(url, *args, timeout=min(left_s, timeout or left_s), **kwargs)
+        except self._failed as error:
+            self.last = silent if isinstance(error.__cause__, self._late) else f"{host} could not be reached"
+            raise
         self.status = response.status
         self.last = f"{host} answered {response.status}"
         return response

@@ -33,6 +33,13 @@ class Fetched(Generic[T]):
     ends_at: float | None = None
 
 
+def carried(given: object) -> str:
+    """``given``, which a request's header is to carry. Raises NotGiven where none can."""
+    if not (isinstance(given, str) and given and given.isascii() and given.isprintable()):
+        raise NotGiven("what came is no token that a header can carry")
+    return given
+
+
 class Kept(Generic[T]):
     """``whose``: what messages call it. ``fetch`` runs in a thread and raises NotGiven. ``early_s``: how long before the end the next is fetched."""
 

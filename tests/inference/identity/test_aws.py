@@ -156,6 +156,56 @@ async def test_a_credentials_server_that_fails_is_told_by_its_error_alone(monkey
     assert "secret-0123" not in str(raised.value)
 
 
+LATER = "2099-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Token": "SEKRET\r\nx: y"},
+        {"Token": 5},
+        {"AccessKeyId": "SEKRET\n"},
+        {"SecretAccessKey": ["SEKRET"]},
+        {"Expiration": None},
+        {"Expiration": 1e999},
+        {"Expiration": "SEKRET"},
+    ],
+)
+async def test_credentials_that_are_none_are_a_failure(
+    odd: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    """By which the next backend has its turn; nothing of them is told."""
+    given = {"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "Token": "SEKRET", "Expiration": LATER, **odd}
+    async with serving(as_json(given)) as giver:
+        with pytest.raises(Failure) as raised:
+            await shown({"AWS_CONTAINER_CREDENTIALS_FULL_URI": giver.url})
+    assert raised.value.kind is Kind.MISCONFIGURED
+    assert not any(word in f"{raised.value} {caplog.text}" for word in ("SEKRET", SECRET))
+
+
+async def test_an_answer_of_sts_that_is_cut_is_a_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """botocore's parser has an error of its own, which quotes the answer."""
+    (tmp_path / "token").write_text("a-token-of-the-pod")
+    cut = Reply(
+        content_type="text/xml", steps=[b"<AssumeRoleWithWebIdentityResponse><Credentials><SecretAccessKey>SEKRET"]
+    )
+    async with serving(cut) as sts:
+        for name, value in {
+            "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/app",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": str(tmp_path / "token"),
+            "AWS_ENDPOINT_URL_STS": sts.url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_MAX_ATTEMPTS": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(Failure, match=r"\(ResponseParserError\)") as raised:
+            await shown({})
+    assert "SEKRET" not in f"{raised.value} {caplog.text}"
+
+
 async def test_all_backends_share_one_set_of_credentials() -> None:
     """Two services and two regions: one fetch, and two signers."""
     async with serving(Bedrock().credentials()) as giver, http.session() as session:

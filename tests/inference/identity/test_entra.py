@@ -17,7 +17,7 @@ from app.inference.identity import entra, kept
 from app.inference.identity.identity import Identity
 from app.logic.answer import Failure, Kind
 from app.logic.routes import RoutesError
-from tests.inference.fakes.server import Reply
+from tests.inference.fakes.server import Reply, as_json
 from tests.inference.identity import azure_metadata
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
@@ -124,6 +124,22 @@ async def test_an_answer_that_is_cut_is_not_quoted(
         await identity.aclose()
     assert failed.value.kind is Kind.MISCONFIGURED
     assert "TOKSEKRET" not in f"{failed.value} {caplog.text}"
+
+
+@pytest.mark.parametrize("token", ["TOKSEKRET\r\nx: y", "TOKSEKRET\n", "TOKSEKRETü", {"TOKSEKRET": 1}, 5])
+async def test_a_token_that_no_header_carries_is_none(monkeypatch: pytest.MonkeyPatch, token: object) -> None:
+    """A failure like any other, by which the next backend has its turn."""
+    reply: Reply = as_json({"access_token": token, "expires_on": "9999999999", "resource": "r", "token_type": "Bearer"})
+    async with (
+        azure_metadata.machine(monkeypatch, instead=reply) as (_, environment),
+        aiohttp.ClientSession() as session,
+    ):
+        identity = entra.token("a", scope=SCOPE, around=around(session, environment))
+        with pytest.raises(Failure) as failed:
+            await shown(identity)
+        await identity.aclose()
+    assert failed.value.kind is Kind.MISCONFIGURED
+    assert "TOKSEKRET" not in str(failed.value)
 
 
 def test_of_entras_refusal_its_codes_are_told() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -147,6 +148,8 @@ async def test_an_id_token_needs_an_audience(around: Surroundings) -> None:
         (Reply(status=403, headers=FLAVOR, steps=[SECRET.encode()]), "answered 403"),
         (said({"access_tokens": SECRET}), "answered 200, which is not understood"),
         (said({"access_token": SECRET + "\n", "expires_in": 9}), "no token that a header can carry"),
+        (said({"access_token": SECRET, "expires_in": 1e999}), ""),
+        (said({"access_token": SECRET, "expires_in": -9}), "has ended already"),
         (
             Reply(content_type="text/html", headers=FLAVOR, steps=[SECRET.encode()]),
             "answered 200, which is not understood",
@@ -178,6 +181,19 @@ async def test_a_silent_metadata_server_is_waited_for_only_so_long(
     assert "did not answer within 0.3 s" in await refused(access_token("a", around))
 
 
+async def test_a_connection_that_is_refused_is_no_silence(
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever reads of 15 s looks for a slow server, where there is none."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and nobody listens
+        address = "{}:{}".format(*bound.getsockname())
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", key_file(tmp_path, f"http://{address}/token"))
+        reason = await refused(access_token("a", around))
+    assert f"{address} could not be reached" in reason
+    assert "did not answer" not in reason
+
+
 def test_no_request_of_a_fetch_may_take_longer_than_all_of_it() -> None:
     """Whatever google-auth allows it: 120 s to a token endpoint. Its shorter limits stay."""
     allowed: list[float] = []
@@ -189,7 +205,7 @@ def test_no_request_of_a_fetch_may_take_longer_than_all_of_it() -> None:
             allowed.append(timeout)
             return self
 
-    asked = google._Asked(Requested(), RuntimeError)
+    asked = google._Asked(Requested(), RuntimeError, TimeoutError)
     for timeout in (None, 120.0, 3.0):
         asked("https://oauth2.example/token", timeout=timeout)
     assert [each <= google.FETCH_S for each in allowed] == [True] * 3
