@@ -60,6 +60,10 @@ def identity(name: str, spec: BackendSpec, around: Surroundings, variant: Varian
     """Who the app is towards the backend. Raises RoutesError."""
     if spec.region and not (spec.auth and spec.auth.kind == "aws_sigv4"):
         raise RoutesError(f"backend '{name}': 'region' is read with auth of kind aws_sigv4 only: leave it out")
+    if spec.auth is not None and variant.scope and spec.auth.kind != "entra":
+        raise RoutesError(
+            f"backend '{name}': auth of kind {spec.auth.kind} opens nothing at {spec.adapter}: it takes kind: entra, or a key"
+        )
     if spec.auth is not None:
         return kinds.of(name, spec, around, key=credential(name, spec, around.environment), scope=variant.scope)
     key = credential(name, spec, around.environment, default=variant.key_env)

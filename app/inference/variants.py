@@ -31,7 +31,7 @@ class Variant:
     ``usage_option``: whether ``stream_options.include_usage`` is taken; servers without it report usage unasked.
     ``price_key``: the address by which genai-prices knows who sells the models, where that is not ``base_url``.
     ``key_header``: where a key stands that is no bearer token. ``query`` and ``headers`` go with every request. ``takes_identity``: whether an
-    entry may have `auth`. ``scope``: of a token from Entra ID, where the entry does not say.
+    entry may have `auth`. ``scope``: of a token from Entra ID, where the entry does not say; no other kind opens such a server.
     ``caches``: whether Anthropic's ``cache_control`` is taken. ``continuation``: how an answer that was cut is taken up again, where the routes file does not say.
     """
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 from app.inference.identity.identity import Bearer, Both, Identity, KeyIn
+from app.logic.excerpt import excerpt
 from app.logic.routes import BackendSpec, RoutesError
 
 
@@ -26,7 +28,7 @@ class _Make(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
-    """``make``: the function, in its file of this folder. ``needs``: the key of `auth` that it needs, with an example.
+    """``make``: the function, in its file of this folder. ``needs``: the key of `auth` that it needs, with its form and an example.
 
     ``region``: whether it takes one. ``is_beside``: whether it leaves `authorization` to a key; else a key goes as `x-api-key`.
     """
@@ -34,6 +36,7 @@ class _Kind:
     file: str
     make: str
     needs: str
+    form: str
     example: str
     region: bool = False
     is_beside: bool = False
@@ -46,11 +49,13 @@ _KINDS = {
         file="google",
         make="id_token",
         needs="audience",
+        # A service's address, or the client of an app behind Identity-Aware Proxy.
+        form=r"https?://[^\s?#]+|[a-z0-9-]+\.apps\.googleusercontent\.com",
         example="https://service-abc.run.app",
         is_beside=True,
     ),
-    "aws_sigv4": _Kind(file="aws", make="signed", needs="service", example="lambda", region=True),
-    "entra": _Kind(file="entra", make="token", needs="scope", example="api://APP-ID/.default"),
+    "aws_sigv4": _Kind(file="aws", make="signed", needs="service", form=r"[a-z0-9-]+", example="lambda", region=True),
+    "entra": _Kind(file="entra", make="token", needs="scope", form=r".+", example="api://APP-ID/.default"),
 }
 _SETTINGS = ("audience", "service", "scope")
 
@@ -69,6 +74,8 @@ def of(name: str, spec: BackendSpec, around: Around, *, key: str = "", scope: st
         raise RoutesError(
             f"backend '{name}': auth of kind {auth.kind} needs '{kind.needs}', such as {kind.example}: add it under 'auth'"
         )
+    if not re.fullmatch(kind.form, given):
+        raise RoutesError(f"backend '{name}': auth.{kind.needs} '{excerpt(given)}' must be like {kind.example}")
     needs = {kind.needs: given} | ({"region": spec.region} if kind.region else {})  # none: the one that AWS names
     make = cast(_Make, getattr(importlib.import_module(f"{__package__}.{kind.file}"), kind.make))
     machine = make(name, around=around, **needs)

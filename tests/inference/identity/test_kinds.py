@@ -69,6 +69,41 @@ async def test_what_would_be_ignored_is_refused(text: str, why: str) -> None:
             backend(text, session, {"GROQ_API_KEY": "k"})
 
 
+@pytest.mark.parametrize("kind", ["kind: gcp_id_token, audience: 'https://a'", "kind: aws_sigv4, service: lambda"])
+@pytest.mark.parametrize("adapter", ["azure_openai", "foundry"])
+async def test_azures_own_take_no_other_clouds_identity(adapter: str, kind: str) -> None:
+    """They would answer 401 to every request."""
+    text = f"adapter: {adapter}, model: m, base_url: 'https://r.openai.azure.com'"
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(RoutesError, match=f"opens nothing at {adapter}: it takes kind: entra, or a key"):
+            backend(f"{text}, auth: {{{kind}}}", session, {"AWS_REGION": "eu-west-1"})
+        backend(f"{text}, auth: {{kind: entra}}", session, {})
+
+
+@pytest.mark.parametrize(
+    ("auth", "is_taken"),
+    [
+        ("kind: gcp_id_token, audience: foo", False),
+        ("kind: gcp_id_token, audience: 'https://'", False),
+        ("kind: gcp_id_token, audience: 'https://a b'", False),
+        ("kind: gcp_id_token, audience: 'https://a.run.app/x'", True),
+        ("kind: gcp_id_token, audience: 123-ab0c.apps.googleusercontent.com", True),
+        ("kind: aws_sigv4, service: 'Amazon Lambda!'", False),
+        ("kind: aws_sigv4, service: Lambda", False),
+        ("kind: aws_sigv4, service: vpc-lattice-svcs", True),
+    ],
+)
+async def test_what_no_cloud_knows_is_refused_at_start(auth: str, is_taken: bool) -> None:
+    """Else the first request would be the one that learns of it."""
+    text = f"adapter: vllm, model: m, auth: {{{auth}}}"
+    async with aiohttp.ClientSession() as session:
+        if is_taken:
+            backend(text, session, {"AWS_REGION": "eu-west-1"})
+        else:
+            with pytest.raises(RoutesError, match=r"backend 'b': auth\.(audience|service) '.*' must be like "):
+                backend(text, session, {"AWS_REGION": "eu-west-1"})
+
+
 @dataclass(frozen=True)
 class Signed:
     """A machine's identity that tells what it was given to sign."""
