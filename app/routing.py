@@ -14,7 +14,7 @@ from app.engines.child import ModelServer
 from app.engines.kinds import KINDS
 from app.inference import adapters
 from app.inference.adapter import Surroundings
-from app.inference.identity.identity import Identity
+from app.inference.identity.shared import Identities
 from app.logic import routes as routes_file
 from app.logic.backend_state import BackendState
 from app.logic.router import Router
@@ -70,9 +70,10 @@ class Routing:
         self._settings = settings
         self._http = http
         self._environment = environment
-        self._identities: dict[tuple[str, ...], Identity] = {}
+        self._identities = Identities()
         self._engines = self._with_engines(routes, {})
         self._leaving: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self.router = Router(routes, adapters.build(routes, self._around(self._engines)))
         tell_endings(routes, _today())
         self._stamp = self._file_stamp()
@@ -97,9 +98,14 @@ class Routing:
     def _take(self, routes: Routes) -> None:
         engines = self._with_engines(routes, self._engines)
         before, states = self._engines, self.router.states
+        self._identities.begin()
         self.router.replace(routes, adapters.build(routes, self._around(engines)))
         tell_endings(routes, _today())
         self._engines = engines
+        for identity in self._identities.leave():
+            closing = asyncio.create_task(identity.aclose())  # else it would be renewed for ever
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
         for engine in engines.values():
             if engine not in before.values():
                 engine.start()
@@ -150,6 +156,7 @@ class Routing:
         for leaving in self._leaving:
             leaving.cancel()
         await self.router.aclose()
+        await asyncio.gather(*self._closing)
         for identity in self._identities.values():
             await identity.aclose()
         for engine in self._engines.values():

@@ -46,10 +46,14 @@ class _Credentials:
 
 
 class Signed:
-    """Signs by AWS's Signature Version 4, for one service in one region."""
+    """Signs by AWS's Signature Version 4, for one service in one region. ``beside``: who shares ``credentials`` with it, itself included: the
+    last that is closed closes them.
+    """
 
-    def __init__(self, service: str, region: str, credentials: Kept[_Credentials]) -> None:
+    def __init__(self, service: str, region: str, credentials: Kept[_Credentials], beside: set[Signed]) -> None:
         self.credentials = credentials
+        self.beside = beside
+        beside.add(self)
         self._service = service
         self._region = region
 
@@ -66,7 +70,9 @@ class Signed:
         )
 
     async def aclose(self) -> None:
-        await self.credentials.aclose()
+        self.beside.discard(self)
+        if not self.beside:
+            await self.credentials.aclose()
 
 
 def signed(name: str, *, service: str, region: str, around: Around) -> Identity:
@@ -80,13 +86,12 @@ def signed(name: str, *, service: str, region: str, around: Around) -> Identity:
             "run the image's variant aws (./trimaran image build --variant aws), or install requirements/app-aws.txt"
         )
     key = ("aws_sigv4", service, region)
-    found = around.identities.get(key)
-    if not isinstance(found, Signed):
-        others = (each.credentials for each in around.identities.values() if isinstance(each, Signed))
+    if key not in around.identities:
+        other = next((each for each in around.identities.values() if isinstance(each, Signed)), None)
         fetch = functools.partial(_fetch, around.environment)
-        kept = next(others, None) or Kept("AWS's credentials", fetch, early_s=EARLY_S)
-        found = around.identities[key] = Signed(service, region, kept)
-    return found
+        kept = other.credentials if other else Kept("AWS's credentials", fetch, early_s=EARLY_S)
+        around.identities[key] = Signed(service, region, kept, other.beside if other else set())
+    return around.identities[key]
 
 
 def region_of(name: str, given: str, around: Around) -> str:
