@@ -13,6 +13,7 @@ from policies.aws.statements import (
     actions,
     condition,
     is_bound,
+    is_bound_to,
     is_everything,
     is_for_everybody,
     principals,
@@ -41,8 +42,14 @@ _SHARED = (
 _ADMINISTRATORS = ("AdministratorAccess", "PowerUserAccess", "IAMFullAccess")
 # By it a service is given a role, and so whatever the role may do.
 _PASSING_ON = "iam:passrole"
-# By it models are called, whole and as a stream, and by nothing else (docs.aws.amazon.com/bedrock, inference-prereq, 2026-12-01).
-_CALLING = ("bedrock:invokemodel", "bedrock:invokemodelwithresponsestream")
+# By it models are called: whole, as a stream in one direction or in both, and in batches (docs.aws.amazon.com/bedrock,
+# inference-prereq, and the service authorization reference of Amazon Bedrock, 2026-12-01).
+_CALLING = (
+    "bedrock:invokemodel",
+    "bedrock:invokemodelwithresponsestream",
+    "bedrock:invokemodelwithbidirectionalstream",
+    "bedrock:createmodelinvocationjob",
+)
 # AWS's own policy that allows calling whatever there is (docs.aws.amazon.com/bedrock, security-iam-awsmanpol, 2026-12-01).
 _EVERY_MODEL = "AmazonBedrockFullAccess"
 # What ends in an id that is not known before it is made; a tag says whose it is.
@@ -95,13 +102,13 @@ def _wide_action(action: str, statement: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _no_nameless_model(holder: Inputs, scene: Scene) -> Iterator[str]:
-    yield from in_turn(statements(holder, "policy"), _calls_nameless)
+    yield from in_turn(statements(holder, "policy"), lambda each: _calls_nameless(each, scene))
 
 
 def _no_nameless_model_in_role(role: Inputs, scene: Scene) -> Iterator[str]:
     yield from together(
         _every_model(role.each_text("managedPolicyArns")),
-        in_turn(role.each("inlinePolicies"), lambda each: in_turn(statements(each, "policy"), _calls_nameless)),
+        in_turn(role.each("inlinePolicies"), lambda each: _no_nameless_model(each, scene)),
     )
 
 
@@ -116,31 +123,34 @@ def _every_model(arns: Iterable[str]) -> Iterator[str]:
             yield f"it is given {_EVERY_MODEL}."
 
 
-def _calls_nameless(statement: Mapping[str, Any]) -> Iterator[str]:
+def _calls_nameless(statement: Mapping[str, Any], scene: Scene) -> Iterator[str]:
     """A sentence for each resource that leaves open which model is called. Raises NotKnown."""
     if not some(actions(statement), lambda each: any(fnmatchcase(name, each.lower()) for name in _CALLING)):
         return
     if "NotResource" in statement:
         yield "a statement allows calling every model of Bedrock except its NotResource."
-    yield from in_turn(resources(statement), lambda each: _nameless(each, statement))
+    yield from in_turn(resources(statement), lambda each: _nameless(each, statement, scene))
 
 
-def _nameless(resource: str, statement: Mapping[str, Any]) -> Iterator[str]:
+def _nameless(resource: str, statement: Mapping[str, Any], scene: Scene) -> Iterator[str]:
     """`*` alone, or an ARN whose model or region is a pattern; what is this stack's by its tag is named enough."""
     parts = resource.split(":", 5)
     is_arn = len(parts) == 6
-    if is_arn and parts[2] != "bedrock" and not set("*?") & set(parts[2]):
+    if is_arn and parts[2] != "bedrock" and not _is_pattern(parts[2]):
         return
     kind, _, name = parts[-1].partition("/")
-    is_open = not is_arn or bool(set("*?") & set(f"{parts[2]}{parts[3]}{kind}{name}"))
-    is_own = kind in _OF_ONES_OWN and bool(set(_tag_values(statement)))
-    if is_open and not is_own:
+    is_open = not is_arn or _is_pattern(f"{parts[2]}{parts[3]}{kind}{name}")
+    if is_open and not (_is_of_ones_own(parts, kind) and is_bound_to(statement, _OWN_TAG, scene.context.stack)):
         yield f"a statement allows calling models of Bedrock on {resource}."
 
 
-def _tag_values(statement: Mapping[str, Any]) -> Iterator[str]:
-    """What a condition asks this stack's tag to be, as far as it is one whole value."""
-    return (each for each in condition(statement, _OWN_TAG) if not set("*?") & set(each))
+def _is_of_ones_own(parts: list[str], kind: str) -> bool:
+    """Whether an ARN leaves open the id alone, of what an account makes itself in one region."""
+    return kind in _OF_ONES_OWN and len(parts) == 6 and not _is_pattern("".join(parts[1:5]))
+
+
+def _is_pattern(text: str) -> bool:
+    return bool(set("*?") & set(text))
 
 
 def _is_everywhere(statement: Mapping[str, Any]) -> bool:

@@ -91,6 +91,19 @@ def is_bound(statement: Mapping[str, Any]) -> bool:
     return some(tests, lambda values: every(_listed(values), _is_somebody))
 
 
+def is_bound_to(statement: Mapping[str, Any], key: str, value: str) -> bool:
+    """Whether a condition holds only where a key is there and has this one value, letter by letter.
+
+    Every value that it takes must be this one: another, or a pattern, lets in what is somebody else's.
+    """
+    tests = (
+        _listed(values)
+        for operator, name, values in _conditions(statement)
+        if operator.removeprefix("ForAnyValue:") in ("StringEquals", "StringLike") and name.lower() == key.lower()
+    )
+    return some(tests, lambda values: every(values, lambda each: _seen(each, "a value of a Condition") == value))
+
+
 def _is_somebody(said: object) -> bool:
     """Whether a value of a condition leaves open at most what stands behind an account, a name or an organization."""
     value = str(_seen(said, "a value of a Condition"))

@@ -17,7 +17,7 @@ LOGGING = "aws:bedrockmodel/invocationLoggingConfiguration:InvocationLoggingConf
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 OWN = "arn:aws:bedrock:us-east-1:1:application-inference-profile/*"
-TAG = {"StringEquals": {"aws:ResourceTag/trimaran-stack": "aws-bedrock-prod"}}
+TAG = {"StringEquals": {"aws:ResourceTag/trimaran-stack": "aws-ecs-prod"}}
 REGIONS = ["us-east-1", "us-east-2", "us-west-2"]
 
 

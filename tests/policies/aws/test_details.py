@@ -187,6 +187,63 @@ def test_which_statements_are_too_wide(statement: dict[str, Any], says: str | No
     assert said("no-wildcard-iam", policy) == ((says,) if says else ())
 
 
+_OWN = "arn:aws:bedrock:us-east-1:1:application-inference-profile/*"
+_TAG = "aws:ResourceTag/trimaran-stack"
+
+
+@pytest.mark.parametrize(
+    ("resource", "condition", "is_open"),
+    [
+        (_OWN, {"StringEquals": {_TAG: "aws-ecs-prod"}}, False),
+        (_OWN, {"StringLike": {_TAG.upper(): ["aws-ecs-prod"]}}, False),
+        (_OWN, {"ForAnyValue:StringEquals": {_TAG: "aws-ecs-prod"}}, False),
+        (
+            _OWN.replace("application-inference-profile", "provisioned-model"),
+            {"StringEquals": {_TAG: "aws-ecs-prod"}},
+            False,
+        ),
+        (_OWN, {}, True),
+        (_OWN, {"StringEqualsIfExists": {_TAG: "aws-ecs-prod"}}, True),
+        (_OWN, {"ForAllValues:StringEquals": {_TAG: ["aws-ecs-prod"]}}, True),
+        (_OWN, {"StringNotEquals": {_TAG: "aws-ecs-prod"}}, True),
+        (_OWN, {"StringLike": {_TAG: ["aws-ecs-prod", "*"]}}, True),
+        (_OWN, {"StringLike": {_TAG: "aws-ecs-*"}}, True),
+        (_OWN, {"StringEquals": {_TAG: "aws-ecs-dev"}}, True),
+        (_OWN, {"StringEquals": {_TAG: ["aws-ecs-prod", "aws-ecs-dev"]}}, True),
+        (_OWN, {"StringEquals": {"aws:ResourceTag/owner": "aws-ecs-prod"}}, True),
+        (_OWN.replace("us-east-1:1", "*:*"), {"StringEquals": {_TAG: "aws-ecs-prod"}}, True),
+        (_OWN.replace("us-east-1", "us-*"), {"StringEquals": {_TAG: "aws-ecs-prod"}}, True),
+        (_OWN.replace(":1:", ":*:"), {"StringEquals": {_TAG: "aws-ecs-prod"}}, True),
+    ],
+)
+def test_a_model_is_named_by_the_stacks_own_tag_alone(resource: str, condition: Any, is_open: bool) -> None:
+    """In one region and account, by a condition that holds only where the tag is there and is this stack's."""
+    statement = {"Effect": "Allow", "Action": "bedrock:InvokeModel", "Resource": resource, "Condition": condition}
+
+    found = said("no-bedrock-wildcard", planned(supply.POLICY, "p", policy=iam(statement)))
+
+    assert found == ((f"a statement allows calling models of Bedrock on {resource}.",) if is_open else ())
+
+
+@pytest.mark.parametrize(
+    ("action", "calls"),
+    [
+        ("InvokeModel", True),
+        ("InvokeModelWithResponseStream", True),
+        ("InvokeModelWithBidirectionalStream", True),
+        ("CreateModelInvocationJob", True),
+        ("*Bidirectional*", True),
+        ("GetInferenceProfile", False),
+        ("ListFoundationModels", False),
+    ],
+)
+def test_which_actions_call_a_model(action: str, calls: bool) -> None:
+    """Whole, as a stream either way, in batches; looking at what there is calls none."""
+    statement = {"Effect": "Allow", "Action": f"bedrock:{action}", "Resource": "*"}
+
+    assert bool(said("no-bedrock-wildcard", planned(supply.POLICY, "p", policy=iam(statement)))) is calls
+
+
 def test_administrators_are_found_wherever_they_are_made() -> None:
     """By an attachment, in a role's list, in an inline policy."""
     arn = "arn:aws:iam::aws:policy/AdministratorAccess"
