@@ -140,7 +140,11 @@ def _rows(lines: Iterable[Line], case: Case) -> list[Row]:
     for line in lines:
         key = (line.item, line.current.quantity.detail, line.op, line.state, line.current.rate, line.reasons)
         alike.setdefault(key, []).append(line)
-    ranked = sorted(alike.values(), key=lambda each: (-_weight(each, case), each[0].item))
+    # The engine tells of resources in the order in which they were ready, which is another one each time.
+    ranked = sorted(
+        alike.values(),
+        key=lambda each: (-_weight(each, case), each[0].item, each[0].current.quantity.detail),
+    )
     return [_row(each, case) for each in ranked]
 
 

@@ -65,10 +65,9 @@ def _own_gpus(lines: Iterable[Line], usage: Usage) -> Iterator[Tokens]:
 
 def _managed(lines: Iterable[Line]) -> Iterator[Tokens]:
     """What a managed model takes for tokens in and out, whatever the stack around it costs."""
-    for line in lines:
+    sold = [line for line in lines if line.key.partition(".")[0] == TOKENS]
+    for line in sorted(sold, key=lambda each: (each.current.quantity.detail, each.item)):
         charge = line.current
-        if line.key.partition(".")[0] != TOKENS:
-            continue
         known = f"list price in {charge.rate.region}, {charge.rate.checked}" if charge.rate else charge.usd.why
         yield Tokens(
             what=f"{charge.quantity.detail}, {line.item}", usd=charge.rate.usd if charge.rate else None, basis=known
