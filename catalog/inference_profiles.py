@@ -17,7 +17,23 @@ SOURCE = (
     " (public copy)"
 )
 _ID = re.compile(r"(?P<geography>us-gov|us|eu|apac|jp|au|ca|global)\.(?P<model>.+)")
+# What a vendor calls a model: `amazon.nova-lite-v1:0`, `zai.glm-4.7`.
+_MODEL = re.compile(r"[a-z][a-z0-9]*\.[a-z][a-z0-9.:-]*")
+# A name before a vendor's and a model's. A version may have a dot, too, but begins with a digit.
+_PREFIXED = re.compile(r"(?P<geography>[a-z0-9-]+)\.[a-z][a-z0-9]*\.[a-z].*")
+# They answer with vectors or ranks, and not in words (docs.aws.amazon.com/bedrock, models-supported, output modalities).
+_WORDLESS = re.compile(r"embed|rerank")
 GLOBAL = "global"
+# Where the regions of a geography's callers begin; some of its profiles are called from its neighbour, too.
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "us-gov": ("us-gov-",),
+    "us": ("us-", "ca-"),
+    "ca": ("ca-",),
+    "eu": ("eu-",),
+    "apac": ("ap-",),
+    "jp": ("ap-",),
+    "au": ("ap-",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +100,42 @@ def model_of(model: str) -> str:
     return found["model"] if found else model
 
 
+def is_chat_model(model: str) -> bool:
+    """Whether an id can be that of a model that answers in words, or of a profile that leads to one."""
+    name = model_of(model)
+    return bool(_MODEL.fullmatch(name)) and not _WORDLESS.search(name) and not geography_of(f"{name}.")
+
+
+def unknown_geography(model: str) -> str:
+    """What stands in an id where a geography would, and is none that is known here; empty for every other id."""
+    found = _PREFIXED.fullmatch(model)
+    return found["geography"] if found and not geography_of(model) else ""
+
+
+def is_far(model: str, source: str) -> bool:
+    """Whether a profile is certainly of another part of the world than the region that it is to be called from."""
+    geography, near = geography_of(model), _part_of(source)
+    return geography in _PARTS and bool(near) and near not in _PARTS[geography]
+
+
+def _part_of(region: str) -> str:
+    """The beginning of a region's name by which a geography is told; empty where no geography has a claim to it."""
+    return next((each for each in ("us-gov-", "us-", "eu-", "ap-", "ca-") if region.startswith(each)), "")
+
+
+def callable_as(model: str, source: str) -> str:
+    """The id by which a profile's model can be called from a region: a profile there, or the model itself."""
+    found = model_of(model)
+    return next((id_ for id_, leads in PROFILES.items() if model_of(id_) == found and source in leads.sources), found)
+
+
 def regions_of(model: str, source: str) -> tuple[str, ...] | None:
     """The regions that may answer for an id that is called from `source`; None where nobody here knows.
 
     Those of a global profile are all commercial ones, a list that grows: None as well.
     """
+    if unknown_geography(model):
+        return None
     if not geography_of(model):
         return (source,)
     leads = PROFILES.get(model)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from catalog.inference_profiles import GLOBAL, geography_of, regions_of
+from catalog.inference_profiles import GLOBAL, PROFILES, geography_of, regions_of
 from cost.amounts import DAYS_PER_MONTH
 from plan.aws import SCALABLE_TARGET as TARGET
 from plan.aws import SERVICE, SERVICE_READS, TARGET_READS
@@ -133,14 +133,14 @@ def _is_fargate(service: Inputs) -> bool:
 
 
 def _answering_regions(profile: Inputs, scene: Scene) -> Iterable[str]:
-    """Where a profile's model may answer: as its stack's config says, else as AWS's table does. Raises NotKnown."""
+    """Where a profile's model may answer: as AWS's table says, and of one that it lacks, the stack's config. Raises NotKnown."""
     copied = profile.text("modelSource.copyFrom").split(":", 5)
     region, model = copied[3], copied[-1].rpartition("/")[2]
     if geography_of(model) == GLOBAL:
         return () if said(scene.context.config, "limits", "residency") == "anywhere" else ("any commercial region",)
-    own = said(scene.context.config, "regions", model)
-    found = tuple(map(str, own)) if isinstance(own, list) else regions_of(model, region)
-    if found is None:
+    own = None if model in PROFILES else said(scene.context.config, "regions", model)
+    found = regions_of(model, region) or (tuple(map(str, own)) if isinstance(own, list) else ())
+    if not found:
         raise NotKnown(f"where {model} may answer when it is called from {region} is in neither catalog nor config")
     return found
 

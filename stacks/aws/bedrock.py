@@ -12,6 +12,7 @@ from stacks.aws.bedrock_refusals import (
     refuse_elsewhere,
     refuse_misfit,
     refuse_no_decision,
+    refuse_repeated,
     refuse_unbuilt_front,
     refuse_unbuyable,
 )
@@ -50,6 +51,7 @@ def deploy(config: BedrockConfig, root: Path) -> Outputs:
     guardrail = refuse_no_decision(config)
     versions = versions_of(config, guardrail)
     account = account_of(config)
+    refuse_repeated(config, [each.model for each in versions.each])
     models = models_of(config, [*_answering(versions), *fallbacks_of(config)])
     refuse_elsewhere(config, models.values())
     refuse_unbuyable(config, [models[each.model] for each in versions.each])
@@ -158,7 +160,6 @@ class _BedrockStack(ApiStack):
         return {each.revision: self._routes(each) for each in self._versions.each}
 
     def _routes(self, version: Version) -> RoutesParameter:
-        fallbacks = [each.model for each in self._bedrock.fallbacks if each.model != version.model]
         backends = [
             Managed(
                 name="model" if index == 0 else f"bedrock-{index}",
@@ -166,7 +167,7 @@ class _BedrockStack(ApiStack):
                 called_by=self.profiles.called_by[id_],
                 has_token_price=not self._is_bought(id_),
             )
-            for index, id_ in enumerate(dict.fromkeys([version.model, *fallbacks]))
+            for index, id_ in enumerate([version.model, *(each.model for each in self._bedrock.fallbacks)])
         ]
         late = routes.of_managed(version, backends, self.guardrail, self._account.region)
         return RoutesParameter(

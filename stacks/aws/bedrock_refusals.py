@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from catalog.inference_profiles import is_chat_model, unknown_geography
 from stacks.aws.config import BedrockConfig, Front, GuardrailSection, Residency
 from stacks.aws.managed_models import ManagedModel
 from stacks.config import ConfigError, ModelSettings
 
-_ID = re.compile(r"[a-z0-9][a-z0-9.:-]+")
 _EXAMPLE = "us.amazon.nova-2-lite-v1:0"
 
 
@@ -34,7 +33,7 @@ def refuse_no_decision(config: BedrockConfig) -> GuardrailSection:
 
 def refuse_misfit(config: BedrockConfig, settings: ModelSettings, key: str) -> str:
     """The id of the model that settings name: theirs alone says which version it is."""
-    if not settings.model or not _ID.fullmatch(settings.model):
+    if not settings.model or not (is_chat_model(settings.model) or unknown_geography(settings.model)):
         seen = f"is '{settings.model}', which is no id of a model or profile" if settings.model else "is not set"
         raise ConfigError(
             f"trimaran:{key}.model {seen}: nothing says which model of Bedrock answers.",
@@ -46,6 +45,18 @@ def refuse_misfit(config: BedrockConfig, settings: ModelSettings, key: str) -> s
             f"./trimaran pulumi config rm --path trimaran:{key}.modelRevision --stack {config.stack}",
         )
     return settings.model
+
+
+def refuse_repeated(config: BedrockConfig, answering: Sequence[str]) -> None:
+    """A fallback that is asked once more what it has just failed to answer is none."""
+    asked = list(answering)
+    for index, each in enumerate(config.fallbacks):
+        if each.model in asked:
+            raise ConfigError(
+                f"trimaran:fallbacks[{index}].model is '{each.model}', which is asked before it already.",
+                f"./trimaran pulumi config rm --path 'trimaran:fallbacks[{index}]' --stack {config.stack}",
+            )
+        asked.append(each.model)
 
 
 def refuse_elsewhere(config: BedrockConfig, models: Iterable[ManagedModel]) -> None:

@@ -9,7 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.inference_profiles import GLOBAL, geography_of, model_of, regions_of
+from catalog.inference_profiles import (
+    GLOBAL,
+    PROFILES,
+    callable_as,
+    geography_of,
+    is_chat_model,
+    is_far,
+    model_of,
+    regions_of,
+    unknown_geography,
+)
 from stacks.aws.account import Account
 from stacks.aws.config import ApiConfig
 from stacks.aws.documents import Statement, allow
@@ -22,6 +32,7 @@ INVOKE = ("bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream")
 _THROUGH = "bedrock:InferenceProfileArn"
 # What a request of a global profile says of its region (docs.aws.amazon.com/bedrock, global-cross-region-inference, 2026-12-01).
 _ANYWHERE = "unspecified"
+_EXAMPLE = "us.amazon.nova-2-lite-v1:0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +75,15 @@ class ManagedModel:
 
 
 def models_of(config: ApiConfig, named: Iterable[tuple[str, str]]) -> dict[str, ManagedModel]:
-    """Each id that config names with the key that it stands under -> the model. Raises ConfigError for a profile that nobody knows."""
+    """Each id that config names with the key that it stands under -> the model.
+
+    Raises ConfigError for an id that nobody can call from here, and for regions that no id reads.
+    """
     found: dict[str, ManagedModel] = {}
     for key, id_ in named:
         if id_ not in found:
             found[id_] = _model(config, key, id_)
+    _refuse_unread_regions(config, found)
     return found
 
 
@@ -78,16 +93,63 @@ def fallbacks_of(config: ApiConfig) -> list[tuple[str, str]]:
 
 
 def _model(config: ApiConfig, key: str, id_: str) -> ManagedModel:
+    _refuse_uncallable(config, key, id_)
     if geography_of(id_) == GLOBAL:
         return ManagedModel(id=id_, regions=())
-    regions = config.regions.get(id_) or regions_of(id_, config.region)
-    if regions is None:
+    regions = regions_of(id_, config.region) or config.regions.get(id_)
+    if not regions:
         raise ConfigError(
             f"trimaran:{key} is '{id_}', and catalog/inference_profiles.py does not know where it leads from"
-            f" {config.region}: say its regions, as `aws bedrock get-inference-profile` lists them.",
-            f"./trimaran pulumi config set --path 'trimaran:regions[\"{id_}\"][0]' {config.region} --stack {config.stack}",
+            f" {config.region}: say all its regions, as AWS lists them.",
+            f"aws bedrock get-inference-profile --inference-profile-identifier {id_} --region {config.region}, then write"
+            f" every region of its models under trimaran:regions in stacks/environments/Pulumi.{config.stack}.yaml",
         )
     return ManagedModel(id=id_, regions=tuple(regions))
+
+
+def _refuse_uncallable(config: ApiConfig, key: str, id_: str) -> None:
+    """What is no id, what stands where a geography would and is none, and a profile that is not there in this region."""
+    strange = unknown_geography(id_)
+    if strange:
+        raise ConfigError(
+            f"trimaran:{key} is '{id_}', and '{strange}' is no geography that catalog/inference_profiles.py knows:"
+            " nobody here can tell where it is answered.",
+            _set(config, key, callable_as(id_.removeprefix(f"{strange}."), config.region)),
+        )
+    if not is_chat_model(id_):
+        raise ConfigError(
+            f"trimaran:{key} is '{id_}', which is no id of a model of Bedrock that answers in words, or of a profile: they"
+            " read vendor.name, with or without a geography before them.",
+            _set(config, key, callable_as(_EXAMPLE, config.region)),
+        )
+    is_known_elsewhere = id_ in PROFILES and config.region not in PROFILES[id_].sources
+    if config.region and (is_far(id_, config.region) or is_known_elsewhere):
+        take = callable_as(id_, config.region)
+        raise ConfigError(
+            f"trimaran:{key} is '{id_}', a profile that cannot be called from {config.region}: take {take}.",
+            _set(config, key, take),
+        )
+
+
+def _refuse_unread_regions(config: ApiConfig, models: Mapping[str, ManagedModel]) -> None:
+    """Regions are said of profiles that the catalogue does not know; of others they would be read by nobody, or be wrong."""
+    for id_ in config.regions:
+        known = regions_of(id_, config.region)
+        if id_ in models and known is None and not models[id_].is_global:
+            continue
+        why = (
+            f"catalog/inference_profiles.py knows where it leads from {config.region}: {', '.join(known)}"
+            if known
+            else "no model of this stack reads that"
+        )
+        raise ConfigError(
+            f"trimaran:regions says where '{id_}' leads, and {why}.",
+            f"./trimaran pulumi config rm --path 'trimaran:regions[\"{id_}\"]' --stack {config.stack}",
+        )
+
+
+def _set(config: ApiConfig, key: str, value: str) -> str:
+    return f"./trimaran pulumi config set --path 'trimaran:{key}' {value} --stack {config.stack}"
 
 
 def calling_directly(account: Account, models: Iterable[ManagedModel]) -> list[Statement]:

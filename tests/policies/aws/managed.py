@@ -172,6 +172,13 @@ CASES = (
     ),
     Case(
         rule="region-allow-list",
+        config={"limits": {"regions": REGIONS[:1]}, "regions": {"us.amazon.nova-lite-v1:0": REGIONS[:1]}},
+        good=(the_stack(), profile("foundation-model/amazon.nova-lite-v1:0")),
+        bad=(the_stack(), profile("inference-profile/us.amazon.nova-lite-v1:0")),
+        says="model may answer in us-east-2, us-west-2; trimaran:limits.regions allows us-east-1.",
+    ),
+    Case(
+        rule="region-allow-list",
         config={"limits": {"regions": REGIONS, "residency": "anywhere"}},
         good=(the_stack(), profile("inference-profile/global.amazon.nova-2-lite-v1:0")),
         bad=(),

@@ -13,6 +13,7 @@ from stacks.aws.bedrock import versions_of
 from stacks.aws.bedrock_refusals import (
     refuse_elsewhere,
     refuse_no_decision,
+    refuse_repeated,
     refuse_unbuilt_front,
     refuse_unbuyable,
 )
@@ -52,6 +53,7 @@ def judge(**keys: Any) -> None:
     given = config(**keys)
     refuse_unbuilt_front(given)
     versions = versions_of(given, refuse_no_decision(given))
+    refuse_repeated(given, [each.model for each in versions.each])
     named = [("settings.model", each.model) for each in versions.each]
     models = models_of(given, [*named, *fallbacks_of(given)])
     refuse_elsewhere(given, models.values())
@@ -81,7 +83,31 @@ def judge(**keys: Any) -> None:
             "may answer in any commercial region, and trimaran:limits.residency does not say so",
             "limits.residency anywhere",
         ),
-        ({"settings": {"model": "eu.amazon.nova-lite-v1:0"}}, "does not know where it leads from us-east-1", "regions"),
+        (
+            {"settings": {"model": "eu.amazon.nova-lite-v1:0"}},
+            "'eu.amazon.nova-lite-v1:0', a profile that cannot be called from us-east-1: take us.amazon.nova-lite-v1:0",
+            "settings.model' us.amazon.nova-lite-v1:0",
+        ),
+        (
+            {"settings": {"model": "kr.amazon.nova-lite-v1:0"}},
+            "'kr' is no geography that catalog/inference_profiles.py knows",
+            "settings.model' us.amazon.nova-lite-v1:0",
+        ),
+        ({"settings": {"model": "gpt-4o"}}, "which is no id of a model or profile", "settings.model"),
+        ({"settings": {"model": "us."}}, "which is no id of a model or profile", "settings.model"),
+        ({"settings": {"model": "amazon.titan-embed-text-v2:0"}}, "which is no id of a model", "settings.model"),
+        ({"fallbacks": [{"model": "arn:aws:bedrock:x"}]}, "trimaran:fallbacks[0].model is 'arn:aws", "fallbacks[0]"),
+        (
+            {"fallbacks": [{"model": LITE}]},
+            f"trimaran:fallbacks[0].model is '{LITE}', which is asked before it already",
+            "rm --path 'trimaran:fallbacks[0]'",
+        ),
+        (
+            {"regions": {LITE: ["us-east-1"]}, "limits": {"regions": ["us-east-1"]}},
+            f"trimaran:regions says where '{LITE}' leads, and catalog/inference_profiles.py knows where it leads from"
+            " us-east-1: us-east-1, us-east-2, us-west-2.",
+            "config rm --path",
+        ),
         ({"throughput": {"units": 1}}, "is a profile over several", "settings.model amazon.nova-2-lite-v1:0"),
         ({"throughput": {"units": 1, "commitment": "OneYear"}}, "must be none, OneMonth or SixMonths", "commitment"),
         (
