@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,8 @@ _WAKE_S = 900
 _LOADING_S = 1
 # Beside the backends' names, which are none of these.
 _GUARDRAIL, _GUARDRAIL_VERSION = "guardrail", "guardrail version"
+# Not printable in YAML 1.1, or a break of lines to it (yaml.org/spec/1.1, c-printable and b-char, 2026-12-01).
+_UNPRINTED = re.compile("[\\x7f-\\x9f\\u2028\\u2029\\ufeff\\ufffe\\uffff]")
 # A key of a route's price -> what is sold.
 _PRICES = {
     "input_usd_per_mtok": IN,
@@ -143,8 +146,12 @@ def _price(backend: Managed, region: str) -> dict[str, Any]:
 
 
 def _as_json(document: dict[str, Any]) -> str:
-    """YAML that Parameter Store takes: in its values two braces begin a reference, which here only a text could have."""
-    return json.dumps(document, indent=1, ensure_ascii=False).replace("{{", "{\\u007b")
+    """YAML that Parameter Store takes: in its values two braces begin a reference, which here only a text could have.
+
+    What JSON may hold as it is and YAML must not, or reads as the end of a line, is written by its number.
+    """
+    text = json.dumps(document, indent=1, ensure_ascii=False).replace("{{", "{\\u007b")
+    return _UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def host(engine: str, domain: str) -> str:

@@ -206,6 +206,17 @@ def test_a_prompt_with_braces_is_taken_as_it_is(prompt: str) -> None:
     assert app_routes.parse(plain, "x").models["chat"].system_prompt == prompt
 
 
+@pytest.mark.parametrize(
+    "number", [0x7F, 0x80, 0x85, 0x9F, 0xA0, 0x2028, 0x2029, 0xFEFF, 0xFFFD, 0xFFFE, 0xFFFF, 0x1F600]
+)
+def test_a_prompt_with_what_yaml_does_not_print_is_taken_as_it_is(number: int) -> None:
+    """It neither stops the api nor becomes another prompt; what can be read stays readable."""
+    prompt = f"a{chr(number)} b \\ é"
+
+    assert app_routes.parse(late(prompt).plain, "x").models["chat"].system_prompt == prompt
+    assert "é" in late(prompt).plain
+
+
 def test_a_long_prompt_takes_the_larger_tier_and_a_longer_one_is_refused() -> None:
     """By its bytes, with room for the ARNs."""
     assert tier_of(late("x" * 2000).plain, STACK) == "Standard"
