@@ -42,6 +42,29 @@ def test_the_stacks_of_a_clone_are_told_with_their_names(clone: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("stack", "config", "backends"),
+    [
+        ("aws-bedrock-dev", "{trimaran:settings: {model: OLD}}", ["settings.model"]),
+        ("mine-dev", "{trimaran:target: aws-bedrock, trimaran:settings: {model: OLD}}", ["settings.model"]),
+        ("aws-bedrock-dev", "{trimaran:candidate: {settings: {model: us.OLD}}}", ["candidate.settings.model"]),
+        ("aws-bedrock-dev", "{trimaran:fallbacks: [{model: OLD}]}", ["bedrock-1"]),
+        ("aws-ecs-dev", "{trimaran:fallbacks: [{model: OLD}]}", ["bedrock-1"]),
+        ("aws-ecs-dev", "{trimaran:settings: {model: OLD}}", []),
+        ("aws-bedrock-dev", "{trimaran:settings: OLD, trimaran:candidate: [OLD], trimaran:fallbacks: {a: OLD}}", []),
+    ],
+)
+def test_the_models_that_answer_first_are_told_where_they_are_managed(
+    tmp_path: Path, stack: str, config: str, backends: list[str]
+) -> None:
+    """A stack's own model is somebody else's on Bedrock and its own on GPUs; a fallback says its provider or is Bedrock's."""
+    (tmp_path / DIRECTORY).mkdir(parents=True)
+    text = config.replace("OLD", "anthropic.claude-sonnet-4-20250514-v1:0")
+    (tmp_path / DIRECTORY / f"Pulumi.{stack}.yaml").write_text(f"config: {text}\n")
+
+    assert [each.backend for _, each in of_clone(tmp_path, TODAY)] == backends
+
+
 def test_a_routes_file_is_told_before_the_app_starts() -> None:
     """What ends soon, and the version for an alias."""
     said = of_text(ROUTES, TODAY)
