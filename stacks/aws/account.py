@@ -5,10 +5,12 @@ Plain values keep names, policies and prices readable in the first preview, befo
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 
 import pulumi_aws as aws
 
+from catalog.aws_regions import REGIONS
 from catalog.clouds import CLOUDS
 from stacks.aws.config import AwsConfig
 from stacks.config import ConfigError, Environment
@@ -58,10 +60,16 @@ def account_of(config: AwsConfig) -> Account:
             f"aws:region is not set for stack '{config.stack}'.",
             f"./trimaran pulumi config set aws:region {USUAL_REGION} --stack {config.stack}",
         )
+    if config.region not in REGIONS:
+        near = next(iter(difflib.get_close_matches(config.region, REGIONS, n=1)), USUAL_REGION)
+        raise ConfigError(
+            f"aws:region is '{config.region}', which is no region of AWS that catalog/aws_regions.py knows.",
+            f"./trimaran pulumi config set aws:region {near} --stack {config.stack}",
+        )
     allowed = config.limits.regions
     if allowed is not None and config.region not in allowed:
         raise ConfigError(
-            f"aws:region is '{config.region}'; trimaran:limits.regions allows {', '.join(allowed)}.",
+            f"aws:region is '{config.region}'; trimaran:limits.regions allows {', '.join(allowed) or 'none'}.",
             f"./trimaran pulumi config set aws:region {next(iter(allowed), USUAL_REGION)} --stack {config.stack}",
         )
     return Account(

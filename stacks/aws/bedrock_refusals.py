@@ -72,7 +72,7 @@ def refuse_elsewhere(config: BedrockConfig, models: Iterable[ManagedModel]) -> N
         if outside:
             raise ConfigError(
                 f"the model '{each.id}' may answer in {', '.join(outside)}; trimaran:limits.regions allows"
-                f" {', '.join(allowed or ())}.",
+                f" {', '.join(allowed or ()) or 'none'}.",
                 f"./trimaran pulumi config set --path 'trimaran:limits.regions[{len(allowed or ())}]' {outside[0]}"
                 f" --stack {config.stack}",
             )
