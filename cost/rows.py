@@ -103,7 +103,9 @@ def rate_text(usd: Decimal) -> str:
 
 
 def total_text(total: Total) -> str:
-    """A total, which is only a lower bound where a line has no number."""
+    """A total, which is only a lower bound where a line has no number, and none where no line has one."""
+    if total.at_least and not total.usd:
+        return "unknown"
     return f"{'at least ' if total.at_least else ''}{dollars(total.usd)}"
 
 
@@ -115,7 +117,10 @@ def per_hour(usd: Decimal) -> str:
 
 def change_text(estimate: Estimate, case: Case) -> str:
     """What the whole change adds or takes away, as far as it is known."""
-    return dollars(estimate.total("after", case).usd - estimate.total("before", case).usd, signed=True)
+    before, after = estimate.total("before", case), estimate.total("after", case)
+    if (before.at_least or after.at_least) and not (before.usd or after.usd):
+        return "unknown"
+    return dollars(after.usd - before.usd, signed=True)
 
 
 def _items(lines: Iterable[Line]) -> str:

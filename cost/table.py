@@ -9,16 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from cost.amounts import Case, State
-from cost.lines import Estimate, Op
+from cost.lines import Estimate, Op, Total
 from cost.rows import (
     MARKS,
     Row,
     assumptions,
     change_text,
-    dollars,
     groups,
     per_hour,
     summary,
+    total_text,
 )
 
 _STYLES = {Op.CREATE: "green", Op.UPDATE: "yellow", Op.DELETE: "red", Op.SAME: ""}
@@ -98,12 +98,17 @@ def _total_cell(estimate: Estimate, case: Case, column: str) -> Text:
         "what": "Total, at least" if before.at_least or after.at_least else "Total",
         "quantity": "",
         "per hour": per_hour(after.usd),
-        "before": dollars(before.usd),
-        "after": dollars(after.usd),
-        "per month": dollars(after.usd),
+        "before": _sum(before),
+        "after": _sum(after),
+        "per month": _sum(after),
         "change": change_text(estimate, case),
     }
     return Text(texts[column], style="bold")
+
+
+def _sum(total: Total) -> str:
+    """A sum beside the words `Total, at least`."""
+    return total_text(total).removeprefix("at least ")
 
 
 def _hanging(note: str) -> Table:
