@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,9 @@ def rehearse(root: Path, stack: str, *, whole_cycle: bool, as_json: bool) -> Non
     """Rehearse a stack and print what came of it. Raises Failure for a wrong input, or when a gate says no."""
     target, environment = named_in(stack)
     if target not in TARGETS:
-        raise Failure(unknown_target(target), f"./trimaran rehearse {next(iter(TARGETS))}", ExitCode.USAGE)
+        able = [name for name, each in TARGETS.items() if not each.is_here]
+        meant = next(iter(difflib.get_close_matches(target, able, n=1, cutoff=0.5)), able[0])
+        raise Failure(unknown_target(target), f"./trimaran rehearse {meant}", ExitCode.USAGE)
     report = perform(
         root,
         stack,
