@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from catalog.aws_regions import REGIONS
 from catalog.inference_profiles import PROFILES
 from stacks.aws.account import account_of
+from stacks.aws.config import AwsConfig
 from stacks.config import ConfigError
-from tests.stacks.aws.test_decisions import config
+from stacks.parsing import parse
 
 
 @pytest.mark.parametrize(
-    ("region", "near"), [("eu-central-7", "eu-central-"), ("us-esat-1", "us-east-1"), ("moon", "us-east-1")]
+    ("region", "near"), [("eu-central-7", "eu-central-"), ("us-eastt-1", "us-east-1"), ("moon", "us-east-1")]
 )
 def test_a_region_that_is_none_is_refused(region: str, near: str) -> None:
     """Before anything is asked of it: nothing there has a price, and nothing could be made."""
     with pytest.raises(ConfigError, match=f"aws:region is '{region}', which is no region of AWS") as raised:
-        account_of(replace(config(), region=region))
+        account_of(cast("AwsConfig", parse({"aws:region": region}, "aws-foundation-dev")))
 
     assert f"config set aws:region {near}" in raised.value.hint
 
