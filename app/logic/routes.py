@@ -6,11 +6,13 @@ A mistake is told with the file, the line and the nearest known key.
 from __future__ import annotations
 
 import difflib
+import re
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.logic.answer import CONNECT_S
 from app.logic.excerpt import MAX_CHARS
@@ -22,6 +24,12 @@ BETWEEN_TOKENS_S = 30.0
 # The arguments of a tool call come in bursts with gaps of 50 to 180 s at some vendors, and hidden thoughts not at all (public reports
 # against the vendors' own clients, 2026-11-30).
 SILENT_S = 180.0
+
+
+# A variable's name as POSIX has it; a vendor's key may look like one, but begins as these do (their own documentation, checked 2026-12-01).
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KEY = re.compile(r"(?:[a-z]{2,6}\d?_|AKIA|ASIA|AIza|ABSK)[A-Za-z0-9]{12}|.*[A-Za-z0-9]{25}", re.S)
+_SECRET = ("key_env", "auth")  # a mistake there may be a key in the wrong place: what was written is not told
 
 
 class RoutesError(ValueError):
@@ -95,6 +103,13 @@ class BackendSpec(_Frozen):
             return given | {"model": next(iter(EMBEDDED))}
         return given
 
+    @field_validator("key_env", mode="before")
+    @classmethod
+    def _name_of_a_variable(cls, given: Any) -> Any:
+        if given and not (isinstance(given, str) and _VARIABLE.fullmatch(given) and not _KEY.match(given)):
+            raise PydanticCustomError("no_variable", "it is the name of a variable, such as OPENAI_API_KEY, not a key")
+        return given
+
 
 class Use(_Frozen):
     use: str
@@ -140,6 +155,9 @@ class ModelRoute(_Frozen):
     rescue: bool = True
     go_on: str = Field(GO_ON, min_length=1)
     unsupported: Literal["refuse", "drop"] = "refuse"
+    unguarded: Literal["refuse", "allow"] = (
+        "refuse"  # whether a backend without a guardrail may stand beside one that has it
+    )
     hold_structured: bool = False
     hedge_share: float = Field(0, ge=0, le=1)
     on_store_loss: Literal["deny", "allow"] = "deny"  # for budgets, which are not built yet
@@ -199,12 +217,29 @@ def _check_references(routes: Routes, source: str, node: yaml.Node | None) -> No
                     f"{source}:{line}: model '{name}' falls back on '{resort}', which is neither a backend nor 'cache' nor '503'."
                     f"{nearest(resort, known)}"
                 )
+    _refuse_unguarded(routes, source, node)
     _refuse_what_is_not_built(routes, source, node)
     if routes.default_model and routes.default_model not in routes.models:
         raise RoutesError(
             f"{source}:{_line(node, ('default_model',))}: default_model '{routes.default_model}' is not under 'models'."
             f"{nearest(routes.default_model, routes.models)}"
         )
+
+
+def _refuse_unguarded(routes: Routes, source: str, node: yaml.Node | None) -> None:
+    """A caller chooses which backend answers, by a field that the guarded one does not take: no guardrail holds that only some have."""
+    for name, model in routes.models.items():
+        used = [use.use for use in model.backends] + [each for each in model.when_down if each in routes.backends]
+        guarded = [each for each in used if routes.backends[each].guardrail is not None]
+        if model.unguarded == "allow" or not guarded:
+            continue
+        bare = next((each for each in used if each not in guarded), None)
+        if bare is not None:
+            key = "backends" if any(use.use == bare for use in model.backends) else "when_down"
+            raise RoutesError(
+                f"{source}:{_line(node, ('models', name, key))}: model '{name}': backend '{guarded[0]}' has a guardrail and backend "
+                f"'{bare}' has none, so a request can go past it: give '{bare}' one, leave it out, or say 'unguarded: allow'"
+            )
 
 
 def _refuse_what_is_not_built(routes: Routes, source: str, node: yaml.Node | None) -> None:
@@ -233,10 +268,15 @@ def _explain(error: Any, values: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         known = _fields(parents)
+        if not set(_SECRET).isdisjoint(parents):
+            return f"'{'.'.join(map(str, parents))}' has a key that is not known.{nearest('', known)}"
         return f"'{where}' is not a known key.{nearest(str(key), known)}"
     if error["type"] == "missing":
         return f"'{where}' is missing"
-    return f"'{where}' is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    why = f"{error['msg'][0].lower()}{error['msg'][1:]}"
+    if not set(_SECRET).isdisjoint(error["loc"]):
+        return f"'{where}': {why}"
+    return f"'{where}' is {error['input']!r}: {why}"
 
 
 def _fields(path: list[Any]) -> list[str]:

@@ -65,3 +65,65 @@ def test_what_is_no_mapping_is_refused(text: str) -> None:
     """An empty file or a list is told in one sentence too."""
     with pytest.raises(RoutesError, match="a routes file is a mapping"):
         parse(text, "routes.yaml")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["sk-proj-SECRET", "gsk_SECRET0123456", "AKIASECRET0123456", "SECRETSECRETSECRETSECRET01", "a SECRET", "[SECRET]"],
+)
+def test_a_key_in_the_place_of_its_variables_name_is_not_told(key: str) -> None:
+    """Neither as a text nor as anything else: what a person reads may be a log."""
+    with pytest.raises(RoutesError) as caught:
+        parse(GOOD.replace("key_env: OPENAI_API_KEY", f"key_env: {key}"), "routes.yaml")
+    assert str(caught.value) == (
+        "routes.yaml:3: 'backends.gpt.key_env': it is the name of a variable, such as OPENAI_API_KEY, not a key"
+    )
+
+
+@pytest.mark.parametrize(
+    "auth", ["sk-SECRET", "{kind: sk-SECRET}", "{sk-SECRET: a}", "{kind: entra, scope: [sk-SECRET]}"]
+)
+def test_what_was_written_under_auth_is_not_told(auth: str) -> None:
+    """A key may stand there by mistake as well."""
+    with pytest.raises(RoutesError, match=r"^routes\.yaml:3: 'backends\.gpt\.auth") as caught:
+        parse(GOOD.replace("key_env: OPENAI_API_KEY", f"auth: {auth}"), "routes.yaml")
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "variable", ["OPENAI_API_KEY", "_k", "azure_key_2", "hf_token", "TEAM_A_PRODUCTION_OPENAI_API_KEY", "sk"]
+)
+def test_a_variables_name_is_taken(variable: str) -> None:
+    """Long ones and small letters too."""
+    routes = parse(GOOD.replace("OPENAI_API_KEY", variable), "routes.yaml")
+    assert routes.backends["gpt"].key_env == variable
+
+
+GUARDED = """\
+version: 1
+backends:
+  a: {adapter: bedrock, model: amazon.nova-lite-v1:0, guardrail: {id: gr1, version: "1"}}
+  b: {adapter: bedrock, model: amazon.nova-pro-v1:0, guardrail: {id: gr2, version: "1"}}
+  c: {adapter: bedrock, model: amazon.nova-pro-v1:0}
+models:
+  chat:
+    backends: [{use: a}, {use: b}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "more"),
+    [(8, "backends: [{use: a}, {use: c}]"), (8, "backends: [{use: c}, {use: b}]"), (9, "backends: [{use: a}]\n    when_down: [cache, c]")],
+)  # fmt: skip
+def test_a_guardrail_that_only_some_backends_have_is_refused(line: int, more: str) -> None:
+    """A field that the guarded one does not take would send a request to the other."""
+    text = GUARDED.replace("backends: [{use: a}, {use: b}]", more)
+    with pytest.raises(RoutesError, match=rf"^routes\.yaml:{line}: model 'chat': .* has a guardrail .* 'c' has none"):
+        parse(text, "routes.yaml")
+    parse(f"{text}    unguarded: allow\n", "routes.yaml")
+
+
+@pytest.mark.parametrize("used", ["[{use: a}, {use: b}]", "[{use: c}]", "[{use: a}]"])
+def test_all_or_none_may_have_a_guardrail(used: str) -> None:
+    """And each its own."""
+    parse(GUARDED.replace("[{use: a}, {use: b}]", used), "routes.yaml")
