@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 
-import msgspec
 from msgspec.structs import replace
 
 from app.logic import defects, estimate
@@ -18,12 +17,9 @@ from app.logic.circuit import COUNTS, Sent
 from app.logic.record import AttemptRecord, Measured, Record
 from app.logic.routes import Limits
 from app.logic.transcript import Transcript, read_whole, whole_of, words
-from app.logic.translated import writable
+from app.logic.translated import UNREADABLE, writable
 from app.logic.watchdog import Watchdog
 from app.wire.events import End, Event, Usage, Wire
-
-# What a vendor's odd answer may raise when it is read after all; it is passed on as it is, and not judged.
-UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class Attempt:
@@ -51,7 +47,7 @@ class Attempt:
         self.record = record
         self.end: End | None = None
         self.transcript = Transcript()
-        answer = writable(answer, stream=call.stream or joins, include_usage=call.include_usage or joins)
+        answer = writable(answer, state.name, stream=call.stream or joins, include_usage=call.include_usage or joins)
         self._answer = answer
         self._call = call
         self._limits = limits

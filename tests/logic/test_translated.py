@@ -11,6 +11,7 @@ import pytest
 
 from app.logic.answer import Batch, Call, Failure, Kind
 from app.wire.events import End, Usage, Wire
+from tests.inference.fakes.bedrock import event
 from tests.logic.backends import ScriptedAnswer, ScriptedBackend, Step
 from tests.logic.routing import call, joined, record, router
 from tests.logic.test_rescue import CUT, WHOLE, WORDS, chunks, goes_on
@@ -120,3 +121,39 @@ async def test_a_failure_is_passed_on() -> None:
     with pytest.raises(Failure) as raised:
         await joined(reply)
     assert raised.value.kind is Kind.CUT
+
+
+class BedrockAnswer(ScriptedAnswer):
+    @property
+    def wire(self) -> Wire:
+        return Wire.BEDROCK
+
+
+@dataclass(kw_only=True)
+class BedrockBackend(ScriptedBackend):
+    name: str = "bedrock"
+
+    async def open(self, call: Call, deadline: float) -> BedrockAnswer:
+        return BedrockAnswer((await super().open(call, deadline))._steps)
+
+
+CALLED = event("contentBlockStart", {"contentBlockIndex": 0, "start": {"toolUse": {"toolUseId": "t", "name": "x"}}})
+ODD_CALL = event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"toolUse": {"name": "x", "input": 5}}})
+ODD_WHOLE: dict[str, Any] = {"output": 5}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_answer_that_cannot_be_read_is_the_next_backends(stream: bool) -> None:
+    """Although a look over it found nothing: it is garbled, like one in which that is seen at once."""
+    raw = CALLED + ODD_CALL if stream else json.dumps(ODD_WHOLE).encode()
+    odd = BedrockBackend(steps=[Batch(raw, Wire.BEDROCK, progress=True, end=None if stream else End("stop"))])
+    whole = {"id": "b", "model": "m", "created": 1, "choices": [{"index": 0, "message": {"role": "assistant", "content": WHOLE}, "finish_reason": "stop"}]}  # fmt: skip
+    good = [Batch(json.dumps(whole).encode(), Wire.OPENAI_CHAT, progress=True, end=End("stop"))]
+    reply = await router(odd, ScriptedBackend(name="b", steps=goes_on if stream else good)).open(
+        call(stream=stream), record()
+    )
+    said = await joined(reply) if stream else json.loads(reply.whole())["choices"][0]["message"]["content"]
+    await reply.aclose()
+
+    assert said == WHOLE
+    assert [attempt.failure for attempt in reply.record.attempts] == [Kind.GARBLED, None]
