@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from app.inference import fields
+from app.inference import fields, ids
 from app.inference.fields import Admitted
 from app.inference.images import address, is_data
 from app.logic.answer import Call
@@ -43,6 +43,7 @@ _AS_USUAL: dict[str, tuple[Any, ...]] = {
 }
 _IMAGE = re.compile(r"data:(image/(?:jpeg|png|gif|webp));base64,(.+)", re.I | re.S)
 _NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
+_MAX_ID = 128  # three times what any vendor writes: Anthropic names no limit
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 _EFFORTS = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "xhigh", "max": "max"}
 
@@ -278,4 +279,4 @@ def _map_tool_result(message: dict[str, Any], backend: str) -> Block:
 
 def _map_id(given: Any) -> str:
     """Another vendor's id in the characters that Anthropic takes; the same one always becomes the same."""
-    return _NOT_IN_ID.sub("_", str(given or ""))
+    return ids.fitted(given or "", _NOT_IN_ID, _MAX_ID)

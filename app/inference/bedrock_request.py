@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import itertools
 import re
 from typing import Any
 
 import msgspec
 
-from app.inference import anthropic_request, bedrock_models, fields
+from app.inference import anthropic_request, bedrock_models, fields, ids
 from app.inference.bedrock_models import Family
 from app.inference.fields import Admitted
 from app.inference.images import address
@@ -262,7 +261,7 @@ class _Request:
         if not isinstance(control, dict):
             return []
         ttl = control.get("ttl")
-        return [{"cachePoint": {"type": "default"} | ({"ttl": ttl} if ttl in _TTLS else {})}]
+        return [{"cachePoint": {"type": "default"} | ({"ttl": ttl} if isinstance(ttl, str) and ttl in _TTLS else {})}]
 
     def _refused(self, field: str, why: str) -> Exception:
         return fields.refused(self._backend, field, why)
@@ -272,8 +271,11 @@ def _thought(part: Block) -> Block | None:
     """As Converse writes it; None where the model would not know it again."""
     if part["type"] == "thinking":
         text, signature = part.get("thinking"), part.get("signature")
-        return {"reasoningText": {"text": text, "signature": signature}} if text and signature else None
-    data = part.get("data") or ""
+        is_whole = isinstance(text, str) and isinstance(signature, str) and text and signature
+        return {"reasoningText": {"text": text, "signature": signature}} if is_whole else None
+    data = part.get("data")
+    if not isinstance(data, str):
+        return None
     try:
         base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
@@ -289,7 +291,4 @@ def _settle_end(turns: list[dict[str, Any]]) -> None:
 
 def _map_id(given: Any) -> str:
     """Another vendor's id in the characters and the length that Bedrock takes; the same one always becomes the same."""
-    id = _NOT_IN_ID.sub("_", str(given or _NO_ID))
-    if len(id) <= _MAX_ID:
-        return id
-    return f"{id[:31]}_{hashlib.sha256(id.encode()).hexdigest()[:32]}"
+    return ids.fitted(given or _NO_ID, _NOT_IN_ID, _MAX_ID)

@@ -153,7 +153,12 @@ def test_an_empty_turn_is_left_out_and_neighbours_are_one() -> None:
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [("call_1.a:b-c", "call_1.a:b-c"), ("toolu/ü 1", "toolu___1"), ("", "call"), (None, "call")],
+    [
+        ("call_1.a:b-c", "call_1.a:b-c"),
+        ("toolu/ü 1", "toolu___1_e9b87131f94b0475e2f0cfa996c5c32f"),
+        ("", "call"),
+        (None, "call"),
+    ],
 )
 def test_another_vendors_tool_id_fits_bedrocks_pattern(given: str | None, expected: str) -> None:
     """The call's and its result's stay the same one."""
@@ -174,6 +179,15 @@ def test_a_long_tool_id_is_shortened_and_stays_another_than_its_neighbours() -> 
     one, other = mapped(messages=messages, tools=[TOOL])["messages"][1]["content"]
     assert one["toolUse"]["toolUseId"] != other["toolUse"]["toolUseId"]
     assert len(one["toolUse"]["toolUseId"]) <= 64
+
+
+@pytest.mark.parametrize("given", [("a/b", "a b"), ("a/b", "a_b"), ("x" * 70, "x" * 69 + "/")])
+def test_two_tool_ids_stay_two(given: tuple[str, str]) -> None:
+    """Although Bedrock takes neither, and each would have the same characters in place of those that it does not take."""
+    calls = [USED | {"id": id} for id in given]
+    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": None, "tool_calls": calls}]
+    one, other = mapped(messages=messages, tools=[TOOL])["messages"][1]["content"]
+    assert one["toolUse"]["toolUseId"] != other["toolUse"]["toolUseId"]
 
 
 def test_tool_choice() -> None:
