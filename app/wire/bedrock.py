@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -28,6 +29,8 @@ from app.wire.events import (
 )
 from app.wire.halves import Halves
 
+T = TypeVar("T")
+
 
 class _ToolUse(msgspec.Struct):
     """``input``: a piece of JSON text in a stream's event, an object in a whole answer."""
@@ -44,26 +47,26 @@ class _ReasoningText(msgspec.Struct):
 class _Thought(msgspec.Struct):
     """``text`` in a stream's event, ``reasoningText`` in a whole answer; signatures and what is encrypted are for the model alone."""
 
-    text: str = ""
-    reasoningText: _ReasoningText = msgspec.field(default_factory=_ReasoningText)
+    text: str | None = ""
+    reasoningText: _ReasoningText | None = None
 
 
 class _Block(msgspec.Struct):
     """What a block begins with, a part of it, or all of it."""
 
-    text: str = ""
+    text: str | None = ""
     toolUse: _ToolUse | None = None
     reasoningContent: _Thought | None = None
 
 
 class _Cached(msgspec.Struct):
-    ttl: str = ""
-    inputTokens: int = 0
+    ttl: str | None = ""
+    inputTokens: int | None = 0
 
 
 class _Usage(msgspec.Struct):
-    inputTokens: int = 0
-    outputTokens: int = 0
+    inputTokens: int | None = 0
+    outputTokens: int | None = 0
     cacheReadInputTokens: int | None = 0
     cacheWriteInputTokens: int | None = 0
     cacheDetails: list[_Cached] | None = None
@@ -78,7 +81,9 @@ class _Event(msgspec.Struct):
 
 
 class _Said(msgspec.Struct):
-    content: list[_Block] = []
+    """Each block is read on its own: one of a shape that Bedrock changed takes no other with it."""
+
+    content: list[msgspec.Raw] = []
 
 
 class _Output(msgspec.Struct):
@@ -87,13 +92,30 @@ class _Output(msgspec.Struct):
 
 class _Answer(msgspec.Struct):
     output: _Output | None = None
-    stopReason: str = ""
-    usage: _Usage | None = None
+    stopReason: msgspec.Raw = msgspec.Raw()
+    usage: msgspec.Raw = msgspec.Raw()
     message: str | None = None
+
+    @property
+    def reason(self) -> str:
+        return _loosely(self.stopReason, _decode_text) or ""
+
+    @property
+    def counts(self) -> Usage | None:
+        found = _loosely(self.usage, _decode_usage)
+        return _usage_of(found) if found is not None else None
+
+    def blocks(self) -> Iterator[_Block]:
+        """Those that can be read."""
+        for raw in self.output.message.content if self.output else ():
+            if (block := _loosely(raw, _decode_block)) is not None:
+                yield block
 
 
 _decode_event = msgspec.json.Decoder(_Event).decode
 _decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_block = msgspec.json.Decoder(_Block).decode
+_decode_usage = msgspec.json.Decoder(_Usage | None).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -115,6 +137,14 @@ _MALFORMED = {
 }
 
 
+def _loosely(raw: msgspec.Raw, decode: Callable[[msgspec.Raw], T]) -> T | None:
+    """What ``raw`` says; None where it is of another shape, or nothing."""
+    try:
+        return decode(raw) if bytes(raw) else None
+    except msgspec.ValidationError:
+        return None
+
+
 def _finish(reason: str) -> str:
     return _FINISH.get(reason, "stop")
 
@@ -127,13 +157,13 @@ def _malformed(reason: str) -> bytes | None:
 def _usage_of(usage: _Usage) -> Usage:
     """Bedrock's input count leaves the cached tokens out already; its output count includes the thinking, which it does not tell."""
     written = usage.cacheWriteInputTokens or 0
-    hour = sum(part.inputTokens for part in usage.cacheDetails or () if part.ttl == "1h")
+    hour = sum(part.inputTokens or 0 for part in usage.cacheDetails or () if part.ttl == "1h")
     return counted(
-        input=usage.inputTokens,
+        input=usage.inputTokens or 0,
         cache_read=usage.cacheReadInputTokens or 0,
         cache_write=written - hour,
         cache_write_1h=hour,
-        output=usage.outputTokens,
+        output=usage.outputTokens or 0,
     )
 
 
@@ -192,6 +222,16 @@ def _piece(tool: _ToolUse) -> str:
         raise Garbled("a tool call's input is not text", given) from error
 
 
+def _thought_of(block: _Block) -> str | None:
+    thought = block.reasoningContent and block.reasoningContent.reasoningText
+    return thought.text or None if thought else None
+
+
+def _whole_input(tool: _ToolUse) -> str:
+    given = bytes(tool.input).decode()
+    return "{}" if given in ("", "null") else given
+
+
 def _new_id() -> str:
     return f"chatcmpl-{secrets.token_hex(12)}"
 
@@ -247,13 +287,13 @@ class Bedrock:
             return Scan(raw, error=raw)
         if answer.output is None:
             raise Garbled("the answer has no output", raw)
-        if (malformed := _malformed(answer.stopReason)) is not None:
+        if (malformed := _malformed(answer.reason)) is not None:
             return Scan(raw, error=malformed)
         return Scan(
             raw,
             progress=True,
-            finish=_finish(answer.stopReason),
-            usage=_usage_of(answer.usage) if answer.usage else None,
+            finish=_finish(answer.reason),
+            usage=answer.counts,
             done=True,
             finished=_ONLY,
         )
@@ -275,17 +315,17 @@ class Bedrock:
         answer = _read_answer(raw)
         yield self.start()
         slot = 0
-        for block in answer.output.message.content if answer.output else ():
+        for block in answer.blocks():
             if block.text:
                 yield Text(block.text)
-            if block.reasoningContent is not None and (thought := block.reasoningContent.reasoningText.text):
+            if (thought := _thought_of(block)) is not None:
                 yield Reasoning(thought)
             if (tool := block.toolUse) is not None:
-                yield ToolCall(slot, bytes(tool.input).decode() or "{}", tool.toolUseId, tool.name)
+                yield ToolCall(slot, _whole_input(tool), tool.toolUseId, tool.name)
                 slot += 1
-        yield Finish(_finish(answer.stopReason))
-        if answer.usage is not None:
-            yield _usage_of(answer.usage)
+        yield Finish(_finish(answer.reason))
+        if (counts := answer.counts) is not None:
+            yield counts
 
 
 def _read_answer(raw: bytes) -> _Answer:
