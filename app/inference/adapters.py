@@ -8,7 +8,7 @@ from dataclasses import replace
 from app.inference import anthropic, azure, bedrock, embedded, openai_adapter, vertex
 from app.inference.adapter import Adapter, Surroundings
 from app.inference.families import thinks
-from app.inference.listed_prices import listed
+from app.inference.listed_prices import is_seller, listed
 from app.inference.variants import OWN, VARIANTS
 from app.logic.backend_state import Member
 from app.logic.price import FREE, Rates, rates
@@ -62,7 +62,16 @@ def _member(name: str, spec: BackendSpec, around: Surroundings) -> Member:
 
 def _entered_at(spec: BackendSpec) -> tuple[str, ...]:
     """Where a cloud answers and how it is entered, as far as that is not in an address: a model that is down in one place may be up in another."""
-    return spec.region, spec.project, spec.location, spec.endpoint, spec.auth.model_dump_json() if spec.auth else ""
+    by, guardrail = spec.auth, spec.guardrail
+    return (
+        spec.region,
+        spec.project,
+        spec.location,
+        spec.endpoint,
+        spec.profile,
+        by.model_dump_json() if by else "",
+        guardrail.model_dump_json() if guardrail else "",
+    )
 
 
 def _refuse_unread(name: str, spec: BackendSpec, reads: frozenset[str]) -> None:
@@ -84,7 +93,10 @@ def ability(spec: BackendSpec) -> Ability:
 
 
 def price(spec: BackendSpec) -> Rates | None:
-    """The routes file's own price, else the one that genai-prices knows for the model, else None: unknown is not zero."""
+    """The routes file's own price, else the one that genai-prices knows for the model, else None: unknown is not zero.
+
+    At an address where nobody is known to sell, such as a private endpoint, the adapter's own provider does.
+    """
     if (own := spec.price) is not None:
         return rates(
             own.input_usd_per_mtok,
@@ -94,7 +106,10 @@ def price(spec: BackendSpec) -> Rates | None:
             own.cache_write_1h_usd_per_mtok,
         )
     adapter = ADAPTERS[spec.adapter]
-    return FREE if adapter.is_free else listed(adapter.sold_as(spec), spec.base_url or adapter.price_key)
+    if adapter.is_free:
+        return FREE
+    is_sold_there = spec.base_url and (not adapter.price_key or is_seller(spec.base_url))
+    return listed(adapter.sold_as(spec), spec.base_url if is_sold_there else adapter.price_key)
 
 
 def providers(routes: Routes) -> Mapping[str, str]:

@@ -28,3 +28,14 @@ def listed(model: str, address: str) -> Rates | None:
         )
     except LookupError:
         return None
+
+
+def is_seller(address: str) -> bool:
+    """Whether somebody is known to sell there: a private address, of an endpoint in one's own network, is nobody's."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        get_snapshot().find_provider(None, None, address)
+    except LookupError:
+        return False
+    return True

@@ -306,6 +306,25 @@ async def test_a_profile_is_called_and_the_model_is_known() -> None:
     assert price(BackendSpec.model_validate({**through, "profile": units})) is None
 
 
+async def test_another_profile_or_guardrail_fails_alone() -> None:
+    """A profile without quota, a guardrail that was deleted: the model itself is not down."""
+    more: list[dict[str, Any]] = [
+        {},
+        {"profile": OWN_PROFILE},
+        {"profile": OWN_PROFILE[:-1] + "7"},
+        {"guardrail": {"id": "gr1", "version": "1"}},
+        {"guardrail": {"id": "gr1", "version": "2"}},
+    ]
+    backends = {
+        f"b{n}": {"adapter": "bedrock", "model": CLAUDE, "region": REGION, **each} for n, each in enumerate(more)
+    }
+    file = {"version": 1, "backends": backends, "models": {"chat": {"backends": [{"use": "b0"}]}}}
+    async with http.session() as session:
+        around = Surroundings(http=session, engines={}, environment=STATIC)
+        members = build(parse(json.dumps(file), "r"), around)
+    assert len({member.circuit_key for member in members.values()}) == len(more)
+
+
 async def test_a_bedrock_api_key_is_shown_as_it_is() -> None:
     """`key_env` in place of the machine's identity: no signature, and no region needed beside an address."""
     spec = BackendSpec(adapter="bedrock", model=CLAUDE, key_env="AWS_BEARER_TOKEN_BEDROCK")

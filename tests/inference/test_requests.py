@@ -408,3 +408,28 @@ def test_an_answer_that_is_to_go_on_ends_in_no_white_space() -> None:
     assert said == ["hi \n", "<out>\n", "hi \n", "<out>"]
     assert [block["text"] for block in turns(asked, parts)[1]["content"]] == ["a ", "b"]
     assert turns(asked, answer, asked)[-1]["content"][-1]["text"] == "hi \n"
+
+
+@pytest.mark.parametrize(
+    ("adapter", "model", "private", "public"),
+    [
+        ("bedrock", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", "https://vpce-0a1b.bedrock-runtime.eu-central-1.vpce.amazonaws.com", ""),
+        ("vertex", "gemini-2.5-pro", "https://europe-west4-aiplatform.p.googleapis.com", ""),
+        ("vertex", "gemini-2.5-pro", "https://psc.corp.example", ""),
+        ("azure_openai", "gpt-4.1", "https://models.corp.example", "https://r.openai.azure.com"),
+        ("anthropic", "claude-sonnet-4-5", "https://proxy.corp.example", ""),
+    ],
+)  # fmt: skip
+def test_a_private_address_costs_what_its_seller_takes(adapter: str, model: str, private: str, public: str) -> None:
+    """The way there is another, the tokens are the same."""
+    known = price(BackendSpec(adapter=adapter, model=model, base_url=public))
+    assert price(BackendSpec(adapter=adapter, model=model, base_url=private)) == known is not None
+
+
+def test_at_a_sellers_address_its_price_counts_and_elsewhere_none() -> None:
+    """A model that is not sold there has no price; a gateway of one's own is another adapter, which nobody sells through."""
+    assert price(BackendSpec(adapter="openai", model="llama-3.1-8b-instant", base_url="https://api.groq.com/openai/v1"))
+    assert price(BackendSpec(adapter="openai", model="gpt-4o", base_url="https://api.anthropic.com")) is None
+    assert (
+        price(BackendSpec(adapter="openai_compatible", model="gpt-4o", base_url="https://gateway.corp.example")) is None
+    )
