@@ -5,13 +5,13 @@ A row stands in the adapter's own file; ``adapters`` lists it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
-from yarl import URL
 
 from app.inference.identity.identity import Identity
 from app.inference.images import ImageFetcher
@@ -19,6 +19,10 @@ from app.logic.answer import Backend
 from app.logic.routes import BackendSpec, RoutesError
 from app.logic.selection import Ability
 from app.secret_file import SecretFileError, secret_of
+
+_HOST = re.compile(
+    r"[\w.-]+|[0-9a-f:.]+(?:%[\w.-]+)?", re.I
+)  # names and both kinds of addresses; Docker's have underscores
 
 
 class OwnServer(Protocol):
@@ -91,18 +95,26 @@ def base_url(name: str, spec: BackendSpec, *, default: str = "", example: str = 
     given = spec.base_url or default
     if not given:
         raise RoutesError(f"backend '{name}': adapter {spec.adapter} needs base_url, such as {example}")
-    try:
-        parts = urlsplit(given)
-        URL(given)  # it is stricter
-    except ValueError:
-        raise RoutesError(f"backend '{name}': base_url is no address: write it like https://host/v1") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    parts = _parts(given)
+    if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
         raise RoutesError(f"backend '{name}': base_url must be like https://host/v1")
     if parts.username or parts.password:
         raise RoutesError(
             f"backend '{name}': base_url holds a credential: put it in a variable and name that in key_env"
         )
     return given.rstrip("/")
+
+
+def _parts(address: str) -> SplitResult | None:
+    """None where it is no address: ``urlsplit`` takes blanks, and looks at a port only when asked."""
+    if any(char.isspace() or not char.isprintable() for char in address):
+        return None
+    try:
+        parts = urlsplit(address)
+        is_address = parts.port != 0 and bool(_HOST.fullmatch(parts.hostname or ""))
+    except ValueError:
+        return None
+    return parts if is_address else None
 
 
 def model(name: str, spec: BackendSpec) -> str:

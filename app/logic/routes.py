@@ -184,11 +184,22 @@ def parse(text: str, source: str) -> Routes:
     """The routes in ``text``; ``source`` is the name by which a mistake is reported. Raises RoutesError."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if (repeated := _repeated(node, set())) is not None:
+            raise RoutesError(
+                f"{source}:{repeated.start_mark.line + 1}: '{repeated.value}' is there twice: leave one out"
+            )
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise RoutesError(f"{source}{line}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    except RoutesError:
+        raise
+    except (ValueError, KeyError, AttributeError, RecursionError):
+        # What PyYAML lets through of a value that looks like a date and is none, of a tag that does not fit, of a file that is nested too deeply.
+        raise RoutesError(
+            f"{source}{_odd(text)}: not valid YAML: a value is not what it looks like, such as a date: put it in quotation marks"
+        ) from None
     if not isinstance(values, dict):
         raise RoutesError(f"{source}: a routes file is a mapping that starts with 'version: 1'")
     try:
@@ -200,6 +211,40 @@ def parse(text: str, source: str) -> Routes:
     return routes
 
 
+def _repeated(node: yaml.Node | None, seen: set[int]) -> yaml.ScalarNode | None:
+    """The first key that stands twice in one mapping: YAML's reader would take the last one without a word."""
+    if node is None or id(node) in seen or not isinstance(node, yaml.CollectionNode):
+        return None
+    seen.add(id(node))
+    keys: set[str] = set()
+    for item in node.value:
+        if isinstance(node, yaml.MappingNode) and isinstance(key := item[0], yaml.ScalarNode) and key.value != "<<":
+            if key.value in keys:
+                return key
+            keys.add(key.value)
+        found = _repeated(item[1] if isinstance(node, yaml.MappingNode) else item, seen)
+        if found is not None:
+            return found
+    return None
+
+
+def _odd(text: str) -> str:
+    """The line of the first value that PyYAML cannot make, after a colon; empty where that is not told."""
+    loader = yaml.SafeLoader(text)
+    try:
+        while loader.check_event():
+            event = loader.get_event()
+            if isinstance(event, yaml.ScalarEvent):
+                tag = event.tag or loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+                try:
+                    loader.construct_object(yaml.ScalarNode(tag, event.value))
+                except (ValueError, KeyError, AttributeError):
+                    return f":{event.start_mark.line + 1}"
+    except (yaml.YAMLError, RecursionError):
+        return ""
+    return ""
+
+
 def _check_references(routes: Routes, source: str, node: yaml.Node | None) -> None:
     for name, model in routes.models.items():
         for position, use in enumerate(model.backends):
@@ -209,6 +254,7 @@ def _check_references(routes: Routes, source: str, node: yaml.Node | None) -> No
                     f"{source}:{line}: model '{name}' uses backend '{use.use}', which is not under 'backends'."
                     f"{nearest(use.use, routes.backends)}"
                 )
+        _check_shares(name, model, source, node)
         known = {*routes.backends, "cache", "503"}
         for resort in model.when_down:
             if resort not in known:
@@ -223,6 +269,21 @@ def _check_references(routes: Routes, source: str, node: yaml.Node | None) -> No
         raise RoutesError(
             f"{source}:{_line(node, ('default_model',))}: default_model '{routes.default_model}' is not under 'models'."
             f"{nearest(routes.default_model, routes.models)}"
+        )
+
+
+def _check_shares(name: str, model: ModelRoute, source: str, node: yaml.Node | None) -> None:
+    used = [use.use for use in model.backends]
+    for position, each in enumerate(used):
+        if each in used[:position]:
+            line = _line(node, ("models", name, "backends", position, "use"))
+            raise RoutesError(
+                f"{source}:{line}: model '{name}' uses backend '{each}' twice: once is enough; its share is its weight"
+            )
+    if model.strategy == "weighted" and not any(use.weight for use in model.backends):
+        line = _line(node, ("models", name, "backends"))
+        raise RoutesError(
+            f"{source}:{line}: model '{name}': all weights are 0, so no backend would be asked: give one more"
         )
 
 

@@ -95,6 +95,16 @@ def from_file(
         raise ConfigError(f"routes file '{path}' cannot be read: {error.strerror}.", remedy) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"routes file '{path}' is not YAML: {_place(error)}.", f"correct it, or {remedy}") from None
+    except routes_file.KeyGiven as error:
+        raise ConfigError(
+            f"routes file '{path}': key_env of backend '{error}' is the name of a variable, such as OPENAI_API_KEY, not a key.",
+            f"put the key into a variable and its name into the file, or {remedy}",
+        ) from None
+    except ValueError:  # PyYAML's, of a date that does not exist
+        raise ConfigError(
+            f"routes file '{path}' is not YAML: a value is not what it looks like, such as a date.",
+            f"put it in quotation marks, or {remedy}",
+        ) from None
     except (KeyError, TypeError, AttributeError):
         raise ConfigError(
             f"routes file '{path}' lacks what every routes file has: backends with an adapter each, and models.",

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+# A key in the place of its variable's name would be shown: the app refuses the same, in app/logic/routes.py.
+_VARIABLE = re.compile(
+    r"(?!(?:[a-z]{2,6}\d?_|AKIA|ASIA|AIza|ABSK)[A-Za-z0-9]{12}|.*[A-Za-z0-9]{25})[A-Za-z_][A-Za-z0-9_]*", re.S
+)
+
+
+class KeyGiven(Exception):
+    """A backend, by its name, whose `key_env` is no variable's name. What it is instead may be a key, and is not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +32,11 @@ class RoutesFile:
 
 
 def read(document: Any) -> RoutesFile:
-    """A parsed routes file. Raises KeyError, TypeError or AttributeError for one that is none."""
+    """A parsed routes file. Raises KeyError, TypeError or AttributeError for one that is none, and KeyGiven."""
+    for name, backend in document["backends"].items():
+        variable = backend.get("key_env")
+        if variable and not (isinstance(variable, str) and _VARIABLE.fullmatch(variable)):
+            raise KeyGiven(name)
     backends = list(document["backends"].values())
     return RoutesFile(
         document=document,

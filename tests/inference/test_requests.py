@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from app import inference
-from app.inference.adapter import Surroundings
+from app.inference.adapter import Surroundings, base_url
 from app.inference.adapters import ADAPTERS, build, price
 from app.inference.anthropic_request import MAX_TOKENS, map_request
 from app.inference.fields import CHAT
@@ -433,3 +433,21 @@ def test_at_a_sellers_address_its_price_counts_and_elsewhere_none() -> None:
     assert (
         price(BackendSpec(adapter="openai_compatible", model="gpt-4o", base_url="https://gateway.corp.example")) is None
     )
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[::1/v1", "http://h:99999/v1", "http://h:abc/v1", "http://a b/v1", "http://h/a b", "http://h\n.x/v1", "http:///v1", "http://h:0", "h", "http://a,b/v1", "ftp://h"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_in_one_sentence(address: str) -> None:
+    """Whatever Python's own reader of addresses does with it."""
+    with pytest.raises(RoutesError, match=r"^backend 'a': base_url must be like https://host/v1$"):
+        base_url("a", BackendSpec(adapter="vllm", base_url=address))
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1]:8000/v1", "http://127.0.0.1", "https://h.example:443/v1/", "http://my_service-1:80/v1", "http://bücher.example"]
+)  # fmt: skip
+def test_an_address_is_kept(address: str) -> None:
+    """Without the slash at its end."""
+    assert base_url("a", BackendSpec(adapter="vllm", base_url=address)) == address.rstrip("/")

@@ -50,6 +50,13 @@ def test_a_good_file_is_read_with_its_defaults() -> None:
         ("default_model: chat", "keys: {ci: {usd_per_day: '5'}}", "routes.yaml:10: 'keys' (limits and budgets per key) is not built yet: leave it out"),
         ("backends: [", "backends: [[", "routes.yaml:9: not valid YAML"),
         ("version: 1\n", "version: 1\n\tx: 2\n", "routes.yaml:2: not valid YAML"),
+        ("model: smollm2-135m-instruct", "model: 2026-13-45", "routes.yaml:5: not valid YAML: a value is not what it looks like, such as a date"),
+        ("model: smollm2-135m-instruct", "model: !!bool maybe", "routes.yaml:5: not valid YAML: a value is not what it looks like"),
+        ("version: 1", "version: " + "[" * 9000, "routes.yaml: not valid YAML: "),
+        ("default_model: chat", "default_model: chat\nversion: 1", "routes.yaml:11: 'version' is there twice: leave one out"),
+        ("  small: {", "  gpt: {", "routes.yaml:5: 'gpt' is there twice: leave one out"),
+        ("{use: small}", "{use: gpt}", "routes.yaml:8: model 'chat' uses backend 'gpt' twice: once is enough; its share is its weight"),
+        ("[{use: gpt}, {use: small}]", "[{use: gpt, weight: 0}, {use: small, weight: 0}]\n    strategy: weighted", "routes.yaml:8: model 'chat': all weights are 0"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line(old: str, new: str, message: str) -> None:
@@ -127,3 +134,15 @@ def test_a_guardrail_that_only_some_backends_have_is_refused(line: int, more: st
 def test_all_or_none_may_have_a_guardrail(used: str) -> None:
     """And each its own."""
     parse(GUARDED.replace("[{use: a}, {use: b}]", used), "routes.yaml")
+
+
+def test_what_only_looks_like_a_mistake_is_taken() -> None:
+    """A date that exists, one key in two mappings, an anchor that is used twice, one weight of 0, and weights that nothing reads."""
+    for old, new in (
+        ("model: smollm2", 'model: "2026-13-45", revision: "1" #'),
+        ("[{use: gpt}, {use: small}]", "[{use: gpt, weight: 0}, {use: small}]\n    strategy: weighted"),
+        ("[{use: gpt}, {use: small}]", "[{use: gpt, weight: 0}, {use: small, weight: 0}]"),
+        ("[{use: gpt}, {use: small}]", "&a [{use: gpt}]\n  other: {backends: *a}\n  third:\n    backends: *a"),
+    ):
+        text = GOOD.replace(old, new)
+        parse(text.replace(" #-135m-instruct}", "}"), "routes.yaml")

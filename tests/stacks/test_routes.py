@@ -119,3 +119,21 @@ def test_a_file_that_cannot_be_used_is_one_sentence(tmp_path: Path, content: str
         from_file(path, "leave it out")
 
     assert says in raised.value.sentence
+
+
+@pytest.mark.parametrize("key", ["sk-proj-SECRET", "gsk_SECRET0123456", "[SECRET]"])
+def test_a_key_in_the_place_of_its_variables_name_is_not_told(tmp_path: Path, key: str) -> None:
+    """Neither in the sentence nor in what to do."""
+    path = tmp_path / "routes.yaml"
+    path.write_text(FILE.replace("OPENAI_API_KEY", key), encoding="utf-8")
+    with pytest.raises(ConfigError, match="key_env of backend 'gpt' is the name of a variable") as caught:
+        from_file(path, "leave it")
+    assert "SECRET" not in f"{caught.value!r} {caught.value} {vars(caught.value)}"
+
+
+def test_a_date_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    """PyYAML lets Python's own error through."""
+    path = tmp_path / "routes.yaml"
+    path.write_text(FILE.replace("gpt-4o", "2026-13-45"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="a value is not what it looks like, such as a date"):
+        from_file(path, "leave it")
