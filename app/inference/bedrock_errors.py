@@ -84,6 +84,7 @@ _SHAPES = (
 _PASSED_ON = re.compile(r"the model returned the following errors: ", re.I)  # and then the vendor's own words
 _APOSTROPHE = re.compile(r"(?<=\w)’(?=\w)")  # Bedrock's, in "isn’t": no quotation mark
 _KEY_ID = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")
+_ACCOUNT = re.compile(r"(?<![0-9A-Za-z])\d{12}(?![0-9A-Za-z])")  # its number, in an ARN and elsewhere
 _MAX_SHOWN = 200
 
 
@@ -103,7 +104,7 @@ def map_error(name: str, status: int, headers: Mapping[str, str], body: bytes) -
 
 
 def _text(given: Any) -> str:
-    text = _KEY_ID.sub("***", _APOSTROPHE.sub("'", str(given or "")))
+    text = _ACCOUNT.sub("***", _KEY_ID.sub("***", _APOSTROPHE.sub("'", str(given or ""))))
     return _PASSED_ON.sub("", text, count=1)
 
 

@@ -42,6 +42,10 @@ _CREDENTIAL = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 _POLICY = re.compile(r"responsible ai practices|blocked by (?:model armor|(?:the )?safety)|prohibited use policy", re.I)
 # A quota of nothing is used up for ever, whatever delay stands beside it (continuedev/continue 12205, mscraftsman/generative-ai 114).
 _NO_QUOTA = re.compile(r"\blimit: 0\b(?!\.)")
+# As Google writes one: `projects/NAME/locations/…`, `project NAME`, `project: NAME`, `consumer 'project_number:123'`.
+_PROJECT = re.compile(
+    r"(?<=projects/)[\w.:-]+|(?<=project_number:)\d+|(?<=project )(?:[a-z][a-z0-9-]*[0-9-][a-z0-9-]*|\d{6,})", re.I
+)
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{1,62}")
 
@@ -77,7 +81,7 @@ def _status_of(error: ErrorBody) -> str:
 def _failure(
     name: str, status: int, said: str, error: ErrorBody, details: _Details, after_s: float | None, body: bytes
 ) -> Failure:
-    text = error.message or body[:200].decode(errors="replace") or "no reason given"
+    text = _masked(error.message or body[:200].decode(errors="replace") or "no reason given")
     message = f"backend '{name}': {text} ({said or f'status {status}'})"
     told = _told(status, said, error, details)
     match told:
@@ -96,6 +100,11 @@ def _failure(
         case Told(Kind.UNREACHABLE):
             return Failure(Kind.UNREACHABLE, message, status=502, retry_after_s=after_s, billed="maybe")
     return Failure(told.kind, message, status=400)
+
+
+def _masked(text: str) -> str:
+    """Without the name or number of the project: a caller is not to know it."""
+    return _PROJECT.sub("***", text)
 
 
 def _told(status: int, said: str, error: ErrorBody, details: _Details) -> Told:

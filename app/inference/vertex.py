@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from app.inference import anthropic, anthropic_request, gemini_request, google_errors
 from app.inference.adapter import Adapter, Surroundings, base_url, model
@@ -22,6 +23,8 @@ from app.wire.events import Wire
 # version there, too, 2026-10-21, which refuses temperature and top_p for every model: see ``anthropic.VERSION``.
 ANTHROPIC_VERSION = "vertex-2023-10-16"
 _REGION = re.compile(r"[a-z]+(?:-[a-z]+)+\d{1,2}")
+_REGION_IN = re.compile(r"(?:^|\.)([a-z]+(?:-[a-z]+)+\d{1,2})-")  # in a private name
+_VERSION = re.compile(r"/v1(?:alpha|beta)?\d*/?$")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{0,98}")
 _MODEL = re.compile(r"(?:(google|anthropic)/)?([A-Za-z0-9][A-Za-z0-9._@-]{0,127})")
 _ENDPOINT = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
@@ -83,7 +86,7 @@ def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
         )
     whose, called = found
     build: Callable[..., Backend] = Gemini if whose == "google" else Claude
-    return build(**common, model=called, base_url=base_url(name, spec, default=host(location)))
+    return build(**common, model=called, base_url=_address(name, spec, location))
 
 
 def _at_endpoint(name: str, spec: BackendSpec, common: dict[str, Any]) -> Backend:
@@ -95,11 +98,32 @@ def _at_endpoint(name: str, spec: BackendSpec, common: dict[str, Any]) -> Backen
     return OwnEndpoint(
         **common,
         model=model(name, spec),
-        base_url=base_url(name, spec, default=host(location)),
+        base_url=_address(name, spec, location),
         endpoint=spec.endpoint,
         may_sleep=spec.scale_to_zero,
         address=None if spec.base_url else Address(name),
     )
+
+
+def _address(name: str, spec: BackendSpec, location: str) -> str:
+    """Where the entry says, or else where its location answers. One of Google's hosts answers in its own location, whatever the path says."""
+    given, own = base_url(name, spec, default=host(location)), host(location)
+    parts = urlsplit(given)
+    called = (parts.hostname or "").rstrip(".")
+    if _VERSION.search(parts.path):
+        raise RoutesError(
+            f"backend '{name}': base_url is without a version: leave '{parts.path.rpartition('/')[2]}' out"
+        )
+    if called.endswith((".p.googleapis.com", ".vertexai.goog")):  # names that a project has in its own network
+        found = _REGION_IN.search(called)
+        is_elsewhere = found is not None and found[1] != location
+    else:
+        is_elsewhere = called.endswith(".googleapis.com") and f"https://{called}" != own
+    if is_elsewhere:
+        raise RoutesError(
+            f"backend '{name}': base_url is not where location {location} answers: leave it out, write {own}, or change location"
+        )
+    return given
 
 
 def _location(name: str, spec: BackendSpec) -> str:

@@ -133,3 +133,17 @@ def test_googles_own_errors_are_known_from_those_behind_it() -> None:
     assert is_googles(b'[{"error": {"code": 404, "status": "NOT_FOUND", "message": "x"}}]')
     assert not is_googles(b'{"type": "error", "error": {"type": "not_found_error", "message": "NOT_FOUND"}}')
     assert not is_googles(b'{"error": {"message": "x", "type": "invalid_request_error", "code": null}}')
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Publisher Model `projects/acme-prod-7/locations/eu/publishers/google/models/x` is bad", "no such API in project acme-prod-7 yet", "for consumer 'project_number:acme' 'project_number:7123456'"],
+)  # fmt: skip
+def test_a_projects_name_reaches_no_caller(said: str) -> None:
+    """What else Google says stays."""
+    body = json.dumps({"error": {"code": 400, "message": said, "status": "INVALID_ARGUMENT"}}).encode()
+    message = map_error("a", 400, {}, body).message
+    assert "acme-prod-7" not in message
+    assert "7123456" not in message
+    assert "***" in message
+    assert said.split()[-1] in message or "project_number" in said

@@ -251,3 +251,35 @@ def test_an_endpoints_tokens_have_no_price() -> None:
     """Its machines are paid for by the hour; the name of its model may be that of one that is sold."""
     assert price(BackendSpec(adapter="vertex", model="gemini-2.5-flash", endpoint="7")) is None
     assert ability(BackendSpec(adapter="vertex", model="claude-sonnet-4-5", endpoint="7")).continuation == "instruct"
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ("location: eu, residency: strict, base_url: https://aiplatform.googleapis.com", "is not where location eu answers"),
+        ("location: europe-west4, base_url: https://us-east1-aiplatform.googleapis.com", "is not where location europe-west4 answers"),
+        ("location: europe-west4, base_url: https://aiplatform.eu.rep.googleapis.com", "is not where location europe-west4 answers"),
+        ("location: europe-west4, base_url: https://AIPLATFORM.googleapis.com./", "is not where location europe-west4 answers"),
+        ("location: europe-west4, base_url: https://us-east1-aiplatform-psc.p.googleapis.com", "is not where location europe-west4 answers"),
+        ("base_url: https://aiplatform.googleapis.com/v1", "leave 'v1' out"),
+        ("base_url: http://127.0.0.1:9/v1beta1/", "leave 'v1beta1' out"),
+    ],
+)  # fmt: skip
+async def test_an_address_of_googles_is_that_of_the_location(entry: str, sentence: str) -> None:
+    """Else a request would leave it, whatever the path says; and the version is the adapter's."""
+    with pytest.raises(RoutesError, match=sentence):
+        await built(f"model: gemini-2.5-pro, project: p-1, {entry}")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "location: eu, residency: strict, base_url: https://aiplatform.eu.rep.googleapis.com/",
+        "location: europe-west4, base_url: https://europe-west4-aiplatform.googleapis.com",
+        "location: europe-west4, base_url: https://europe-west4-aiplatform-psc.p.googleapis.com",
+        "location: europe-west4, base_url: https://gateway.corp.example/vertex",
+    ],
+)
+async def test_an_address_of_the_location_or_of_ones_own_is_taken(entry: str) -> None:
+    """What is no host of Google's is nobody's to judge."""
+    await built(f"model: gemini-2.5-pro, project: p-1, {entry}")
