@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import msgspec
@@ -20,7 +20,8 @@ from app.inference.identity import aws
 from app.inference.identity.identity import Bearer, Identity
 from app.inference.images import ImageFetcher
 from app.logic.answer import Answer, Backend, Call, Endpoint, Failure
-from app.logic.routes import BackendSpec, Guardrail
+from app.logic.excerpt import excerpt
+from app.logic.routes import BackendSpec, Guardrail, RoutesError
 from app.logic.selection import Ability
 from app.wire.codecs import SCANNED
 from app.wire.events import Wire
@@ -35,6 +36,8 @@ _DOMAINS = (
     ("eu-isoe-", "cloud.adc-e.uk"),
     ("eusc-", "amazonaws.eu"),
 )
+_AWS = (".amazonaws.com", *(f".{domain}" for _, domain in _DOMAINS))
+_SERVES = ("bedrock-runtime", "bedrock-runtime-fips")
 # By this address genai-prices knows Bedrock; the price of a region is in the model's id.
 PRICE_KEY = "https://bedrock-runtime.us-east-1.amazonaws.com"
 _SIGNED = {"content-type": "application/json"}
@@ -95,8 +98,8 @@ def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
     backend = functools.partial(
         Bedrock,
         name=name,
-        base_url=base_url(name, spec, default=_address(region)),
-        model=model(name, spec),
+        base_url=_base_url(name, spec, region),
+        model=_model(name, spec, region),
         called=spec.profile or spec.model,
         http=around.http,
         guardrail=spec.guardrail,
@@ -106,6 +109,31 @@ def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
         key = credential(name, spec, around.environment)
         return backend(identity=Bearer(lambda: key))
     return backend(identity=aws.signed(name, service=SERVICE, region=region, around=around))
+
+
+def _base_url(name: str, spec: BackendSpec, region: str) -> str:
+    """One of AWS's hosts answers for its own service and in its own region. Others, a load balancer's too, are nobody's to judge."""
+    given = base_url(name, spec, default=_address(region))
+    host = (urlsplit(given).hostname or "").rstrip(".")
+    labels = host.split(".")
+    service = next((at for at, label in enumerate(labels) if label.startswith(SERVICE)), None)
+    if service is None or not host.endswith(_AWS):
+        return given
+    if labels[service] not in _SERVES:
+        raise RoutesError(
+            f"backend '{name}': '{labels[service]}' does not serve models: write {_address(region or 'REGION')}"
+        )
+    if region and labels[service + 1] != region:
+        raise RoutesError(f"backend '{name}': base_url is not in region {region}: leave it out, or change region")
+    return given
+
+
+def _model(name: str, spec: BackendSpec, region: str) -> str:
+    """Raises RoutesError for what cannot be called in ``region``."""
+    for key, id in (("model", model(name, spec)), ("profile", spec.profile)):
+        if why := id and bedrock_models.unfit(id, region):
+            raise RoutesError(f"backend '{name}': {key} '{excerpt(id)}' {why}")
+    return spec.model
 
 
 def _address(region: str) -> str:

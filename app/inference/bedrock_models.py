@@ -41,6 +41,40 @@ _FAMILIES = (
 )
 
 
+_ARN = re.compile(r"arn:(?P<partition>[a-z-]+):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):\d*:.+")
+_APART = ("us-iso", "eu-iso", "eusc-")  # partitions whose names are not checked
+_CALLABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9:/._-]*")
+# By what an inference profile's id begins with, the beginnings of regions from which it is surely not called
+# (docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html, checked 2026-12-01).
+_OUTSIDE = {
+    "us": ("eu-", "ap-"),
+    "eu": ("us-", "ca-", "sa-", "ap-"),
+    "apac": ("us-", "ca-", "sa-", "eu-"),
+    "jp": ("us-", "ca-", "sa-", "eu-"),
+    "au": ("us-", "ca-", "sa-", "eu-"),
+}
+
+
+def unfit(id: str, region: str) -> str:
+    """Why ``id`` cannot be called in ``region``, which may be empty; empty where it may be."""
+    if not _CALLABLE.fullmatch(id):
+        return "is no model's id: it has letters, digits and : / . _ - alone"
+    if id.startswith("arn:"):
+        found = _ARN.fullmatch(id)
+        if found is None or found["service"] != "bedrock":
+            return "is no ARN of Bedrock's"
+        partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+        if region and (
+            found["region"] != region or (found["partition"] != partition and not region.startswith(_APART))
+        ):
+            return f"is not in region {region}"
+        return ""
+    geography = id.partition(".")[0]
+    return (
+        f"is not called from region {region}" if region and region.startswith(_OUTSIDE.get(geography, ("-",))) else ""
+    )
+
+
 def family(id: str) -> Family:
     vendor, model = _parts(id)
     return next((to for of, name, to in _FAMILIES if vendor == of and model.startswith(name)), Family.OTHER)

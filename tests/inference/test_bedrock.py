@@ -522,7 +522,7 @@ async def test_the_address_is_the_regions(region: str, address: str) -> None:
     assert client.meta.endpoint_url == address
     async with http.session() as session:
         around = Surroundings(http=session, engines={}, environment={"AWS_REGION": region})
-        for spec in (entry(model=CLAUDE, region=region), entry(model=CLAUDE)):
+        for spec in (entry(model=NOVA, region=region), entry(model=NOVA)):
             subject: Any = ADAPTERS["bedrock"].build("a", spec, around)
             assert subject.base_url == address
 
@@ -579,3 +579,52 @@ async def test_every_fault_keeps_its_request_id(fault: Fault) -> None:
             await opened(subject, call())
     assert raised.value.reported.request_id == "r-1"
     assert raised.value.reported.code == FAKE.fault(fault).headers["x-amzn-errortype"].partition(":")[0].lower()
+
+
+def test_an_account_reaches_no_caller() -> None:
+    """Bedrock's words quote ARNs."""
+    failure = told(f"Could not resolve {OWN_PROFILE} of account 123456789012; 1234567890123 tokens")
+    assert "123456789012:" not in failure.message
+    assert "account ***;" in failure.message
+    assert "arn:aws:bedrock:eu-central-1:***:application" in failure.message
+    assert "1234567890123 tokens" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ({"model": "us.anthropic.claude-haiku-4-5-20251001-v1:0"}, "is not called from region eu-central-1"),
+        ({"model": "anthropic.claude haiku"}, "is no model's id"),
+        ({"model": "."}, "is no model's id"),
+        ({"model": ".."}, "is no model's id"),
+        ({"profile": OWN_PROFILE.replace(":bedrock:", ":sagemaker:")}, "is no ARN of Bedrock's"),
+        ({"profile": OWN_PROFILE.replace("eu-central-1", "us-east-1")}, "is not in region eu-central-1"),
+        ({"profile": OWN_PROFILE.replace("arn:aws:", "arn:aws-cn:")}, "is not in region eu-central-1"),
+        ({"base_url": "https://bedrock-runtime.us-east-1.amazonaws.com"}, "base_url is not in region eu-central-1"),
+        ({"base_url": "https://bedrock.eu-central-1.amazonaws.com"}, "'bedrock' does not serve models"),
+    ],
+)
+async def test_what_cannot_be_called_in_the_region_is_refused(entry: dict[str, Any], why: str) -> None:
+    """When the app starts, and not with each request."""
+    spec = BackendSpec.model_validate({"adapter": "bedrock", "model": CLAUDE, "region": "eu-central-1", **entry})
+    async with http.session() as session:
+        with pytest.raises(RoutesError, match=why):
+            ADAPTERS["bedrock"].build("a", spec, Surroundings(http=session, engines={}, environment=STATIC))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"profile": OWN_PROFILE},
+        {"model": "global.anthropic.claude-haiku-4-5-20251001-v1:0"},
+        {"base_url": "https://bedrock-runtime-fips.eu-central-1.amazonaws.com"},
+        {"base_url": "https://vpce-0a1b.bedrock-runtime.eu-central-1.vpce.amazonaws.com"},
+        {"base_url": "https://bedrock-proxy.us-east-1.corp.example"},
+        {"base_url": "https://lb-1.us-east-1.elb.amazonaws.com"},
+    ],
+)
+async def test_what_can_be_called_in_the_region_is_taken(entry: dict[str, Any]) -> None:
+    """Private addresses and one's own too."""
+    spec = BackendSpec.model_validate({"adapter": "bedrock", "model": CLAUDE, "region": "eu-central-1", **entry})
+    async with http.session() as session:
+        ADAPTERS["bedrock"].build("a", spec, Surroundings(http=session, engines={}, environment=STATIC))

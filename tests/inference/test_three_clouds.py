@@ -40,7 +40,7 @@ async def three_clouds(monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> AsyncI
         routes = f"""
 version: 1
 backends:
-  aws: {{adapter: bedrock, model: us.amazon.nova-lite-v1:0, region: {REGION}, base_url: '{first.url}', {PRICE}}}
+  aws: {{adapter: bedrock, model: eu.amazon.nova-lite-v1:0, region: {REGION}, base_url: '{first.url}', {PRICE}}}
   azure: {{adapter: azure_openai, model: gpt-5-mini, base_url: '{second.url}', key_env: AZURE_KEY, {PRICE}}}
   google: {{adapter: vertex, model: gemini-2.5-flash, project: {PROJECT}, location: {LOCATION}, base_url: '{third.url}', {PRICE}}}
 models: {{chat: {{backends: [{{use: aws}}, {{use: azure}}, {{use: google}}], retries: 0}}}}
