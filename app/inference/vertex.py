@@ -82,7 +82,7 @@ def _build(name: str, spec: BackendSpec, around: Surroundings) -> Backend:
     found = publisher(model(name, spec))
     if found is None:
         raise RoutesError(
-            f"backend '{name}': model '{spec.model}' is neither Google's nor Anthropic's: such as gemini-2.5-flash, or claude-sonnet-4-5@20250929"
+            f"backend '{name}': model '{spec.model}' is neither Google's nor Anthropic's: such as gemini-3.5-flash, or claude-sonnet-4-5@20250929"
         )
     whose, called = found
     build: Callable[..., Backend] = Gemini if whose == "google" else Claude

@@ -233,13 +233,13 @@ def _odd(text: str) -> str:
     loader = yaml.SafeLoader(text)
     try:
         while loader.check_event():
-            event = loader.get_event()
+            event = loader.get_event()  # type: ignore[no-untyped-call]
             if isinstance(event, yaml.ScalarEvent):
-                tag = event.tag or loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+                tag = event.tag or loader.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
                 try:
                     loader.construct_object(yaml.ScalarNode(tag, event.value))
                 except (ValueError, KeyError, AttributeError):
-                    return f":{event.start_mark.line + 1}"
+                    return f":{event.start_mark.line + 1}" if event.start_mark else ""
     except (yaml.YAMLError, RecursionError):
         return ""
     return ""
