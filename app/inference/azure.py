@@ -95,7 +95,10 @@ def _v1(example: str) -> Address:
         given = base_url(name, spec, example=example)
         if given.endswith(V1):
             return given
-        if _OLD.fullmatch(urlsplit(given).path):
+        parts = urlsplit(given)
+        if parts.path.endswith(("/v1", "/openai/responses")) or "RESOURCE" in parts.netloc:
+            raise RoutesError(f"backend '{name}': base_url is not that of a resource: write {example}, with its name")
+        if _OLD.fullmatch(parts.path):
             raise RoutesError(f"backend '{name}': base_url is of an older API: write {example} or {example}{V1}")
         return given + V1
 

@@ -9,11 +9,11 @@ import pytest
 
 from app.inference import http
 from app.inference.adapter import Surroundings
-from app.inference.adapters import build
+from app.inference.adapters import ADAPTERS, build
 from app.inference.azure import MICROSOFTS, SCOPE
 from app.inference.identity.identity import Identity
 from app.logic.answer import Backend, Failure, Kind
-from app.logic.routes import RoutesError, parse
+from app.logic.routes import BackendSpec, RoutesError, parse
 from tests.inference.contract import KEY, call, heard, opened
 from tests.inference.fakes.azure import LATE_MARKS, AIInference, AzureOpenAI
 from tests.inference.fakes.server import Reply, as_json, as_stream, serving
@@ -221,3 +221,14 @@ def test_the_rows_import_none_of_microsofts_packages() -> None:
         check=True,
     )
     assert seen.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://api.openai.com/v1", "https://r.openai.azure.com/openai/responses", "https://RESOURCE.openai.azure.com"]
+)  # fmt: skip
+async def test_an_address_that_is_no_resources_is_refused(address: str) -> None:
+    """Nothing is put behind what leads nowhere."""
+    spec = BackendSpec(adapter="azure_openai", model="d", base_url=address, key_env="K")
+    async with http.session() as session:
+        with pytest.raises(RoutesError, match="base_url is not that of a resource: write https://RESOURCE"):
+            ADAPTERS["azure_openai"].build("a", spec, Surroundings(http=session, engines={}, environment={"K": "k"}))
