@@ -200,3 +200,11 @@ async def test_who_the_app_is_tells_two_circuits_apart() -> None:
     async with aiohttp.ClientSession() as session:
         members = build(routes, Surroundings(http=session, engines={}, environment={}))
     assert members["a"].circuit_key != members["b"].circuit_key
+
+
+@pytest.mark.parametrize("address", ["http://h:99999/v1", "http://[::1/v1"])
+async def test_an_address_that_is_none_is_refused_at_start(address: str) -> None:
+    """Else each request would fail by it."""
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(RoutesError, match="backend 'b': base_url is no address"):
+            backend(f"adapter: vllm, model: m, base_url: '{address}'", session, {})
