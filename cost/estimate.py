@@ -10,13 +10,14 @@ from typing import Any
 
 from catalog.clouds import known_as
 from catalog.prices import regions_of
-from cost.amounts import NOTHING, unknown
+from cost.amounts import NOTHING, Case, unknown
 from cost.families import BILLED, FREE
 from cost.lines import Charge, Estimate, Line
 from cost.quantity import Quantity
 from cost.rates import Priced, price
+from cost.tokens import USAGE_KEYS as TOKEN_KEYS
 from cost.tokens import fallback_quantities, per_million_tokens
-from cost.usage import NO_USAGE, Usage, UsageError
+from cost.usage import NO_USAGE, Profile, Usage, UsageError
 from plan import document
 from plan.document import Preview
 from plan.inputs import NotKnown
@@ -69,6 +70,15 @@ def refuse_strangers(usage: Usage, preview: Preview, estimate: Estimate) -> None
                 close = difflib.get_close_matches(name, known, n=1)
                 meant = f"; did you mean '{close[0]}'" if close else ""
                 raise UsageError(f"'{what}.{name}' {where}{meant}")
+
+
+def unread(usage: Usage, preview: Preview) -> tuple[str, ...]:
+    """The usage keys that the file says of the stack and that none of its resources is billed by."""
+    types = {known_as(each.type) for each in (*preview.before.values(), *preview.after.values())}
+    read = {*TOKEN_KEYS, *(key for each in types & set(BILLED) for key in BILLED[each].usage_keys)}
+    return tuple(
+        key for key in Profile.model_fields if key not in read and any(usage.says_in(case, (key,)) for case in Case)
+    )
 
 
 def _charges(resources: Mapping[str, Resource], usage: Usage) -> dict[_Key, Charge]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cost import report, usage
 from cost.amounts import Case
-from cost.estimate import estimate_of, refuse_strangers
+from cost.estimate import estimate_of, refuse_strangers, unread
 from cost.gates import Gates, judge
 from cost.lines import Estimate
 from cost.table import render
@@ -43,6 +43,8 @@ def show(request: Request) -> None:
     preview = _preview(request)
     estimate = _estimate(request, preview, stated)
     _print(request, estimate)
+    for key in unread(stated, preview):
+        say(f"note: '{key}' of the usage file is in no line: nothing that this stack makes is billed by it.")
     gates = request.gates.with_those_of(preview.config)
     verdict = judge(estimate, gates, request.case)
     for remark in verdict.blind:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from cost.amounts import State
-from cost.estimate import estimate
+from cost.estimate import estimate, unread
 from cost.usage import Usage
+from plan import document
 from tests.cost.made import usd
 from tests.plan.made import created, state
 
@@ -38,6 +41,19 @@ def test_a_managed_model_says_what_a_million_tokens_cost() -> None:
     assert told["us.amazon.nova-2-lite-v1:0, tokens out"].usd == Decimal("2.75")
     assert told["us.acme.x-v1:0, tokens in"].usd is None
     assert "no rate for aws:bedrock:regional/acme.x-v1-0/tokens-in" in told["us.acme.x-v1:0, tokens in"].basis
+
+
+@pytest.mark.parametrize("case", ["expected", "high"])
+def test_text_units_without_a_guardrail_of_the_stack_are_in_no_line_which_is_told(case: str) -> None:
+    """One that is there already is no resource: what the file says of it would be read by nobody, in any case of it."""
+    usage = Usage.model_validate(
+        {"expected": {"requests_per_day": 1, "tokens_in": 1}, case: {"text_units_per_request": 2}}
+    )
+    model = profile("us.amazon.nova-2-lite-v1:0", "one", "answers")
+    guarded = (model, state("aws:bedrock/guardrail:Guardrail", "own", contentPolicyConfig={}))
+
+    assert unread(usage, document.read(created(model))) == ("text_units_per_request",)
+    assert unread(usage, document.read(created(*guarded))) == ()
 
 
 def test_blue_and_green_share_the_requests_and_the_fallback_has_its_share() -> None:
