@@ -207,6 +207,8 @@ class StackConfig:
     """
 
     derived: ClassVar[tuple[str, ...]] = ("stack", "region", "rehearsal")
+    # Values that a hint shows where a target takes others than most.
+    examples: ClassVar[Mapping[str, str]] = {}
     moved: ClassVar[Mapping[str, str]] = {}
 
     stack: str

@@ -229,11 +229,13 @@ def _translated(
         sentence = f"{shown} must be {expected}."
     else:
         sentence = f"{shown} is {_seen(first['input'])}; it must be {expected}."
-    return ConfigError(sentence, _set_command(path, info, stack, is_secret=is_secret))
+    return ConfigError(sentence, _set_command(path, info, kind.examples.get(_dotted(path)), stack, is_secret=is_secret))
 
 
-def _set_command(path: tuple[str, ...], info: FieldInfo, stack: str, *, is_secret: bool) -> str:
-    if not info.examples:
+def _set_command(path: tuple[str, ...], info: FieldInfo, example: str | None, stack: str, *, is_secret: bool) -> str:
+    """The command that sets a value which is taken; no command makes a list of what is something else."""
+    is_list = any(get_origin(each) is tuple for each in _alternatives(info.annotation)) and not path[-1].isdigit()
+    if not info.examples or is_list:
         return f"edit stacks/environments/Pulumi.{stack}.yaml; the example beside it explains every key"
     key = shlex.quote(f"{NAMESPACE}:{_dotted(path)}")
     words = ["./trimaran pulumi config set"]
@@ -241,7 +243,7 @@ def _set_command(path: tuple[str, ...], info: FieldInfo, stack: str, *, is_secre
         words.append("--secret")
     elif len(path) > 1:
         words.append("--path")
-    return " ".join([*words, key, info.examples[0], "--stack", stack])
+    return " ".join([*words, key, example or info.examples[0], "--stack", stack])
 
 
 def _dotted(path: tuple[str, ...]) -> str:

@@ -453,6 +453,10 @@ class EcsConfig(ApiConfig):
 class BedrockConfig(ApiConfig):
     """The keys of `aws-bedrock`."""
 
+    examples: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("settings.model", "candidate.settings.model"), "us.amazon.nova-2-lite-v1:0"
+    )
+
     front: Front = Field(default=Front.ECS, description="ecs", examples=["ecs"])
     guardrail: Annotated[GuardrailSection, BeforeValidator(_said_none)] | None = Field(
         default=None, description="a map like {preset: standard} or {id: …, version: '3'}, or none"
