@@ -70,7 +70,7 @@ def assumptions(estimate: Estimate) -> list[str]:
     """Why numbers are missing and what the others rest on, each once, unknown ones first."""
     told: dict[str, list[Line]] = {}
     missing: set[str] = set()
-    for line in sorted(estimate.lines, key=lambda each: each.state is not State.UNKNOWN):
+    for line in sorted(estimate.lines, key=lambda each: (each.state is not State.UNKNOWN, each.urn, each.key)):
         if line.after is None:
             continue
         missing |= set(line.after.usd.missing)

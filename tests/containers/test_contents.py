@@ -12,8 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "containers/app.Dockerfile"
-# With boto3 and transformers, whose errors they define.
-_COME_ALONG = {"botocore", "s3transfer", "jinja2"}
+# With boto3, transformers and pydantic, whose errors they define.
+_COME_ALONG = {"botocore", "s3transfer", "jinja2", "pydantic-core"}
 # Loaded by uvicorn and google-auth where they are installed, by name.
 _TAKEN_BY_NAME = {"httptools", "uvloop", "requests"}
 # Of a namespace that many share: which package a module is in. What else the app imports there comes along with these.
