@@ -29,7 +29,8 @@ def clouds_of(packages: Iterable[str]) -> list[RehearsedCloud]:
 @contextmanager
 def prepared(root: Path, stack: str, clouds: Sequence[RehearsedCloud], foundation: str | None) -> Iterator[Rehearsed]:
     """The stack, ready for the engine until the context ends; `foundation` is the usual one, which its config may replace."""
-    _refuse_wrong_config(StackFile(root=root, stack=stack))
+    if foundation is not None:
+        _refuse_wrong_config(StackFile(root=root, stack=stack))
     record = RehearsalRecord()
     with scratch(root) as project:
         config = project.add_stack(stack)

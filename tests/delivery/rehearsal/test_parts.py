@@ -117,7 +117,7 @@ def test_a_target_of_no_cloud_is_refused() -> None:
     """By name, with those that can be rehearsed; one that is not on the list as everywhere."""
     with pytest.raises(Failure, match="target 'local' cannot be rehearsed") as refused:
         targets.packages_of("local")
-    assert refused.value.hint.endswith("aws-foundation, aws-ecs")
+    assert refused.value.hint.endswith("aws-foundation, aws-ecs, aws-bedrock")
     with pytest.raises(Failure, match=r"target 'aws-esc' is unknown\. .* Did you mean 'aws-ecs'"):
         targets.packages_of("aws-esc")
 

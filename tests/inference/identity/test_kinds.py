@@ -206,5 +206,5 @@ async def test_who_the_app_is_tells_two_circuits_apart() -> None:
 async def test_an_address_that_is_none_is_refused_at_start(address: str) -> None:
     """Else each request would fail by it."""
     async with aiohttp.ClientSession() as session:
-        with pytest.raises(RoutesError, match="backend 'b': base_url is no address"):
+        with pytest.raises(RoutesError, match="backend 'b': base_url must be like https://host/v1"):
             backend(f"adapter: vllm, model: m, base_url: '{address}'", session, {})

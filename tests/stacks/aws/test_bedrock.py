@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -179,7 +180,15 @@ def late(prompt: str = "", model: str = LITE, meaning: str = "standard 1") -> La
     version = Version(image=IMAGE, model=model, system_prompt=prompt, revision="abc")
     found = models_of(config(), [("x", model), ("y", "us.anthropic.claude-opus-4-5-20251101-v1:0")])
     backends = [Managed(name=f"bedrock-{at}", model=each, called_by="arn") for at, each in enumerate(found.values())]
-    return routes.of_managed(version, backends, GuardrailRef(id="ab", version="1", meaning=meaning), "us-east-1")
+
+    async def made() -> LateRoutes:
+        late = routes.of_managed(version, backends, GuardrailRef(id="ab", version="1", meaning=meaning), "us-east-1")
+        await (
+            late.text.future()
+        )  # an output that never comes would hold up every later test that deploys in this process
+        return late
+
+    return asyncio.run(made())
 
 
 def test_routes_carry_the_price_that_an_arn_does_not_tell() -> None:
