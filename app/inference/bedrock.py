@@ -19,7 +19,7 @@ from app.inference.bedrock_request import admitted, map_request
 from app.inference.identity import aws
 from app.inference.identity.identity import Bearer, Identity
 from app.inference.images import ImageFetcher
-from app.logic.answer import Answer, Backend, Call, Endpoint, Failure
+from app.logic.answer import Answer, Backend, Call, Endpoint
 from app.logic.excerpt import excerpt
 from app.logic.routes import BackendSpec, Guardrail, RoutesError
 from app.logic.selection import Ability
@@ -67,23 +67,18 @@ class Bedrock:
     async def _send(self, call: Call, body: bytes, ignored: frozenset[str]) -> Answer:
         operation = "converse-stream" if call.stream else "converse"
         url = f"{self.base_url}/model/{quote(self.called, safe='')}/{operation}"
-        shown = await self.identity.show(url, _SIGNED, body)
-        try:
-            return await http.open_answer(
-                self.http,
-                URL(url, encoded=True),  # as it was signed
-                body,
-                {**_SIGNED, **shown.headers},
-                call=call,
-                codec=SCANNED[Wire.BEDROCK],
-                name=self.name,
-                map_error=functools.partial(bedrock_errors.map_error, self.name),
-                secret=shown.secret,
-                ignored=ignored,
-            )
-        except Failure as failure:
-            shown.heard(failure)
-            raise
+        return await http.open_as(
+            self.identity,
+            self.http,
+            URL(url, encoded=True),
+            body,
+            _SIGNED,
+            call=call,
+            codec=SCANNED[Wire.BEDROCK],
+            name=self.name,
+            map_error=functools.partial(bedrock_errors.map_error, self.name),
+            ignored=ignored,
+        )
 
     async def ready(self) -> bool:
         return True  # a remote provider's outage must not take the app out

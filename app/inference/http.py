@@ -20,6 +20,7 @@ from contextvars import ContextVar
 import aiohttp
 from yarl import URL
 
+from app.inference.identity.identity import Identity
 from app.inference.said import IN_STREAM, MapError, Said
 from app.logic.answer import Batch, Call, Failure, Kind
 from app.wire.codecs import Scanned
@@ -159,6 +160,40 @@ async def open_answer(
         raise said.error(IN_STREAM, response.headers, text)
     got = f"{response.content_type or 'an untyped answer'} with status 200"
     raise said.garbled(f"sent {got} instead of {expected}", text)
+
+
+async def open_as(
+    identity: Identity,
+    http: aiohttp.ClientSession,
+    url: URL,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    call: Call,
+    codec: Scanned,
+    name: str,
+    map_error: MapError,
+    ignored: frozenset[str] = frozenset(),
+) -> HttpAnswer:
+    """``open_answer`` with what ``identity`` shows, which hears when that is taken no more. What is signed is ``url`` as it is sent."""
+    shown = await identity.show(str(url), headers, body)
+    try:
+        return await open_answer(
+            http,
+            url,
+            body,
+            {**headers, **shown.headers},
+            call=call,
+            codec=codec,
+            name=name,
+            map_error=map_error,
+            secret=shown.secret,
+            other_secret=shown.other_secret,
+            ignored=ignored,
+        )
+    except Failure as failure:
+        shown.heard(failure)
+        raise
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from app.inference import google_errors, http
 from app.inference.identity.google import GoogleToken
@@ -57,23 +58,18 @@ class OnVertex:
     ) -> Answer:
         raw = msgspec.json.encode(body)
         headers = {"x-request-id": call.request_id} if call.request_id else {}
-        shown = await self.identity.show(url, headers, raw)
-        try:
-            return await http.open_answer(
-                self.http,
-                url,
-                raw,
-                {**headers, **shown.headers},
-                call=call,
-                codec=SCANNED[wire],
-                name=self.name,
-                map_error=map_error,
-                secret=shown.secret,
-                ignored=ignored,
-            )
-        except Failure as failure:
-            shown.heard(failure)
-            raise
+        return await http.open_as(
+            self.identity,
+            self.http,
+            URL(url),
+            raw,
+            headers,
+            call=call,
+            codec=SCANNED[wire],
+            name=self.name,
+            map_error=map_error,
+            ignored=ignored,
+        )
 
     async def ready(self) -> bool:
         return True

@@ -19,7 +19,7 @@ from app.inference.images import ImageFetcher
 from app.inference.openai_errors import map_error
 from app.inference.variants import VARIANTS, Images, Variant, allowed
 from app.logic.admission.body_bytes import Share
-from app.logic.answer import Answer, Call, Endpoint, Failure
+from app.logic.answer import Answer, Call, Endpoint
 from app.wire.codecs import SCANNED
 from app.wire.events import Wire
 
@@ -68,24 +68,18 @@ class OpenAICompatible:
         path, wire = _PATHS[call.endpoint]
         url, sent = URL(self.base_url + path + self.variant.query), msgspec.json.encode(body)
         headers = {**self.variant.headers, "x-request-id": call.request_id} if call.request_id else self.variant.headers
-        shown = await self.identity.show(str(url), headers, sent)  # with the escapes that are sent
-        try:
-            return await http.open_answer(
-                self.http,
-                url,
-                sent,
-                {**headers, **shown.headers},
-                call=call,
-                codec=SCANNED[wire],
-                name=self.name,
-                map_error=functools.partial(map_error, self.name),
-                secret=shown.secret,
-                other_secret=shown.other_secret,
-                ignored=ignored,
-            )
-        except Failure as failure:
-            shown.heard(failure)
-            raise
+        return await http.open_as(
+            self.identity,
+            self.http,
+            url,
+            sent,
+            headers,
+            call=call,
+            codec=SCANNED[wire],
+            name=self.name,
+            map_error=functools.partial(map_error, self.name),
+            ignored=ignored,
+        )
 
     async def ready(self) -> bool:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,3 +43,8 @@ def bound(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.bind((LOOPBACK, port))
     return made
+
+
+def reset_on_close(connection: socket.socket) -> None:
+    """Has the kernel send RST in place of FIN (socket(7), SO_LINGER with a time of 0)."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

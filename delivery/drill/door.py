@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
-import struct
 from asyncio import sleep
 from collections.abc import Mapping
 from types import TracebackType
@@ -197,10 +195,8 @@ def _error(status: int) -> dict[str, object]:
 
 
 def _reset(transport: asyncio.BaseTransport | None) -> None:
-    """Has the kernel send RST in place of FIN (socket(7), SO_LINGER with a time of 0)."""
     if transport is None or transport.is_closing():
         return
     assert isinstance(transport, asyncio.Transport)
-    connection = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    addresses.reset_on_close(transport.get_extra_info("socket"))
     transport.abort()

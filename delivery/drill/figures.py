@@ -160,7 +160,7 @@ def _effect(played: Played, before: Sequence[Asked], outage: Outage, end_s: floa
     away = during(played, outage)
     later = [each for each in played.asked if each.began_s >= outage.opened_s and each.ended_s <= end_s]
     successes = [
-        each.first_content_s - outage.shut_s for each in away if each.began_s >= outage.shut_s and not _is_lost(each)
+        each.first_content_s - outage.shut_s for each in away if each.began_s >= outage.shut_s and not each.answer.lost
     ]
     return Effect(
         fault=outage.fault.name,
@@ -177,7 +177,7 @@ def stage(asked: Sequence[Asked], backend: str) -> Stage:
     """The sums of some answers. Whether a case passes counts once, by its first answer."""
     firsts = _firsts(asked).values()
     outcomes = Counter(each.outcome(backend) for each in asked)
-    prices = [each.answer.usd for each in asked if not _is_lost(each)]
+    prices = [each.answer.usd for each in asked if not each.answer.lost]
     return Stage(
         lost=Share(count=outcomes[Outcome.LOST], total=len(asked)),
         passed=Share(count=sum(each.passed for each in firsts), total=len(firsts)),
@@ -200,10 +200,6 @@ def added(before: Sequence[Asked], away: Sequence[Asked]) -> Added | None:
     return Added(median_ms=statistics.median(longer), interval=None if any(map(math.isnan, bounds)) else bounds)
 
 
-def _is_lost(asked: Asked) -> bool:
-    return asked.outcome("") is Outcome.LOST
-
-
 def _firsts(asked: Iterable[Asked]) -> dict[str, Asked]:
     found: dict[str, Asked] = {}
     for each in sorted(asked, key=lambda one: one.began_s):
@@ -212,5 +208,5 @@ def _firsts(asked: Iterable[Asked]) -> dict[str, Asked]:
 
 
 def _first_tokens_ms(asked: Iterable[Asked]) -> dict[str, float]:
-    told = {case: each.answer.first_token_ms for case, each in _firsts(asked).items() if not _is_lost(each)}
+    told = {case: each.answer.first_token_ms for case, each in _firsts(asked).items() if not each.answer.lost}
     return {case: ms for case, ms in told.items() if ms is not None}

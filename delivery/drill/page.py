@@ -37,14 +37,16 @@ def render(drilled: Drilled, suite: str, played: Played, figures: Figures) -> st
         verdict=table.verdict(drilled, figures, suite),
         timeline=timeline(played),
         rows=[_row("before", "nothing is away", figures.before), *map(_of_effect, figures.effects)],
-        lost=[_lost(each) for each in played.asked if _is_lost(each)],
+        lost=[_lost(each) for each in played.asked if each.answer.lost],
     )
 
 
 def timeline(played: Played) -> Mapping[str, Any]:
     """A dot for each answer: across when it was asked for, up how long until its first content, on a logarithmic axis."""
     end_s = max(each.ended_s for each in played.asked)
-    waits_s = [max(each.first_content_s - each.began_s, 0.001) for each in played.asked if not _is_lost(each)] or [0.1]
+    waits_s = [max(each.first_content_s - each.began_s, 0.001) for each in played.asked if not each.answer.lost] or [
+        0.1
+    ]
     low, high = math.floor(math.log10(min(waits_s))), math.ceil(math.log10(max(waits_s)))
     high = max(high, low + 1)
 
@@ -79,10 +81,6 @@ def _dot(asked: Asked, backend: str, x: Callable[[float], float], y: Callable[[f
         "kind": kind,
         "title": f"{asked.case}: {words}",
     }
-
-
-def _is_lost(asked: Asked) -> bool:
-    return asked.outcome("") is Outcome.LOST
 
 
 def _ticks(end_s: float) -> list[float]:

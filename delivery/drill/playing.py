@@ -46,12 +46,11 @@ class Asked:
 
     def outcome(self, backend: str) -> Outcome:
         """What became of it while ``backend`` was, or was to be, away. What the request itself is to blame for is no loss."""
-        answer = self.answer
-        if answer.failure and (not 400 <= answer.status < 500 or answer.status == 429):
+        if self.answer.lost:
             return Outcome.LOST
-        if answer.rescues:
+        if self.answer.rescues:
             return Outcome.RESCUED
-        return Outcome.DIRECT if answer.backend == backend else Outcome.ELSEWHERE
+        return Outcome.DIRECT if self.answer.backend == backend else Outcome.ELSEWHERE
 
     @property
     def first_content_s(self) -> float:

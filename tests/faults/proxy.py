@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import struct
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
+from delivery.drill.addresses import reset_on_close
 from tests.faults.answers import Act, Break, Fault, Instead, Point, Respelled, is_content, is_finish, respelled
 
 PING_EVERY_S = 0.02
@@ -263,8 +262,3 @@ class _Peer:
     async def _write(self, raw: bytes) -> None:
         self._writer.write(raw)
         await self._writer.drain()
-
-
-def reset_on_close(connection: socket.socket) -> None:
-    """Has the kernel send RST in place of FIN (socket(7), SO_LINGER with a time of 0)."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

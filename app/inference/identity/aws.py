@@ -12,9 +12,9 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from app.inference.identity.identity import Identity, Shown
+from app.inference.identity.identity import Around, Identity, Shown
 from app.inference.identity.kept import Fetched, Kept, NotGiven, carried
 from app.logic.routes import RoutesError
 
@@ -26,15 +26,6 @@ _WHERE = (
     "give the machine a role (a task role, Pod Identity, an instance profile), or set AWS_PROFILE, "
     "or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 )
-
-
-class Around(Protocol):
-    """What of an adapter's surroundings is needed here."""
-
-    @property
-    def environment(self) -> Mapping[str, str]: ...
-    @property
-    def identities(self) -> dict[tuple[str, ...], Identity]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from app.inference.identity.identity import Identity, Shown
+from app.inference.identity.identity import Around, Identity, Shown
 from app.inference.identity.kept import Fetched, Kept, NotGiven, carried
 from app.logic.excerpt import excerpt
 from app.logic.routes import RoutesError
@@ -35,15 +35,6 @@ _NUMBER = re.compile(r"\bAADSTS\d{4,9}\b")
 SCOPE = re.compile(r"(?:https|api)://[^\s?#]+/\.default")
 # Its own five tries take over a minute; a request waits for 20 s at most, and the next one asks again.
 _PATIENCE: Mapping[str, Any] = {"retry_total": 1, "retry_status": 1, "connection_timeout": 2, "read_timeout": 10}
-
-
-class Around(Protocol):
-    """What of an adapter's surroundings is needed here."""
-
-    @property
-    def environment(self) -> Mapping[str, str]: ...
-    @property
-    def identities(self) -> dict[tuple[str, ...], Identity]: ...
 
 
 class _Credential(Protocol):

@@ -12,10 +12,10 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
-from app.inference.identity.identity import Identity, Shown
+from app.inference.identity.identity import Around, Identity, Shown
 from app.inference.identity.kept import Fetched, Kept, NotGiven, carried
 from app.logic.routes import RoutesError
 
@@ -39,13 +39,6 @@ _LACKS_PACKAGE = (
     "the package google-auth is not installed: use the image's variant gcp, or install requirements/app-gcp.txt"
 )
 _HELP = "run with a service account of Google Cloud, or set GOOGLE_APPLICATION_CREDENTIALS to a credential's file, or run: gcloud auth application-default login"
-
-
-class Around(Protocol):
-    """Where the identities are that backends share: what of ``Surroundings`` is needed here."""
-
-    @property
-    def identities(self) -> dict[tuple[str, ...], Identity]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,15 @@ class Identity(Protocol):
     async def aclose(self) -> None: ...
 
 
+class Around(Protocol):
+    """What of an adapter's surroundings an identity is made from: ``identities`` are those that backends share."""
+
+    @property
+    def environment(self) -> Mapping[str, str]: ...
+    @property
+    def identities(self) -> dict[tuple[str, ...], Identity]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """A key of the app's own, asked for each request, so that it can change; none is none."""

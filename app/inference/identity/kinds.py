@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from app.inference.identity.identity import Bearer, Both, Identity, KeyIn
+from app.inference.identity.identity import Around, Bearer, Both, Identity, KeyIn
 from app.logic.excerpt import excerpt
 from app.logic.routes import BackendSpec, RoutesError
-
-
-class Around(Protocol):
-    """What of an adapter's surroundings the identities need."""
-
-    @property
-    def environment(self) -> Mapping[str, str]: ...
-    @property
-    def identities(self) -> dict[tuple[str, ...], Identity]: ...
 
 
 class _Make(Protocol):
